@@ -1,0 +1,50 @@
+"""How REST requests authenticate: a Bearer access token whose session lives. One query for each request."""
+
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.views.decorators.debug import sensitive_variables
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from realtime import context
+from realtime.connection import Identity
+from realtime.errors import ChatError
+
+from . import selectors
+from .models import User
+from .tokens import verify_access
+
+
+class SessionJWTAuthentication(BaseAuthentication):
+    """Sets `request.user`, and `request.auth` to the token's Identity."""
+
+    def authenticate(self, request: Request) -> tuple[User, Identity] | None:
+        scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        try:
+            return self._identify(token.strip())
+        except ChatError:
+            # DRF forgets the user by itself only for its own errors; else the browsable API would ask again.
+            request.user, request.auth = AnonymousUser(), None
+            raise
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="api"'
+
+    @sensitive_variables("token")
+    def _identify(self, token: str) -> tuple[User, Identity]:
+        identity = verify_access(token)
+        session = selectors.live_session(session_id=identity.session_id)
+        context.user_id.set(str(session.user_id))
+        return session.user, identity
+
+
+class SessionJWTScheme(OpenApiAuthenticationExtension):
+    target_class = SessionJWTAuthentication
+    name = "bearerAuth"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}

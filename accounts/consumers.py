@@ -1,0 +1,85 @@
+"""Accounts on a connection: it lives as long as its token, its session and its account do."""
+
+import asyncio
+from typing import Any
+
+from django.views.decorators.debug import sensitive_variables
+
+from realtime import times
+from realtime.close_codes import CloseCode, CloseSocket
+from realtime.connection import Identity
+from realtime.consumer import EventConsumer, on, on_control
+from realtime.errors import Forbidden, Unauthenticated
+from realtime.hub import get_hub
+from realtime.protocol import Empty
+from realtime.threads import run_db
+
+from . import selectors
+from .events import AuthRefreshed, Pong, RefreshAuth
+from .tokens import verify_access
+from .topics import session_address, user_address
+
+
+class AccountsConsumer(EventConsumer):
+    _expiry: asyncio.TimerHandle | None = None
+
+    async def connected(self) -> dict[str, Any]:
+        """Attach first and look after: a session that ends between the two is then told or seen."""
+        identity = self.connection.identity
+        await self._attach(identity)
+        try:
+            await run_db(selectors.live_session, session_id=identity.session_id)
+        except Unauthenticated as error:
+            raise CloseSocket(CloseCode.UNAUTHENTICATED, error.code) from error
+        except Forbidden as error:
+            raise CloseSocket(CloseCode.DEACTIVATED, "deactivated") from error
+        self._close_at_expiry(identity)
+        return {}
+
+    async def disconnected(self) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
+        await get_hub().detach(self.connection)
+
+    @on("auth:refresh", RefreshAuth, reply=AuthRefreshed)
+    @sensitive_variables("data")
+    async def refresh(self, data: RefreshAuth) -> AuthRefreshed:
+        """Keep the connection open past its token's end, with a newer access token of the same user."""
+        identity, old = verify_access(data.token), self.connection.identity
+        if identity.user_id != old.user_id:
+            raise Unauthenticated("This token is of another user. Open a connection of its own with it.")
+        await self._attach(old, identity)  # under both until it is known which: either may end meanwhile
+        try:
+            await run_db(selectors.live_session, session_id=identity.session_id)
+        except BaseException:
+            await self._attach(old)
+            raise
+        self.connection.identity = identity
+        await self._attach(identity)
+        self._close_at_expiry(identity)
+        return AuthRefreshed(expires_at=str(times.to_wire(identity.expires_at)))
+
+    @on("ping", Empty, reply=Pong)
+    async def ping(self, data: Empty) -> Pong:
+        """The server's time, and a sign that the connection lives."""
+        return Pong(server_time=str(times.to_wire(times.now())))
+
+    @on_control("session:ended")
+    async def session_ended(self, data: dict[str, Any]) -> None:
+        raise CloseSocket(CloseCode.UNAUTHENTICATED, "session ended")
+
+    @on_control("user:deactivated")
+    async def user_deactivated(self, data: dict[str, Any]) -> None:
+        raise CloseSocket(CloseCode.DEACTIVATED, "deactivated")
+
+    async def _attach(self, *identities: Identity) -> None:
+        sessions = {session_address(identity.session_id) for identity in identities}
+        await get_hub().attach(self.connection, user_address(self.connection.user_id), *sessions)
+
+    def _close_at_expiry(self, identity: Identity) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
+        delay_seconds = max(0.0, (identity.expires_at - times.now()).total_seconds())
+        self._expiry = asyncio.get_running_loop().call_later(
+            delay_seconds, self.connection.close, CloseCode.UNAUTHENTICATED, "token_expired"
+        )

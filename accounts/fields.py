@@ -1,0 +1,16 @@
+"""KeyField: text that is compared byte by byte, so that `>= prefix` and `< prefix + last` find a prefix anywhere."""
+
+from typing import Any
+
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+
+class KeyField(models.CharField):
+    """SQLite and MongoDB compare bytes as they are; PostgreSQL would use the language's rules unless told."""
+
+    def db_parameters(self, connection: BaseDatabaseWrapper) -> dict[str, Any]:
+        parameters: dict[str, Any] = {**super().db_parameters(connection)}
+        if connection.vendor == "postgresql":
+            parameters["collation"] = "C"
+        return parameters

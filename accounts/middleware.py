@@ -1,0 +1,66 @@
+"""JWT on the ASGI stack: who opens a socket. Knows the three ways to bring a token; must not know the database."""
+
+from typing import Any
+from urllib.parse import unquote_plus
+
+from django.views.decorators.debug import sensitive_variables
+
+from realtime.errors import ChatError, Unauthenticated
+
+from .tokens import verify_access
+
+BEARER_PROTOCOL = "bearer."
+
+
+class JWTAuthMiddleware:
+    """Sets `scope["identity"]`, or `scope["auth_error"]` to the ChatError that says why there is none.
+
+    Whether the session still lives is asked later, by AccountsConsumer, once the connection can be told of its end.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
+        if scope["type"] == "websocket":
+            authenticate(scope, take_token(scope))
+        return await self.app(scope, receive, send)
+
+
+@sensitive_variables("token")
+def authenticate(scope: dict[str, Any], token: str | None) -> None:
+    try:
+        if not token:
+            raise Unauthenticated
+        scope["identity"] = verify_access(token)
+    except ChatError as error:
+        scope["auth_error"] = error
+
+
+def take_token(scope: dict[str, Any]) -> str | None:
+    """The token of the handshake: of the header, else the subprotocols, else the query; removed from all three.
+
+    The scope is changed in place and not copied, because servers log the query string of the scope they made.
+    """
+    found: list[str] = []
+    headers = []
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            scheme, _, credentials = value.decode("latin-1").partition(" ")
+            if scheme.lower() == "bearer":
+                found.append(credentials.strip())
+        elif name != b"sec-websocket-protocol":
+            headers.append((name, value))
+    subprotocols = scope.get("subprotocols", [])
+    found += [item.removeprefix(BEARER_PROTOCOL) for item in subprotocols if item.startswith(BEARER_PROTOCOL)]
+    kept = []
+    for pair in scope.get("query_string", b"").split(b"&"):
+        name, _, value = pair.decode("latin-1").partition("=")
+        if unquote_plus(name) == "token":
+            found.append(unquote_plus(value))
+        else:
+            kept.append(pair)
+    scope["headers"] = headers
+    scope["subprotocols"] = [item for item in subprotocols if not item.startswith(BEARER_PROTOCOL)]
+    scope["query_string"] = b"&".join(kept)
+    return found[0] if found else None

@@ -1,0 +1,125 @@
+"""Users and their login sessions. Must not know rooms, messages or tokens' contents beyond a session's current id."""
+
+import unicodedata
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.core.validators import RegexValidator, URLValidator
+from django.db import models
+
+from realtime import times
+from realtime.ids import uuid7
+
+from .fields import KeyField
+
+MAX_DISPLAY_NAME_CHARS = 64
+MAX_URL_CHARS = 500
+MAX_USER_AGENT_CHARS = 256
+MAX_IP_CHARS = 45
+
+# ASCII only: two usernames that look the same are the same. Display names may have any letters.
+validate_username = RegexValidator(
+    r"^[A-Za-z0-9_.-]{3,32}\Z", "Use 3 to 32 of the letters a-z, digits, '_', '.' and '-'."
+)
+validate_web_url = URLValidator(schemes=["http", "https"], message="Give an http or https URL.")
+
+
+def fold(text: str) -> str:
+    """How names are compared and searched: without case and width, cut to what a key holds."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())[
+        :MAX_DISPLAY_NAME_CHARS
+    ]
+
+
+def fold_email(email: str) -> str:
+    return email.strip().lower()
+
+
+class UserManager(BaseUserManager["User"]):
+    def build(self, *, username: str, email: str, display_name: str = "", **fields: Any) -> "User":
+        """A user that is not stored yet, with its keys and without a password."""
+        user = User(username=username, username_key=fold(username), email=fold_email(email), **fields)
+        user.set_display_name(display_name or username)
+        user.set_unusable_password()
+        return user
+
+    def create_user(self, *, username: str, email: str, password: str | None = None, **fields: Any) -> "User":
+        user = self.build(username=username, email=email, **fields)
+        user.set_password(password)
+        user.full_clean()
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(
+        self, *, username: str, email: str, password: str | None = None, **fields: Any
+    ) -> "User":
+        fields |= {"is_staff": True, "is_superuser": True}
+        return self.create_user(username=username, email=email, password=password, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        """By email or username, whatever their case; Django's own login forms come through here."""
+        name = username or ""
+        return self.get(email=fold_email(name)) if "@" in name else self.get(username_key=fold(name))
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """Someone who chats. `*_key` columns hold what the column beside them is compared by."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False, db_column="_id")
+    username = models.CharField(max_length=32, validators=[validate_username])
+    username_key = KeyField(max_length=32, unique=True, editable=False)
+    email = models.EmailField(max_length=254, unique=True)
+    display_name = models.CharField(max_length=MAX_DISPLAY_NAME_CHARS)
+    display_name_key = KeyField(max_length=MAX_DISPLAY_NAME_CHARS, db_index=True, editable=False)
+    avatar_url = models.CharField(
+        max_length=MAX_URL_CHARS, blank=True, default="", validators=[validate_web_url]
+    )
+    is_active = models.BooleanField(default=True)
+    is_staff = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=times.now, editable=False)
+    last_seen = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS = ["username"]
+
+    class Meta:
+        ordering = ["username_key"]
+
+    def __str__(self) -> str:
+        return self.username
+
+    def set_display_name(self, display_name: str) -> None:
+        self.display_name = display_name
+        self.display_name_key = fold(display_name)
+
+    @property
+    def roles(self) -> list[str]:
+        held = {"user": True, "staff": self.is_staff, "superuser": self.is_superuser}
+        return [role for role, has in held.items() if has]
+
+
+class Session(models.Model):
+    """One login on one device: a family of refresh tokens, of which only `refresh_jti` is good.
+
+    Tokens themselves are never stored. A session is live until `expires_at` unless `revoked_at` is set.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False, db_column="_id")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
+    refresh_jti = models.CharField(max_length=32, editable=False)
+    created_at = models.DateTimeField(default=times.now, editable=False)
+    last_used = models.DateTimeField(default=times.now, editable=False)
+    expires_at = models.DateTimeField(editable=False)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    ip = models.CharField(max_length=MAX_IP_CHARS, blank=True, default="", editable=False)
+    user_agent = models.CharField(max_length=MAX_USER_AGENT_CHARS, blank=True, default="", editable=False)
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"session {self.pk}"
