@@ -1,0 +1,213 @@
+"""The calls on pymongo that stand in the place of SQL statements, each with its text for logs and explain.
+Knows pymongo collections; must not know Django queries.
+"""
+
+from itertools import chain
+from typing import Any
+
+from pymongo import ReturnDocument
+from pymongo.errors import BulkWriteError
+
+from .cursor import Result
+from .errors import DUPLICATE_KEY
+
+SCHEMA = "__schema__"
+
+
+class Command:
+    """Called with the database's collections, it returns a Result."""
+
+    collection: str
+
+    def call(self) -> tuple[str, list]:
+        """The name and the arguments of the call, for logs."""
+        raise NotImplementedError
+
+    def explainable(self) -> dict[str, Any] | None:
+        """The database command whose plan is this call's; None for inserts."""
+        return None
+
+    def __str__(self) -> str:
+        name, args = self.call()
+        return f"db.{self.collection}.{name}({', '.join(map(repr, args))})"
+
+    def __mod__(self, params) -> str:
+        return str(self)  # str(queryset.query) is sql % params
+
+
+class Find(Command):
+    """Rows of one collection: stored fields, in order, a stretch of them."""
+
+    def __init__(self, collection, where, columns, constants=(), sort=(), skip=0, limit=0):
+        self.collection, self.where, self.columns, self.constants = collection, where, columns, constants
+        self.projection = dict.fromkeys(columns, 1) or {"_id": 1}
+        if "_id" not in self.projection:
+            self.projection["_id"] = 0
+        self.sort, self.skip, self.limit = dict(sort), skip, limit
+
+    def __call__(self, collections) -> Result:
+        options: dict[str, Any] = {"skip": self.skip, "limit": self.limit}
+        if self.sort:
+            options["sort"] = self.sort
+        found = collections[self.collection].find(self.where, self.projection, **options)
+        columns = self.columns
+        rows = (tuple(map(document.get, columns)) for document in found)
+        if self.constants:
+            rows = (inserted(row, self.constants) for row in rows)
+        return Result(rows, source=found)
+
+    def count(self) -> "Count":
+        return Count(self.collection, self.where, self.skip, self.limit)
+
+    def call(self):
+        options = {"sort": self.sort, "skip": self.skip, "limit": self.limit}
+        return "find", [self.where, self.projection, {k: v for k, v in options.items() if v}]
+
+    def explainable(self):
+        return {
+            "find": self.collection,
+            "filter": self.where,
+            "projection": self.projection,
+            "sort": self.sort,
+            "skip": self.skip,
+            "limit": self.limit,
+        }
+
+
+def inserted(row: tuple, constants: list[tuple[int, Any]]) -> tuple:
+    """The row with each constant at its position."""
+    values = list(row)
+    for position, value in constants:
+        values.insert(position, value)
+    return tuple(values)
+
+
+class Aggregate(Command):
+    """Rows of a pipeline; `read` makes a row of a document."""
+
+    def __init__(self, collection, pipeline, read):
+        self.collection, self.pipeline, self.read = collection, pipeline, read
+
+    def __call__(self, collections) -> Result:
+        found = collections[self.collection].aggregate(self.pipeline)
+        return Result(map(self.read, found), source=found)
+
+    def count(self) -> "Aggregate":
+        counted = [*self.pipeline, {"$count": "n"}]
+        return OneRow(self.collection, [(counted, lambda document: [document["n"]], [0])])
+
+    def call(self):
+        return "aggregate", [self.pipeline]
+
+    def explainable(self):
+        return {"aggregate": self.collection, "pipeline": self.pipeline, "cursor": {}}
+
+
+class OneRow(Aggregate):
+    """One row put together from pipelines of one document each; (pipeline, read, what no document means)."""
+
+    def __init__(self, collection, parts):
+        super().__init__(collection, parts[0][0], None)
+        self.parts = parts
+
+    def __call__(self, collections) -> Result:
+        row = []
+        for pipeline, read, empty in self.parts:
+            document = next(collections[self.collection].aggregate(pipeline), None)
+            row.append(empty if document is None else read(document))
+        return Result([tuple(chain.from_iterable(row))])
+
+
+class Count(Command):
+    def __init__(self, collection, where, skip=0, limit=0):
+        self.collection, self.where = collection, where
+        self.options = {name: value for name, value in (("skip", skip), ("limit", limit)) if value}
+
+    def __call__(self, collections) -> Result:
+        return Result([(collections[self.collection].count_documents(self.where, **self.options),)])
+
+    def call(self):
+        return "count_documents", [self.where, self.options]
+
+    def explainable(self):
+        pipeline = [{"$match": self.where}, {"$group": {"_id": 1, "n": {"$sum": 1}}}]
+        return {"aggregate": self.collection, "pipeline": pipeline, "cursor": {}}
+
+
+class UpdateMany(Command):
+    """The count is of the documents the filter matched within this one command."""
+
+    def __init__(self, collection, where, update):
+        self.collection, self.where, self.update = collection, where, update
+
+    def __call__(self, collections) -> Result:
+        done = collections[self.collection].update_many(self.where, self.update)
+        return Result(count=done.matched_count)
+
+    def call(self):
+        return "update_many", [self.where, self.update]
+
+    def explainable(self):
+        return {"update": self.collection, "updates": [{"q": self.where, "u": self.update, "multi": True}]}
+
+
+class DeleteMany(Command):
+    def __init__(self, collection, where):
+        self.collection, self.where = collection, where
+
+    def __call__(self, collections) -> Result:
+        return Result(count=collections[self.collection].delete_many(self.where).deleted_count)
+
+    def call(self):
+        return "delete_many", [self.where]
+
+    def explainable(self):
+        return {"delete": self.collection, "deletes": [{"q": self.where, "limit": 0}]}
+
+
+class Insert(Command):
+    """Documents in order; the first that fails stops the rest, unless duplicates are to be passed over.
+    `numbered` is the column that djongo's counter fills where it is empty."""
+
+    def __init__(self, collection, documents, numbered=None, skip_duplicates=False):
+        self.collection, self.documents = collection, documents
+        self.numbered, self.skip_duplicates = numbered, skip_duplicates
+
+    def __call__(self, collections) -> Result:
+        if self.numbered:
+            self.number(collections[SCHEMA])
+        target = collections[self.collection]
+        if len(self.documents) == 1 and not self.skip_duplicates:
+            target.insert_one(self.documents[0])
+        else:
+            try:
+                target.insert_many(self.documents, ordered=not self.skip_duplicates)
+            except BulkWriteError as error:
+                failed = error.details.get("writeErrors", [])
+                other = error.details.get("writeConcernErrors")
+                if not self.skip_duplicates or other or any(e["code"] not in DUPLICATE_KEY for e in failed):
+                    raise
+        return Result(count=len(self.documents))
+
+    def number(self, schema) -> None:
+        """Takes as many numbers as are wanted in one atomic step; given ones move the counter past them."""
+        column, mine = self.numbered, {"name": self.collection}
+        wanting = [document for document in self.documents if document.get(column) is None]
+        given = [document[column] for document in self.documents if document.get(column) is not None]
+        if given:
+            schema.update_one(mine, {"$max": {"auto.seq": max(given)}})
+        if not wanting:
+            return
+        counter = schema.find_one_and_update(
+            mine,
+            {"$inc": {"auto.seq": len(wanting)}},
+            {"auto.seq": 1},
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+        )
+        first = int(counter["auto"]["seq"]) - len(wanting) + 1
+        for number, document in enumerate(wanting, first):
+            document[column] = number
+
+    def call(self):
+        return "insert_many", [f"{len(self.documents)} documents"]

@@ -1,0 +1,220 @@
+"""Django's SQL compilers, which here make commands: as_sql() returns one in the place of the SQL string.
+Knows which query becomes which command; must not know how lookups are translated.
+"""
+
+import json
+from itertools import chain
+
+from django.core.exceptions import EmptyResultSet
+from django.db import IntegrityError
+from django.db.models import AutoField, Case, JSONField, Value
+from django.db.models.aggregates import Count as CountOf
+from django.db.models.constants import OnConflict
+from django.db.models.expressions import DatabaseDefault, OrderBy, Star
+from django.db.models.functions import Greatest
+from django.db.models.lookups import In
+from django.db.models.sql import compiler as sql
+from django.db.models.sql.query import Query
+
+from .commands import DeleteMany, Insert, UpdateMany
+from .errors import refused
+from .expressions import expression
+from .filters import Where
+from .reads import Read
+from .scope import Scope
+
+IMPOSSIBLE = {"_id": {"$in": []}}
+
+
+class MongoCompiler:
+    """What all five share. Refused are, by their shape, queries that are not understood."""
+
+    def as_sql(self, *args, **kwargs):
+        return self.command(), ()
+
+    def command(self):
+        raise NotImplementedError
+
+    def compile(self, node):
+        """Django wants SQL only to tell expressions apart here; the node itself will do."""
+        if isinstance(node, OrderBy):
+            return f"{id(node)} ASC", ()
+        return node, ()
+
+    def filter(self, scope: Scope, where) -> dict:
+        found = Where(scope).filter(where)
+        if found is None:
+            if self.elide_empty:
+                raise EmptyResultSet
+            return IMPOSSIBLE
+        return found
+
+    def base_alias(self) -> str:
+        """The alias of the collection asked."""
+        alias = self.query.get_initial_alias()
+        if alias is None or self.query.alias_map[alias].parent_alias is not None:
+            raise refused("a query without a table")
+        return alias
+
+    def single_scope(self) -> Scope:
+        base, query = self.base_alias(), self.query
+        if any(query.alias_refcount[alias] for alias in query.alias_map if alias != base):
+            raise refused("a join here")
+        return Scope(self, base)
+
+    def get_converters(self, expressions):
+        converters = super().get_converters(expressions)
+        for position, (functions, node) in list(converters.items()):
+            if isinstance(node.output_field, JSONField):
+                # stored as a document, so there is nothing to parse, unless the field has a decoder of its own
+                if node.output_field.decoder is not None:
+                    functions = [lambda value, *_: value if value is None else json.dumps(value), *functions]
+                elif type(node.output_field).from_db_value is JSONField.from_db_value:
+                    functions = [f for f in functions if getattr(f, "__func__", f) is not JSONField.from_db_value]
+                converters[position] = (functions, node)
+        return converters
+
+
+class SQLCompiler(MongoCompiler, sql.SQLCompiler):
+    def command(self):
+        query = self.query
+        if query.combinator:
+            raise refused(f"{query.combinator} of querysets")
+        if query.distinct_fields:
+            raise refused("distinct() on fields")
+        if query.select_for_update:
+            raise refused("select_for_update()")
+        if query.extra_tables or query.extra_order_by:
+            raise refused("extra()")
+        _, order_by, group_by = self.pre_sql_setup()
+        if self.qualify is not None:
+            raise refused("filters on window functions")
+        return Read(self, order_by, bool(group_by)).command()
+
+    def explain_query(self):
+        """The server's winning plan, as JSON; collections and stages are as MongoDB names them."""
+        try:
+            command = self.command()
+        except EmptyResultSet:
+            return
+        yield json.dumps(self.connection.explain(command), default=str)
+
+
+class SQLAggregateCompiler(MongoCompiler, sql.SQLAggregateCompiler):
+    def command(self):
+        """COUNT(*) over a query that is distinct, sliced or grouped; nothing else over one."""
+        selected = list(self.query.annotation_select.values())
+        counted = [e for e in selected if type(e) is CountOf and isinstance(e.source_expressions[0], Star)]
+        if len(selected) != 1 or counted != selected or selected[0].filter:
+            raise refused("an aggregate over a distinct, sliced or annotated query")
+        self.col_count = 1
+        inner = self.query.inner_query.get_compiler(self.using, elide_empty=self.elide_empty)
+        return inner.command().count()
+
+
+class SQLInsertCompiler(MongoCompiler, sql.SQLInsertCompiler):
+    def execute_sql(self, returning_fields=None):
+        query, options = self.query, self.query.get_meta().concrete_model._meta
+        if query.on_conflict not in (None, OnConflict.IGNORE):
+            raise refused("bulk_create(update_conflicts=True)")
+        number = next((f for f in options.local_concrete_fields if isinstance(f, AutoField)), None)
+        documents = [self.document(obj, options, number) for obj in query.objs]
+        if not documents:
+            return []
+        insert = Insert(
+            options.db_table, documents, number and number.column, query.on_conflict is OnConflict.IGNORE
+        )
+        with self.connection.cursor() as cursor:
+            cursor.execute(insert)
+        if not returning_fields:
+            return []
+        rows = [tuple([document[field.column] for field in returning_fields]) for document in documents]
+        columns = [field.get_col(options.db_table) for field in returning_fields]
+        return list(self.apply_converters(rows, self.get_converters(columns)))
+
+    def document(self, obj, options, number) -> dict:
+        document, raw, connection = {}, self.query.raw, self.connection
+        for field in self.query.fields:
+            value = getattr(obj, field.attname) if raw else field.pre_save(obj, add=True)
+            if hasattr(value, "resolve_expression"):
+                value = self.constant(field, value)
+            document[field.column] = value = field.get_db_prep_save(value, connection)
+            if value is None and not field.null and field is not number:
+                raise null_in(field)
+        if len(document) < len(options.local_concrete_fields):
+            for field in options.local_concrete_fields:
+                document.setdefault(field.column, None)
+        return document
+
+    def constant(self, field, value):
+        if isinstance(value, DatabaseDefault):
+            value = value.expression
+        if not isinstance(value, Value):
+            raise refused("an expression in an insert")
+        if isinstance(field, JSONField):
+            return value  # which takes Value(None) for a JSON null, and refuses it
+        return value.value
+
+
+class SQLDeleteCompiler(MongoCompiler, sql.SQLDeleteCompiler):
+    def command(self):
+        query = self.query
+        if not self.single_alias:
+            inner = query.clone()
+            inner.__class__ = Query
+            inner.clear_select_clause()
+            inner.select = [query.model._meta.pk.get_col(query.get_initial_alias())]
+            query = Query(query.model)
+            query.add_filter("pk__in", inner)
+        scope = Scope(self, query.get_initial_alias())
+        return DeleteMany(query.base_table, self.filter(scope, query.where))
+
+
+class SQLUpdateCompiler(MongoCompiler, sql.SQLUpdateCompiler):
+    def command(self):
+        self.pre_sql_setup()
+        query, scope = self.query, self.single_scope()
+        values, computed = {}, {}
+        for field, _, value in query.values:
+            if field.primary_key and field.column == "_id":
+                raise refused("an update of a primary key stored as _id")
+            if hasattr(value, "resolve_expression"):
+                value = value.resolve_expression(query, allow_joins=False, for_save=True)
+                if not isinstance(value, Value) or isinstance(value.output_field, JSONField):
+                    computed[field.column] = self.computed(scope, field, value)
+                    continue
+                value = value.value
+            elif hasattr(value, "prepare_database_save"):
+                value = value.prepare_database_save(field)
+            values[field.column] = value = field.get_db_prep_save(value, self.connection)
+            if value is None and not field.null:
+                raise null_in(field)
+        if not values and not computed:
+            raise EmptyResultSet
+        where = self.filter(scope, query.where)
+        if not computed:
+            return UpdateMany(query.base_table, where, {"$set": values})
+        # a pipeline, in which a string that begins with $ would be a field
+        literals = {column: {"$literal": value} for column, value in values.items()}
+        return UpdateMany(query.base_table, where, [{"$set": {**literals, **computed}}])
+
+    def computed(self, scope, field, value):
+        if isinstance(value, Case) and self.covers(value):
+            value.default = field.get_col(scope.base)  # of bulk_update(): never reached
+        if not field.null and scope.nullable(value):
+            raise refused("an update of a NOT NULL column with what may be null")
+        return expression(scope, value)
+
+    def covers(self, case: Case) -> bool:
+        """Whether every row filtered has a When() of its own."""
+        if not (isinstance(case.default, Value) and case.default.value is None):
+            return False
+        for child in self.query.where.children:
+            if isinstance(child, In) and child.lhs.target.primary_key and child.rhs_is_direct_value():
+                cases = {getattr(e, "rhs", None) for when in case.cases for e in when.condition.children}
+                return set(child.rhs) <= cases
+        return False
+
+
+def null_in(field) -> IntegrityError:
+    return IntegrityError(f"NOT NULL constraint failed: {field.model._meta.db_table}.{field.column}")

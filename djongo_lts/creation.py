@@ -1,0 +1,22 @@
+"""Test databases: dropped before and after, made by the migrations.
+Knows database names only.
+"""
+
+from djongo.creation import DatabaseCreation as DjongoCreation
+
+from .errors import refused
+
+
+class DatabaseCreation(DjongoCreation):
+    def _create_test_db(self, verbosity, autoclobber, keepdb=False):
+        name = self._get_test_db_name()
+        if not keepdb:
+            self._destroy_test_db(name, verbosity)
+        return name
+
+    def _destroy_test_db(self, test_database_name, verbosity):
+        self.connection.ensure_connection()
+        self.connection.client_connection.drop_database(test_database_name)
+
+    def _clone_test_db(self, suffix, verbosity, keepdb=False):
+        raise refused("copies of the test database")

@@ -1,0 +1,60 @@
+"""The cursor: runs one command in the place of a SQL string, so that query logging and execute wrappers work.
+Knows commands only as callables; must not know what they ask.
+"""
+
+from itertools import islice
+from typing import Any
+
+from djongo.cursor import Cursor as DjongoCursor
+
+from .errors import DRIVER_ERRORS, django_error, refused
+
+
+class Result:
+    """What a command brought: rows, perhaps still arriving, or a count of documents."""
+
+    __slots__ = ("count", "rows", "source")
+
+    def __init__(self, rows=(), count: int = -1, source=None):
+        self.rows, self.count, self.source = iter(rows), count, source
+
+    def close(self) -> None:
+        if self.source is not None:
+            self.source.close()
+
+
+class Cursor(DjongoCursor):
+    def __init__(self, client, database, properties, collections):
+        super().__init__(client, database, properties)
+        self.collections = collections
+
+    def __getattr__(self, name: str) -> Any:
+        # djongo's answers any unknown name with a collection
+        raise AttributeError(name)
+
+    def execute(self, sql, params=None):
+        if not callable(sql):
+            raise refused("raw SQL")
+        self.result = self._guard(sql, self.collections)
+
+    def executemany(self, sql, params):
+        raise refused("raw SQL")
+
+    @property
+    def rowcount(self) -> int:
+        return -1 if self.result is None else self.result.count
+
+    def fetchmany(self, size: int = 1) -> list:
+        return self._guard(list, islice(self.result.rows, size))
+
+    def fetchone(self):
+        return self._guard(next, self.result.rows, None)
+
+    def fetchall(self) -> list:
+        return self._guard(list, self.result.rows)
+
+    def _guard(self, function, *args):
+        try:
+            return function(*args)
+        except DRIVER_ERRORS as error:
+            raise django_error(error) from error

@@ -1,0 +1,106 @@
+"""Django expressions as MongoDB aggregation expressions.
+Knows arithmetic, parts of dates and what updates compute; must not know the where tree.
+"""
+
+import re
+
+from django.db.models import Case, Value, When
+from django.db.models.expressions import CombinedExpression
+from django.db.models.functions import Greatest, TruncDate
+from django.db.models.functions.datetime import Extract, TruncBase, TruncTime
+from django.db.models.lookups import Exact
+
+from .errors import refused
+from .scope import Scope
+
+ARITHMETIC = {"+": "$add", "-": "$subtract", "*": "$multiply"}
+NUMBERS = {
+    "AutoField", "BigAutoField", "BigIntegerField", "DecimalField", "FloatField", "IntegerField",
+    "PositiveBigIntegerField", "PositiveIntegerField", "PositiveSmallIntegerField", "SmallAutoField",
+    "SmallIntegerField",
+}  # fmt: skip
+PARTS = {
+    "year": "$year", "iso_year": "$isoWeekYear", "month": "$month", "day": "$dayOfMonth", "week": "$isoWeek",
+    "week_day": "$dayOfWeek", "iso_week_day": "$isoDayOfWeek", "hour": "$hour", "minute": "$minute",
+    "second": "$second",
+}  # fmt: skip
+UNITS = {"year", "quarter", "month", "week", "day", "hour", "minute", "second"}
+
+
+def expression(scope: Scope, node):
+    """The aggregation expression for node; refuses what it does not know."""
+    path = scope.path(node)
+    if path is not None:
+        return f"${path}"
+    if isinstance(node, Value):
+        return literal(scope, node)
+    if type(node) is CombinedExpression and node.connector in ARITHMETIC:
+        if node.output_field.get_internal_type() in NUMBERS:
+            return {ARITHMETIC[node.connector]: [expression(scope, side) for side in (node.lhs, node.rhs)]}
+        raise refused("arithmetic on other than numbers")
+    if isinstance(node, Extract) and node.lookup_name in PARTS:
+        return {PARTS[node.lookup_name]: {"date": expression(scope, node.lhs), "timezone": zone(node)}}
+    if isinstance(node, TruncDate):
+        return truncated(scope, node, "day")
+    if isinstance(node, TruncBase) and not isinstance(node, TruncTime) and node.kind in UNITS:
+        return truncated(scope, node, node.kind)
+    if type(node) is Greatest:
+        if scope.nullable(node):
+            raise refused("Greatest of what may be null")  # databases differ, MongoDB ignores nulls
+        return {"$max": [expression(scope, source) for source in node.get_source_expressions()]}
+    if type(node) is Case:
+        return chosen_by_pk(scope, node)
+    raise refused(node)
+
+
+def literal(scope: Scope, node: Value):
+    """A value that stays data: "$name" in an expression would be a field's."""
+    value, field = node.value, node._output_field_or_none
+    if field is not None and value is not None:
+        value = field.get_db_prep_value(value, scope.connection)
+    return {"$literal": value}
+
+
+def zone(node) -> str:
+    """MongoDB's name of the time zone a date function works in; dates without a time have none."""
+    if node.lhs.output_field.get_internal_type() != "DateTimeField":
+        return "UTC"
+    name = node.get_tzname() or "UTC"
+    return re.sub(r"^UTC(?=[+-])", "", name)
+
+
+def truncated(scope: Scope, node, unit: str):
+    """The start of the unit on the local clock, as Django expects it: wall-clock time without a zone."""
+    if node.lhs.output_field.get_internal_type() not in ("DateField", "DateTimeField"):
+        raise refused(node)
+    date = expression(scope, node.lhs)
+    if (name := zone(node)) != "UTC":
+        shown = {"$dateToString": {"date": date, "timezone": name, "format": "%Y-%m-%dT%H:%M:%S"}}
+        date = {"$dateFromString": {"dateString": shown}}
+    return {"$dateTrunc": {"date": date, "unit": unit, "startOfWeek": "monday"}}
+
+
+def chosen_by_pk(scope: Scope, node: Case):
+    """Case(When(pk=.., then=Value(..)), ..): one lookup in two arrays, whatever the number of cases."""
+    keys, values, path = [], [], None
+    for case in node.cases:
+        column, key = pk_of(scope, case)
+        if not isinstance(case.result, Value):
+            raise refused("When(then=) with other than a value")
+        path = scope.column(column)
+        keys.append(key)
+        values.append(literal(scope, case.result)["$literal"])
+    position, default = {"$indexOfArray": [{"$literal": keys}, f"${path}"]}, expression(scope, node.default)
+    chosen = {"$arrayElemAt": [{"$literal": values}, "$$i"]}
+    return {"$let": {"vars": {"i": position}, "in": {"$cond": [{"$gte": ["$$i", 0]}, chosen, default]}}}
+
+
+def pk_of(scope: Scope, case: When):
+    """The column and the value of When(pk=value), the one condition that is understood."""
+    condition = case.condition
+    while getattr(condition, "children", None) and len(condition.children) == 1 and not condition.negated:
+        condition = condition.children[0]
+    if isinstance(condition, Exact) and condition.rhs_is_direct_value():
+        if getattr(getattr(condition.lhs, "target", None), "primary_key", False):
+            return condition.lhs, condition.process_rhs(scope.compiler, scope.connection)[1][0]
+    raise refused("When() with other than pk=value")

@@ -1,0 +1,301 @@
+"""The where tree as a MongoDB filter, with SQL's three-valued logic.
+Knows lookups; must not know what is done with the documents. A filter is a dict; None matches nothing, {} all.
+"""
+
+import datetime
+import re
+import uuid
+
+from django.core.exceptions import EmptyResultSet, FullResultSet
+from django.db.models import Exists, lookups
+from django.db.models.expressions import Col, NegatedExpression
+from django.db.models.functions import TruncDate
+from django.db.models.sql.query import Query
+from django.db.models.sql.where import AND, XOR, NothingNode, WhereNode
+from django.utils import timezone
+
+from .errors import refused
+from .expressions import expression
+from .scope import Scope, is_json, outer_columns, target
+from .search import TextSearch, text_filter
+
+OPERATORS = {"exact": "$eq", "gt": "$gt", "gte": "$gte", "lt": "$lt", "lte": "$lte"}
+END = r"(?![\s\S])"  # $ also matches before a last newline
+PATTERNS = {
+    "contains": ("", "", ""),
+    "icontains": ("", "", "i"),
+    "startswith": ("^", "", ""),
+    "istartswith": ("^", "", "i"),
+    "endswith": ("", END, ""),
+    "iendswith": ("", END, "i"),
+    "iexact": ("^", END, "i"),
+}
+TEXT = {"CharField", "TextField", "SlugField", "URLField", "FileField", "FilePathField", "GenericIPAddressField"}
+
+Filter = dict | None
+
+
+def all_of(parts: list[Filter]) -> Filter:
+    """Their conjunction, as one flat document where no two speak of a field in the same way."""
+    if any(part is None for part in parts):
+        return None
+    parts = [part for part in parts if part]
+    merged: dict = {}
+    for part in parts:
+        for key, value in part.items():
+            if key not in merged:
+                merged[key] = value
+            elif mergeable(merged[key]) and mergeable(value) and not merged[key].keys() & value.keys():
+                merged[key] = {**merged[key], **value}
+            else:
+                return {"$and": parts}
+    return merged
+
+
+def mergeable(value) -> bool:
+    return isinstance(value, dict) and "$regex" not in value
+
+
+def any_of(parts: list[Filter]) -> Filter:
+    if any(part == {} for part in parts):
+        return {}
+    parts = [part for part in parts if part is not None]
+    return {"$or": parts} if len(parts) > 1 else parts[0] if parts else None
+
+
+def none_of(part: Filter) -> Filter:
+    return {} if part is None else {"$nor": [part]} if part else None
+
+
+def text_pattern(name: str, text: str) -> dict:
+    """The $regex for a text lookup: every character of the text is data."""
+    start, end, options = PATTERNS[name]
+    return regex(start + re.escape(text) + end, options)
+
+
+def regex(pattern: str, options: str) -> dict:
+    pattern = pattern.replace("\0", r"\x00")  # a BSON pattern cannot hold NUL
+    return {"$regex": pattern, "$options": options} if options else {"$regex": pattern}
+
+
+class Where:
+    """Translates for one scope. Below an odd number of NOTs (`negated`) a comparison that SQL calls unknown
+    has to come out true, so that the NOT makes it false; elsewhere unknown is false by itself."""
+
+    def __init__(self, scope: Scope):
+        self.scope, self.connection = scope, scope.connection
+
+    def filter(self, node, negated: bool = False, top: bool = True) -> Filter:
+        if node is None or not node.children:
+            return {}
+        if node.connector == XOR:
+            raise refused("XOR")
+        inner, conjunction = negated ^ node.negated, node.connector == AND
+        top = top and conjunction and not node.negated
+        # Django writes NOT (a = 1 AND a IS NOT NULL): beside that guard unknown cannot happen
+        guarded = [c.lhs for c in node.children if type(c) is lookups.IsNull and not c.rhs] if inner else []
+        parts = [self.child(child, inner, top, guarded) for child in node.children]
+        result = all_of(parts) if conjunction else any_of(parts)
+        return none_of(result) if node.negated else result
+
+    def child(self, node, negated: bool, top: bool, guarded: list) -> Filter:
+        if isinstance(node, WhereNode):
+            return self.filter(node, negated, top)
+        if isinstance(node, NothingNode):
+            return None
+        if isinstance(node, NegatedExpression):
+            return none_of(self.child(node.expression, not negated, False, []))
+        if isinstance(node, Exists):
+            return self.exists(node.query)
+        if not isinstance(node, lookups.Lookup) or getattr(node, "bilateral_transforms", None):
+            raise refused(node)
+        if isinstance(node, lookups.Exact) and isinstance(node.lhs, (Exists, NegatedExpression, lookups.Lookup)):
+            if node.rhs is True:
+                return self.child(node.lhs, negated, top, [])
+            raise refused("a condition compared to other than True")
+        if isinstance(node.lhs, lookups.Lookup):
+            raise refused("a lookup on a condition")
+        try:
+            result = self.lookup(node, negated, top)
+        except EmptyResultSet:
+            return None
+        except FullResultSet:
+            return {}
+        if negated and result is not None and node.lookup_name != "isnull" and node.lhs not in guarded:
+            path = self.scope.path(node.lhs)
+            if path is not None and "$expr" not in result and self.scope.nullable(node.lhs):
+                return any_of([result, {path: None}])
+        return result
+
+    # --- one lookup
+
+    def lookup(self, node, negated: bool, top: bool) -> Filter:
+        name, rhs = node.lookup_name, node.rhs
+        direct = node.rhs_is_direct_value()
+        if isinstance(node, lookups.YearLookup) and direct and (path := self.scope.path(node.lhs.lhs)):
+            first, last = node.year_lookup_bounds(self.connection, int(rhs))
+            return self.span(path, name, {"$gte": first}, {"$lte": last}, node.lhs.lhs, negated)
+        if isinstance(node.lhs, TruncDate) and direct and name in OPERATORS:
+            if path := self.scope.path(node.lhs.lhs):
+                return self.span(path, name, *self.day(node), node.lhs.lhs, negated)
+        path = self.scope.path(node.lhs)
+        if name == "isnull":
+            if path is None:
+                op = "$lte" if rhs else "$gt"
+                return {"$expr": {op: [expression(self.scope, node.lhs), None]}}
+            return {path: None} if rhs else {path: {"$ne": None}}
+        if path is None or (not direct and not isinstance(rhs, Query)):
+            return self.compared(node, negated)
+        if is_json(node.lhs):
+            raise refused("a lookup in JSON")
+        if name == "in":
+            return self.member(node, path, negated)
+        if isinstance(rhs, Query):
+            if name != "exact":
+                raise refused(f"{name} of a subquery")
+            return self.member(node, path, negated, scalar=True)
+        if name in OPERATORS:
+            value = node.process_rhs(self.scope.compiler, self.connection)[1][0]
+            if value is None:
+                raise refused("a comparison with None")
+            return {path: value} if name == "exact" else {path: {OPERATORS[name]: value}}
+        if name == "range":
+            low, high = node.get_db_prep_lookup(rhs, self.connection)[1]
+            if any(bound is None or hasattr(bound, "resolve_expression") for bound in (low, high)):
+                raise refused("a range with None or an expression")
+            return {path: {"$gte": low, "$lte": high}}
+        return self.text(node, path, name, top)
+
+    def text(self, node, path: str, name: str, top: bool) -> Filter:
+        kind = target(node.lhs.output_field).get_internal_type()
+        if name == "iexact" and kind not in TEXT:  # the admin's "=id" search
+            return self.same_text(node, path)
+        if kind not in TEXT:
+            raise refused(f"{name} on {kind}")
+        if isinstance(node, TextSearch):
+            found = text_filter(self.connection, node, path) if top and path == node.lhs.target.column else None
+            return found or {path: text_pattern("icontains", str(node.rhs))}
+        if name in PATTERNS:
+            return {path: text_pattern(name, str(node.rhs))}
+        if name in ("regex", "iregex"):
+            return {path: regex(str(node.rhs), "i" if name == "iregex" else "")}
+        raise refused(f"lookup {name}")
+
+    def same_text(self, node, path: str) -> Filter:
+        try:
+            if target(node.lhs.output_field).get_internal_type() == "UUIDField":
+                return {path: uuid.UUID(str(node.rhs))}
+            number = int(node.rhs)
+        except ValueError:
+            return None
+        return {path: number} if str(number) == str(node.rhs) else None
+
+    def span(self, path, name, first: dict, last: dict, column, negated) -> Filter:
+        """A comparison with a stretch of time, from `first` through `last`."""
+        (_, start), ((closing, end),) = *first.items(), last.items()
+        after = "$gt" if closing == "$lte" else "$gte"
+        result = {
+            "exact": {**first, **last},
+            "gt": {after: end},
+            "gte": first,
+            "lt": {"$lt": start},
+            "lte": last,
+        }[name]
+        if negated and self.scope.nullable(column):
+            return any_of([{path: result}, {path: None}])
+        return {path: result}
+
+    def day(self, node) -> tuple[dict, dict]:
+        """A day as the moments it begins and ends, so that an index on the time serves created__date=."""
+        day = node.rhs
+        start, end = (
+            datetime.datetime.combine(date, datetime.time()) for date in (day, day + datetime.timedelta(days=1))
+        )
+        if node.lhs.lhs.output_field.get_internal_type() == "DateTimeField" and node.lhs.tzname:
+            zone = node.lhs.tzinfo or timezone.get_current_timezone()
+            start, end = start.replace(tzinfo=zone), end.replace(tzinfo=zone)
+        return {"$gte": start}, {"$lt": end}
+
+    def compared(self, node, negated: bool) -> Filter:
+        """A comparison in which a side has to be computed: $expr, which no index serves."""
+        name = node.lookup_name
+        if name not in OPERATORS or is_json(node.lhs):
+            raise refused(f"lookup {name} on {type(node.lhs).__name__} and {type(node.rhs).__name__}")
+        left, right = expression(self.scope, node.lhs), node.rhs
+        maybe_null = [left] if self.scope.nullable(node.lhs) else []
+        if node.rhs_is_direct_value():
+            value = node.process_rhs(self.scope.compiler, self.connection)[1][0]
+            right = {"$literal": value}
+        elif isinstance(right, Query):
+            raise refused("a subquery compared with an expression")
+        else:
+            if self.scope.nullable(right):
+                maybe_null.append(expression(self.scope, right))
+            right = expression(self.scope, right)
+        test = {OPERATORS[name]: [left, right]}
+        if maybe_null and negated:
+            test = {"$or": [*({"$lte": [side, None]} for side in maybe_null), test]}
+        elif maybe_null:
+            test = {"$and": [*({"$gt": [side, None]} for side in maybe_null), test]}
+        return {"$expr": test}
+
+    # --- subqueries: run first, their values put in
+
+    def member(self, node, path: str, negated: bool, scalar: bool = False) -> Filter:
+        rhs = node.rhs
+        if isinstance(rhs, Query):
+            values = self.values(rhs)
+            known = [value for value in dict.fromkeys(values) if value is not None]
+            if negated and (len(known) < len(set(values)) or (scalar and not values)):
+                return {}  # NOT IN with a NULL among the values is true of nothing
+        else:
+            if any(hasattr(value, "resolve_expression") for value in rhs):
+                raise refused("expressions in a list")
+            values = [value for value in rhs if value is not None]
+            known = list(dict.fromkeys(node.get_db_prep_lookup(values, self.connection)[1]))
+        if len(known) == 1:
+            return {path: known[0]}
+        return {path: {"$in": known}} if known else None
+
+    def values(self, query: Query) -> list:
+        """What a subquery of one column finds, as the database has it."""
+        if outer_columns(query, set()):
+            raise refused("a correlated subquery")
+        query = query.clone()
+        query.subquery = False
+        if not query.has_select_fields:
+            query.clear_select_clause()
+            query.add_fields(["pk"])
+        compiler = query.get_compiler(connection=self.connection)
+        rows = [row for chunk in compiler.execute_sql("multi") for row in chunk]
+        if compiler.col_count != 1 and rows:
+            raise refused("a subquery of several columns")
+        return [row[0] for row in rows]
+
+    def exists(self, query: Query) -> Filter:
+        """[NOT] EXISTS tied to this query by one equality: the inner column's values, as an IN list."""
+        query = query.clone()
+        query.subquery = False
+        own, tie, rest = set(query.alias_map), None, []
+        if query.combinator or query.is_sliced or query.group_by or query.where.negated:
+            raise refused("such an Exists()")
+        for child in query.where.children if query.where.connector == AND else [query.where]:
+            if not outer_columns(child, own):
+                rest.append(child)
+            elif tie is None and isinstance(child, lookups.Exact) and isinstance(child.rhs, Col):
+                tie = (child.lhs, child.rhs) if child.rhs.alias not in own else (child.rhs, child.lhs)
+            else:
+                raise refused("an Exists() tied by more than one equality")
+        query.clear_ordering(force=True)
+        if tie is None:
+            return {} if query.exists().get_compiler(connection=self.connection).has_results() else None
+        inner, outer = tie
+        if not isinstance(inner, Col) or not isinstance(outer, Col) or inner.alias not in own:
+            raise refused("an Exists() tied by other than columns")
+        query.where = WhereNode(rest)
+        query.clear_select_clause()
+        query.set_annotation_mask(())
+        query.select = (inner,)
+        query.distinct = True
+        found = [value for value in self.values(query) if value is not None]
+        return {self.scope.column(outer): {"$in": found}} if found else None

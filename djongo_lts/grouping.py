@@ -1,0 +1,77 @@
+"""Aggregates as accumulators of a $group stage, with SQL's idea of null.
+Knows Count, Sum, Avg, Min and Max; must not know the rest of the query.
+"""
+
+from django.db.models import Aggregate, Avg, Count, Max, Min, Sum, Value
+from django.db.models.expressions import Star
+from django.db.models.functions import Coalesce
+
+from .errors import refused
+from .expressions import expression, literal
+from .scope import Scope
+
+ACCUMULATORS = {Avg: "$avg", Max: "$max", Min: "$min", Sum: "$sum"}
+
+
+def is_aggregate(node) -> bool:
+    """An aggregate, or one with a default, which Django writes as Coalesce(aggregate, value)."""
+    return isinstance(node, Aggregate) or type(node) is Coalesce and node.contains_aggregate
+
+
+def is_count_all(node) -> bool:
+    return type(node) is Count and isinstance(node.source_expressions[0], Star) and node.filter is None
+
+
+def filter_of(node):
+    return (node.source_expressions[0] if type(node) is Coalesce else node).filter
+
+
+class Accumulators:
+    def __init__(self, scope: Scope):
+        self.scope, self.group, self.final = scope, {}, {}
+        self.empty: list = []  # their values over no rows at all
+
+    def add(self, node, filtered: bool = False) -> str:
+        """Takes an aggregate in and returns the name of its output."""
+        name, default = f"a{len(self.empty)}", None
+        if type(node) is Coalesce:
+            node, default_node = node.source_expressions
+            if not isinstance(node, Aggregate) or type(default_node) is not Value:
+                raise refused("Coalesce over aggregates")
+            default = literal(self.scope, default_node)
+        if node.filter is not None and not filtered:
+            raise refused("an aggregate with a filter in a group")
+        self.accumulate(name, node)
+        if default is not None:
+            self.final[name] = {"$ifNull": [self.final.get(name, f"${name}"), default]}
+        self.empty.append(0 if type(node) is Count else default and default["$literal"])
+        return name
+
+    def accumulate(self, name: str, node) -> None:
+        source = node.source_expressions[0]
+        if type(node) is Count:
+            if isinstance(source, Star):
+                self.group[name] = {"$sum": 1}
+                return
+            value = expression(self.scope, source)
+            if node.distinct:
+                self.group[name] = {"$addToSet": value}
+                self.final[name] = {"$size": {"$setDifference": [f"${name}", [None]]}}
+            else:
+                self.group[name] = {"$sum": self.known(value)}
+            return
+        if type(node) not in ACCUMULATORS:
+            raise refused(node)
+        if node.distinct and type(node) not in (Max, Min):
+            raise refused(f"{type(node).__name__} over distinct values")
+        value = expression(self.scope, source)
+        self.group[name] = {ACCUMULATORS[type(node)]: value}
+        if type(node) is Sum:  # SQL's sum of no value is NULL, MongoDB's is 0
+            self.group[f"{name}n"] = {"$sum": self.known(value)}
+            self.final[name] = {"$cond": [{"$eq": [f"${name}n", 0]}, None, f"${name}"]}
+
+    def known(self, value) -> dict:
+        return {"$cond": [{"$gt": [value, None]}, 1, 0]}
+
+    def finish(self) -> list[dict]:
+        return [{"$set": self.final}] if self.final else []

@@ -1,0 +1,37 @@
+"""What the database holds, read from djongo's `__schema__` and from MongoDB's indexes.
+Knows the bookkeeping; must not change it.
+"""
+
+from django.db import DatabaseError
+from django.db.backends.base.introspection import FieldInfo
+from djongo.introspection import DatabaseIntrospection as DjongoIntrospection
+
+
+class DatabaseIntrospection(DjongoIntrospection):
+    data_types_reverse = {
+        **DjongoIntrospection.data_types_reverse,
+        "binData": "UUIDField",
+        "bool": "BooleanField",
+        "decimal": "DecimalField",
+        "double": "FloatField",
+        "int": "IntegerField",
+        "long": "BigIntegerField",
+        "object": "JSONField",
+    }
+
+    def get_table_list(self, cursor):
+        return [t for t in super().get_table_list(cursor) if not t.name.startswith("system.")]
+
+    def get_table_description(self, cursor, table_name):
+        schema = cursor.db_conn["__schema__"].find_one({"name": table_name})
+        if schema is None:
+            raise DatabaseError(f"no such collection: {table_name}")
+        unknown = dict.fromkeys(FieldInfo._fields)
+        return [
+            FieldInfo(**{**unknown, "name": name, "type_code": properties["type_code"]})
+            for name, properties in schema["fields"].items()
+        ]
+
+    def get_primary_key_columns(self, cursor, table_name):
+        info = cursor.db_conn[table_name].index_information().get("__primary_key__")
+        return [info["key"][0][0] if info else "_id"]

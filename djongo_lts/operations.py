@@ -1,0 +1,95 @@
+"""How values are written to and read from BSON.
+Knows field types; must not know queries. Times are milliseconds: BSON cuts the rest off.
+"""
+
+import datetime
+import json
+from decimal import Decimal
+
+from bson import Decimal128
+from django.conf import settings
+from django.db.backends.base.operations import BaseDatabaseOperations
+from django.db.backends.utils import format_number
+from django.db.models.expressions import Col
+from django.utils import timezone
+
+from .errors import refused
+
+
+class DatabaseOperations(BaseDatabaseOperations):
+    compiler_module = "djongo_lts.compiler"
+
+    def quote_name(self, name):
+        return name if name.startswith('"') and name.endswith('"') else f'"{name}"'
+
+    def conditional_expression_supported_in_where_clause(self, expression):
+        return False
+
+    def last_executed_query(self, cursor, sql, params):
+        return str(sql)
+
+    def sql_flush(self, style, tables, *, reset_sequences=False, allow_cascade=False):
+        if not tables:
+            return []
+
+        def flush(collections):
+            for table in tables:
+                collections[table].delete_many({})
+            if reset_sequences:
+                numbered = {"name": {"$in": list(tables)}, "auto": {"$exists": True}}
+                collections["__schema__"].update_many(numbered, {"$set": {"auto.seq": 0}})
+
+        return [flush]
+
+    # --- to BSON
+
+    def adapt_datefield_value(self, value):
+        return value and datetime.datetime(value.year, value.month, value.day)
+
+    def adapt_datetimefield_value(self, value):
+        if value is not None and not settings.USE_TZ and timezone.is_aware(value):
+            raise ValueError("djongo_lts does not take a time with a zone while USE_TZ is False")
+        return value
+
+    def adapt_timefield_value(self, value):
+        if value is None:
+            return None
+        if isinstance(value, str):
+            value = datetime.time.fromisoformat(value)
+        if timezone.is_aware(value):
+            raise ValueError("djongo_lts does not take a time of day with a zone")
+        return datetime.datetime.combine(datetime.date(1900, 1, 1), value)
+
+    def adapt_decimalfield_value(self, value, max_digits=None, decimal_places=None):
+        return None if value is None else Decimal128(format_number(value, max_digits, decimal_places))
+
+    def adapt_json_value(self, value, encoder):
+        if value is None:
+            raise refused("a JSON null beside SQL's NULL")
+        # by way of JSON, so that keys become strings, tuples lists, and what JSON cannot say is refused
+        return json.loads(json.dumps(value, cls=encoder))
+
+    # --- from BSON
+
+    def get_db_converters(self, expression):
+        converter = self.converters.get(expression.output_field.get_internal_type())
+        return [] if converter is None else [converter]
+
+    @staticmethod
+    def _to_date(value, expression, connection):
+        return value.date() if isinstance(value, datetime.datetime) else value
+
+    @staticmethod
+    def _to_time(value, expression, connection):
+        return value.time() if isinstance(value, datetime.datetime) else value
+
+    @staticmethod
+    def _to_decimal(value, expression, connection):
+        if value is None:
+            return None
+        value = value.to_decimal() if isinstance(value, Decimal128) else Decimal(str(value))
+        if isinstance(expression, Col):
+            value = value.quantize(Decimal(1).scaleb(-expression.output_field.decimal_places))
+        return value
+
+    converters = {"DateField": _to_date, "TimeField": _to_time, "DecimalField": _to_decimal}

@@ -1,0 +1,223 @@
+"""A SELECT as find() where it can be, as a pipeline where it must.
+Knows select lists, order, grouping and slices; must not know lookups.
+"""
+
+from itertools import groupby
+
+from django.core.exceptions import EmptyResultSet
+from django.db.models import Value
+from django.db.models.expressions import Col, RawSQL
+from django.db.models.sql.where import AND, WhereNode
+
+from .commands import Aggregate, Count, Find, OneRow
+from .errors import refused
+from .expressions import expression, literal
+from .grouping import Accumulators, filter_of, is_aggregate, is_count_all
+from .joins import joins
+from .scope import JOINED, Scope, aliases, children, unwrapped
+
+
+class Read:
+    """One SELECT, on its way to a command."""
+
+    def __init__(self, compiler, order_by, grouped: bool):
+        self.compiler, self.query = compiler, compiler.query
+        self.select = [node for node, _, _ in compiler.select]
+        self.order_by = [self.ordering(node) for node, _ in order_by]
+        self.grouped = grouped or self.query.distinct or compiler.having is not None
+        self.base = compiler.base_alias()
+        self.collection = self.query.alias_map[self.base].table_name
+        self.joins = joins(self.query, self.base)
+        outer = {join.alias for join in self.joins if join.outer}
+        self.scope = Scope(compiler, self.base, {join.alias for join in self.joins}, outer)
+        self.skip = self.query.low_mark
+        self.limit = 0
+        if self.query.high_mark is not None:
+            self.limit = self.query.high_mark - self.skip
+            if not self.limit:
+                raise EmptyResultSet
+
+    @staticmethod
+    def ordering(node):
+        if (node.nulls_first and node.descending) or (node.nulls_last and not node.descending):
+            raise refused("nulls_first or nulls_last against MongoDB's order")
+        return unwrapped(node.expression), -1 if node.descending else 1
+
+    def command(self):
+        aggregates = [node for node in self.select if is_aggregate(node)]
+        if aggregates and not self.grouped:
+            if len(aggregates) < len(self.select) or self.query.is_sliced:
+                raise refused("an aggregate beside columns without a group")
+            return self.aggregated()
+        if not self.joins and not self.grouped:
+            found = self.found()
+            if found is not None:
+                return found
+        return self.pipelined()
+
+    # --- find()
+
+    def found(self) -> Find | None:
+        """The plain case; None where something has to be computed."""
+        columns, constants = [], []
+        for position, node in enumerate(self.select):
+            if isinstance(node, (Col, RawSQL)):
+                columns.append(self.scope.column(node))
+            elif type(node) is Value:
+                constants.append((position, literal(self.scope, node)["$literal"]))
+            else:
+                return None
+        sort: dict[str, int] = {}
+        for node, direction in self.order_by:
+            path = self.scope.path(node)
+            if path is None:
+                return None
+            sort.setdefault(path, direction)
+        where = self.compiler.filter(self.scope, self.compiler.where)
+        return Find(self.collection, where, columns, constants, sort, self.skip, self.limit)
+
+    # --- pipelines
+
+    def pipelined(self) -> Aggregate:
+        if self.grouped:
+            stages, read = self.group(self.matched())
+            return Aggregate(self.collection, stages, read)
+        sort, computed = self.sorting()
+        stages = self.matched(used=set().union(*(aliases(node) for node, _ in self.order_by)))
+        if computed:
+            stages.append({"$set": computed})
+        stages += self.sliced(sort)
+        stages += self.late
+        project, places = {}, []
+        for position, node in enumerate(self.select):
+            path = self.scope.path(node)
+            if path is None:
+                path = f"{JOINED}{position}"
+                project[path] = expression(self.scope, node)
+            else:
+                project[path] = 1
+            places.append(path.split(".", 1))
+        if "_id" not in project:
+            project["_id"] = 0
+        return Aggregate(self.collection, [*stages, {"$project": project}], reader(places))
+
+    def matched(self, used=frozenset(), postpone=True) -> list[dict]:
+        """The filter and the joins: what concerns the base first, so that an index serves it; a join that
+        keeps the rows as they are last (`late`), unless `used` or another join needs it."""
+        where, early, rest = self.compiler.where, [], []
+        if where is not None:
+            splittable = where.connector == AND and not where.negated
+            for child in where.children if splittable else [where]:
+                (early if aliases(child) <= {self.base} else rest).append(child)
+        needed = set(used).union(*(aliases(child) for child in rest))
+        if self.grouped or not postpone:
+            needed |= {join.alias for join in self.joins}
+        for join in reversed(self.joins):
+            if join.alias in needed or not join.keeps_rows:
+                needed |= {join.alias, join.parent}
+        stages = self.match(early)
+        for join in self.joins:
+            if join.alias in needed:
+                stages += join.stages
+        self.late = [stage for join in self.joins if join.alias not in needed for stage in join.stages]
+        return stages + self.match(rest)
+
+    def match(self, children) -> list[dict]:
+        where = self.compiler.filter(self.scope, WhereNode(children))
+        return [{"$match": where}] if where else []
+
+    def sorting(self) -> tuple[dict, dict]:
+        sort: dict[str, int] = {}
+        computed = {}
+        for position, (node, direction) in enumerate(self.order_by):
+            path = self.scope.path(node)
+            if path is None:
+                path = f"{JOINED}order{position}"
+                computed[path] = expression(self.scope, node)
+            sort.setdefault(path, direction)
+        return sort, computed
+
+    def sliced(self, sort: dict) -> list[dict]:
+        stages = [("$sort", sort), ("$skip", self.skip), ("$limit", self.limit)]
+        return [{name: value} for name, value in stages if value]
+
+    # --- groups
+
+    def group(self, stages: list[dict]):
+        """$group by the columns selected, grouped by and ordered by; DISTINCT is a group by what is selected."""
+        accumulators = Accumulators(self.scope)
+        named: list[tuple] = []
+
+        def place(node) -> str:
+            for known, path in named:
+                if known == node:
+                    return path
+            if is_aggregate(node):
+                if self.query.distinct:
+                    raise refused("distinct() with aggregates")
+                path = accumulators.add(node)
+            else:
+                path = f"_id.k{len(named)}"
+            named.append((node, path))
+            return path
+
+        places = [place(node) for node in self.select]
+        if self.query.group_by and self.query.group_by is not True:
+            for node in self.query.group_by:
+                place(unwrapped(node if hasattr(node, "as_sql") else self.query.resolve_ref(node)))
+        for node, _ in self.order_by:
+            place(node)
+        having = self.compiler.having
+        if having is not None:
+            for node in aggregates_in(having):
+                place(node)
+        keys = {
+            path.removeprefix("_id."): {"$ifNull": [expression(self.scope, node), None]}
+            for node, path in named
+            if path.startswith("_id.")
+        }
+        stages = [*stages, {"$group": {"_id": keys, **accumulators.group}}, *accumulators.finish()]
+        if having is not None:
+            after = Scope(self.compiler, None, named=named)
+            found = self.compiler.filter(after, having)
+            stages += [{"$match": found}] if found else []
+        sort: dict[str, int] = {}
+        for node, direction in self.order_by:
+            sort.setdefault(place(node), direction)
+        return stages + self.sliced(sort), reader([path.split(".", 1) for path in places])
+
+    def aggregated(self):
+        """aggregate(): one row, of one pipeline for the aggregates that share a filter."""
+        if len(self.select) == 1 and is_count_all(self.select[0]) and not self.joins:
+            return Count(self.collection, self.compiler.filter(self.scope, self.compiler.where))
+        stages = self.matched(postpone=False)
+        parts = [self.part(stages, condition, list(nodes)) for condition, nodes in groupby(self.select, filter_of)]
+        return OneRow(self.collection, parts)
+
+    def part(self, stages, condition, nodes):
+        accumulators = Accumulators(self.scope)
+        paths = [accumulators.add(node, filtered=True) for node in nodes]
+        match = self.match([condition]) if condition is not None else []
+        pipeline = [*stages, *match, {"$group": {"_id": None, **accumulators.group}}, *accumulators.finish()]
+        return pipeline, lambda document: [document.get(path) for path in paths], accumulators.empty
+
+
+def aggregates_in(node) -> list:
+    if is_aggregate(node):
+        return [node]
+    return [found for child in children(node) for found in aggregates_in(child)]
+
+
+def reader(places: list[list[str]]):
+    """Makes a row of a document, from places one or two names deep."""
+
+    def read(document):
+        row = []
+        for place in places:
+            value = document.get(place[0])
+            if len(place) == 2 and value is not None:
+                value = value.get(place[1])
+            row.append(value)
+        return tuple(row)
+
+    return read
