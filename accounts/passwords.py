@@ -1,0 +1,86 @@
+"""Hashing and checking of passwords, on a few threads of their own. Must not know users' other data or requests.
+
+Argon2 takes some 100 MB and 50 ms of all cores each time, so a flood of logins must neither fill the memory nor
+hold up the database's threads: few run at once, a bounded number wait, and the rest are told to try again.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import TypeVar
+
+from django.contrib.auth.hashers import make_password, verify_password
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.utils.crypto import get_random_string
+from django.views.decorators.debug import sensitive_variables
+
+from realtime.errors import Invalid, Overloaded
+
+from .models import User
+
+T = TypeVar("T")
+
+HASH_THREADS = 2
+MAX_WAITING = 100
+
+_waiting = 0
+
+
+@sensitive_variables()
+async def encode(password: str, *, user: User, field: str) -> str:
+    """The hash to store. Raises Invalid, naming `field`, for a password that the validators refuse."""
+    return await _run(_encode, password, user, field)
+
+
+@sensitive_variables()
+async def check(password: str, encoded: str | None) -> tuple[bool, bool]:
+    """Whether the password is right, and whether its hash is of an older kind and should be made anew.
+
+    Without a hash, for an email that nobody has, the answer is no after the same work.
+    """
+    return await _run(_check, password, encoded)
+
+
+@sensitive_variables()
+async def rehash(password: str) -> str:
+    """A hash of the current kind, for a password that has been checked."""
+    return await _run(make_password, password)
+
+
+@sensitive_variables()
+def _encode(password: str, user: User, field: str) -> str:
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise Invalid(fields={field: list(error.messages)}) from None
+    return make_password(password)
+
+
+@sensitive_variables()
+def _check(password: str, encoded: str | None) -> tuple[bool, bool]:
+    matches, outdated = verify_password(password, encoded or _dummy())
+    return matches and encoded is not None, outdated and encoded is not None
+
+
+@cache
+def _dummy() -> str:
+    return make_password(get_random_string(32))
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=HASH_THREADS, thread_name_prefix="chat-hash")
+
+
+@sensitive_variables()
+async def _run(work: Callable[..., T], *arguments: object) -> T:
+    global _waiting
+    if _waiting >= MAX_WAITING:
+        raise Overloaded("Too many logins at once. Try again in a moment.")
+    _waiting += 1
+    try:
+        return await asyncio.get_running_loop().run_in_executor(_pool(), work, *arguments)
+    finally:
+        _waiting -= 1

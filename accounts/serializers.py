@@ -1,0 +1,126 @@
+"""Bodies of account requests and answers. Must not know services: what a body means is theirs."""
+
+from typing import Any
+
+from django.core.validators import RegexValidator
+from rest_framework import serializers
+
+from api.serializers import ModelSerializer, Serializer
+from api.text import TextField
+
+from .models import (
+    MAX_DISPLAY_NAME_CHARS,
+    MAX_URL_CHARS,
+    Session,
+    User,
+    fold_email,
+    validate_username,
+    validate_web_url,
+)
+from .tokens import MAX_TOKEN_CHARS
+
+MAX_PASSWORD_CHARS = 256
+
+one_line = RegexValidator(r"[\t\r\n]", "Write it in one line.", inverse_match=True)
+
+
+class AddressField(TextField, serializers.EmailField):
+    """An email address, in the one spelling it is stored in."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=254, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        return fold_email(super().to_internal_value(data))
+
+
+class PasswordField(TextField):
+    """Kept as typed, blanks at its ends too; bounded, because hashing costs by length."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        style = {"input_type": "password"}
+        super().__init__(
+            max_length=MAX_PASSWORD_CHARS, trim_whitespace=False, write_only=True, style=style, **kwargs
+        )
+
+
+class DisplayNameField(TextField):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=MAX_DISPLAY_NAME_CHARS, validators=[one_line], **kwargs)
+
+
+class UserSerializer(ModelSerializer):
+    """What anyone may see of a user."""
+
+    roles = serializers.ListField(child=serializers.CharField(), read_only=True)
+
+    class Meta:
+        model = User
+        fields: tuple[str, ...] = (
+            "id", "username", "display_name", "avatar_url", "created_at", "last_seen", "roles",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class MeSerializer(UserSerializer):
+    """What a user sees of oneself."""
+
+    class Meta(UserSerializer.Meta):
+        fields = (*UserSerializer.Meta.fields, "email")
+        read_only_fields = fields
+
+
+class SessionSerializer(ModelSerializer):
+    """A login; `current` is the one that asks."""
+
+    current = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Session
+        fields = ("id", "created_at", "last_used", "ip", "user_agent", "current")
+        read_only_fields = fields
+
+    def get_current(self, session: Session) -> bool:
+        identity = self.context["request"].auth
+        return identity is not None and session.pk == identity.session_id
+
+
+class SignupSerializer(Serializer):
+    username = TextField(validators=[validate_username])
+    email = AddressField()
+    password = PasswordField()
+    display_name = DisplayNameField(required=False)
+
+
+class LoginSerializer(Serializer):
+    email = AddressField()
+    password = PasswordField()
+
+
+class RefreshSerializer(Serializer):
+    refresh_token = TextField(max_length=MAX_TOKEN_CHARS)
+
+
+class PasswordSerializer(Serializer):
+    current_password = PasswordField()
+    new_password = PasswordField()
+
+
+class ProfileSerializer(Serializer):
+    display_name = DisplayNameField(required=False)
+    avatar_url = TextField(
+        required=False, allow_blank=True, max_length=MAX_URL_CHARS, validators=[validate_web_url]
+    )
+
+
+class SearchSerializer(Serializer):
+    search = TextField(required=False, allow_blank=True, max_length=MAX_DISPLAY_NAME_CHARS)
+
+
+class TokensSerializer(Serializer):
+    access_token = serializers.CharField()
+    refresh_token = serializers.CharField()
+
+
+class LoginAnswerSerializer(TokensSerializer):
+    user = MeSerializer()

@@ -1,0 +1,143 @@
+"""Writes of accounts: users, their passwords and their state. Sessions are in `sessions`.
+
+Keyword-only and async; the ORM runs through `run_db`. Must not know requests, serializers or sockets.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import IntegrityError
+from django.db.models import Q
+from django.views.decorators.debug import sensitive_variables
+
+from realtime.errors import Conflict, Forbidden, Invalid, InvalidCredentials
+from realtime.hub import get_hub
+from realtime.threads import run_db
+
+from . import passwords, selectors
+from .models import User, fold_email
+from .sessions import end_user_sessions, open_session
+from .tokens import TokenPair
+from .topics import user_address
+
+TAKEN = "This {} is taken."
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    user: User
+    tokens: TokenPair
+
+
+@sensitive_variables("password")
+async def signup(
+    *, username: str, email: str, password: str, display_name: str = "", ip: str, user_agent: str
+) -> Login:
+    """Make an account and open its first session. Raises Conflict, Invalid.
+
+    A crash in between leaves an account without a session; its owner logs in.
+    """
+    user = User.objects.build(username=username, email=email, display_name=display_name)
+    await run_db(_require_free, user)
+    user.password = await passwords.encode(password, user=user, field="password")
+    await run_db(_insert, user)
+    return Login(user, await open_session(user=user, ip=ip, user_agent=user_agent))
+
+
+@sensitive_variables("password")
+async def login(*, email: str, password: str, ip: str, user_agent: str) -> Login:
+    """Open a session. Raises InvalidCredentials, the same and after the same work for an unknown email.
+
+    Only who knows the password learns, by Forbidden, that the account is deactivated.
+    """
+    user = await run_db(User.objects.filter(email=fold_email(email)).first)
+    matches, outdated = await passwords.check(password, user.password if user else None)
+    if user is None or not matches:
+        raise InvalidCredentials
+    if not user.is_active:
+        raise Forbidden(selectors.DEACTIVATED)
+    if outdated:
+        await _renew_hash(user, password)
+    return Login(user, await open_session(user=user, ip=ip, user_agent=user_agent))
+
+
+@sensitive_variables("current_password", "new_password")
+async def change_password(
+    *, user_id: UUID, session_id: UUID | None, current_password: str, new_password: str
+) -> None:
+    """Set a new password and end every session of the user but `session_id`. Raises Invalid, Conflict.
+
+    Sessions end before the write, so that a crash in between leaves no stranger logged in, and again after it,
+    for those that were opened meanwhile with the old password; `open_session` ends what comes even later.
+    """
+    user = await run_db(selectors.get_user, user_id=user_id)
+    matches, _ = await passwords.check(current_password, user.password)
+    if not matches:
+        raise Invalid(fields={"currentPassword": ["This is not your password."]})
+    encoded = await passwords.encode(new_password, user=user, field="newPassword")
+    await end_user_sessions(user_id=user_id, except_session_id=session_id)
+    unchanged = User.objects.filter(pk=user_id, password=user.password)
+    if not await run_db(unchanged.update, password=encoded):
+        raise Conflict("The password was changed elsewhere at the same time. Log in again.")
+    await end_user_sessions(user_id=user_id, except_session_id=session_id)
+
+
+async def update_profile(
+    *, user_id: UUID, display_name: str | None = None, avatar_url: str | None = None
+) -> User:
+    """Change what is not None; an empty `avatar_url` takes the picture away. Returns the user as stored."""
+    user = await run_db(selectors.get_user, user_id=user_id)
+    changed = []
+    if display_name is not None:
+        user.set_display_name(display_name)
+        changed += ["display_name", "display_name_key"]
+    if avatar_url is not None:
+        user.avatar_url = avatar_url
+        changed += ["avatar_url"]
+    if changed:
+        await run_db(user.save, update_fields=changed)
+    return user
+
+
+async def deactivate_user(*, user_id: UUID) -> None:
+    """Lock the account at once: no login, no token and no socket of it works any more. Safe to repeat."""
+    await run_db(User.objects.filter(pk=user_id).update, is_active=False)
+    get_hub().tell([user_address(user_id)], "user:deactivated", {})
+    await end_user_sessions(user_id=user_id)
+
+
+async def reactivate_user(*, user_id: UUID) -> None:
+    """Let the user log in again; the old sessions stay ended."""
+    await run_db(User.objects.filter(pk=user_id).update, is_active=True)
+
+
+async def record_last_seen(*, user_id: UUID, at: datetime) -> None:
+    """Move the user's `last_seen` up to `at`, never down; safe to repeat and to race."""
+    older = User.objects.filter(Q(last_seen=None) | Q(last_seen__lt=at), pk=user_id)
+    await run_db(older.update, last_seen=at)
+
+
+def _require_free(user: User) -> None:
+    taken = {}
+    if User.objects.filter(username_key=user.username_key).exists():
+        taken["username"] = [TAKEN.format("username")]
+    if User.objects.filter(email=user.email).exists():
+        taken["email"] = [TAKEN.format("email")]
+    if taken:
+        raise Conflict("There is an account with this username or email.", fields=taken)
+
+
+def _insert(user: User) -> None:
+    try:
+        user.save(force_insert=True)
+    except IntegrityError as error:  # another signup was faster since the look
+        _require_free(user)
+        raise Conflict("There is an account with this username or email.") from error
+
+
+@sensitive_variables("password")
+async def _renew_hash(user: User, password: str) -> None:
+    """Replace a hash of an older kind, unless the password was changed since it was read."""
+    old, user.password = user.password, await passwords.rehash(password)
+    await run_db(User.objects.filter(pk=user.pk, password=old).update, password=user.password)

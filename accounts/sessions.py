@@ -1,0 +1,107 @@
+"""Writes of login sessions: open, rotate, end. Part of the services: async, keyword-only, told to the hub after the write.
+
+Must not know passwords, requests or sockets. docs/decisions/0002 says why sessions are stored and tokens are not.
+"""
+
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.views.decorators.debug import sensitive_variables
+
+from realtime import times
+from realtime.errors import Forbidden, InvalidCredentials, NotFound, TokenReused, Unauthenticated
+from realtime.hub import get_hub
+from realtime.threads import run_db
+
+from . import selectors, tokens
+from .models import MAX_IP_CHARS, MAX_USER_AGENT_CHARS, Session, User
+from .tokens import RefreshClaims, TokenPair
+from .topics import session_address
+
+
+async def open_session(*, user: User, ip: str, user_agent: str) -> TokenPair:
+    """A new session of a user whose password was just checked. Raises InvalidCredentials if it changed meanwhile."""
+    return await run_db(_open, user, _client(ip, user_agent))
+
+
+@sensitive_variables("refresh_token")
+async def refresh_tokens(*, refresh_token: str, ip: str, user_agent: str) -> TokenPair:
+    """Spend the refresh token for a new pair. Of two calls with one token at most one gets a pair.
+
+    Raises TokenReused, and ends the session, for a token that was spent before: its owner or a thief has the newer
+    one, and nobody can tell which. Raises Unauthenticated, TokenExpired, Forbidden.
+    """
+    claims = tokens.verify_refresh(refresh_token)
+    try:
+        return await run_db(_rotate, claims, _client(ip, user_agent))
+    except TokenReused:
+        await _end(Session.objects.filter(pk=claims.session_id))
+        raise
+
+
+@sensitive_variables("refresh_token")
+async def logout(*, refresh_token: str) -> None:
+    """End the token's session now. Safe to repeat. Raises Unauthenticated, TokenExpired."""
+    claims = tokens.verify_refresh(refresh_token)
+    await _end(Session.objects.filter(pk=claims.session_id))
+
+
+async def end_session(*, user_id: UUID, session_id: UUID) -> None:
+    """End one live session of the user. Raises NotFound for any other."""
+    if not await _end(selectors.user_sessions(user_id=user_id).filter(pk=session_id)):
+        raise NotFound("There is no such session of yours.")
+
+
+async def end_user_sessions(*, user_id: UUID, except_session_id: UUID | None = None) -> None:
+    """End all sessions of the user, or all but one. Safe to repeat."""
+    sessions = Session.objects.filter(user_id=user_id)
+    await _end(sessions.exclude(pk=except_session_id) if except_session_id else sessions)
+
+
+async def _end(sessions: QuerySet[Session]) -> int:
+    """Revoke those that are not yet, then tell every process; returns how many they were."""
+    ended = await run_db(_revoke, sessions)
+    if ended:
+        get_hub().tell([session_address(session_id) for session_id in ended], "session:ended", {})
+    return len(ended)
+
+
+def _revoke(sessions: QuerySet[Session]) -> list[UUID]:
+    ids = list(sessions.filter(revoked_at=None).values_list("pk", flat=True))
+    Session.objects.filter(pk__in=ids, revoked_at=None).update(revoked_at=times.now())
+    return ids
+
+
+def _open(user: User, client: dict[str, str]) -> TokenPair:
+    refresh = tokens.new_refresh_token()
+    session = Session.objects.create(
+        user=user, refresh_jti=refresh["jti"], expires_at=tokens.refresh_expiry(refresh), **client
+    )
+    # A password change ends the sessions it sees; one that did not see this session is seen here.
+    if not User.objects.filter(pk=user.pk, password=user.password).exists():
+        _revoke(Session.objects.filter(pk=session.pk))
+        raise InvalidCredentials
+    return tokens.token_pair(refresh, session)
+
+
+def _rotate(claims: RefreshClaims, client: dict[str, str]) -> TokenPair:
+    session = Session.objects.select_related("user").filter(pk=claims.session_id).first()
+    if session is None:
+        raise Unauthenticated(selectors.SESSION_ENDED)
+    if not session.user.is_active:
+        raise Forbidden(selectors.DEACTIVATED)
+    if session.refresh_jti != claims.jti:
+        raise TokenReused
+    if session.revoked_at is not None:
+        raise Unauthenticated(selectors.SESSION_ENDED)
+    refresh = tokens.new_refresh_token()
+    unspent = Session.objects.filter(pk=session.pk, refresh_jti=claims.jti, revoked_at=None)
+    expires_at = tokens.refresh_expiry(refresh)
+    if not unspent.update(refresh_jti=refresh["jti"], last_used=times.now(), expires_at=expires_at, **client):
+        raise TokenReused  # spent, or its session ended, since the look
+    return tokens.token_pair(refresh, session)
+
+
+def _client(ip: str, user_agent: str) -> dict[str, str]:
+    printable = "".join(character for character in user_agent if character.isprintable())
+    return {"ip": ip[:MAX_IP_CHARS], "user_agent": printable[:MAX_USER_AGENT_CHARS]}

@@ -1,0 +1,173 @@
+"""REST of accounts: sign up, log in, sessions, profiles. Knows services and selectors; no rule of its own."""
+
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from rest_framework import mixins, viewsets
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+
+from api.clients import client_address
+from api.pagination import CursorPage
+from api.serializers import ErrorAnswer, validated
+from api.throttling import check_rate
+from realtime import loop
+from realtime.ids import parse_uuid
+
+from . import selectors, services, sessions
+from .models import Session, User
+from .serializers import (
+    LoginAnswerSerializer,
+    LoginSerializer,
+    MeSerializer,
+    PasswordSerializer,
+    ProfileSerializer,
+    RefreshSerializer,
+    SearchSerializer,
+    SessionSerializer,
+    SignupSerializer,
+    TokensSerializer,
+    UserSerializer,
+)
+
+
+def client_of(request: Request) -> dict[str, str]:
+    return {"ip": client_address(request.META), "user_agent": request.META.get("HTTP_USER_AGENT", "")}
+
+
+def limit_logins(request: Request, email: str) -> None:
+    """Count a try of a password, of the address and of the account, whether there is one or not."""
+    ip = client_address(request.META)
+    check_rate(request, group="login-ip", key=ip, rate=settings.LIMIT_LOGIN_IP)
+    check_rate(request, group="login-account", key=email, rate=settings.LIMIT_LOGIN_ACCOUNT)
+
+
+@extend_schema(tags=["auth"])
+class TokenViewSet(viewsets.GenericViewSet):
+    """For those who have no access token, or whose has expired: none is looked at."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    pagination_class = None
+    queryset = User.objects.none()
+
+    def get_serializer_class(self) -> type[BaseSerializer]:
+        return {"signup": SignupSerializer, "login": LoginSerializer}.get(self.action, RefreshSerializer)
+
+    @extend_schema(
+        summary="Make an account and log in", responses={201: LoginAnswerSerializer, 409: ErrorAnswer}
+    )
+    def signup(self, request: Request) -> Response:
+        body = validated(SignupSerializer, request)
+        rate, ip = settings.LIMIT_SIGNUP_IP, client_address(request.META)
+        check_rate(request, group="signup-ip", key=ip, rate=rate)
+        return self._login_answer(loop.call(services.signup(**body, **client_of(request))), status=201)
+
+    @extend_schema(
+        summary="Log in", responses={200: LoginAnswerSerializer, 401: ErrorAnswer, 403: ErrorAnswer}
+    )
+    def login(self, request: Request) -> Response:
+        body = validated(LoginSerializer, request)
+        limit_logins(request, body["email"])
+        return self._login_answer(loop.call(services.login(**body, **client_of(request))), status=200)
+
+    @extend_schema(
+        summary="Spend a refresh token for new tokens",
+        description="Each refresh token is good once. One that is used again ends its session: `token_reused`.",
+        responses={200: TokensSerializer, 401: ErrorAnswer, 403: ErrorAnswer},
+    )
+    def refresh(self, request: Request) -> Response:
+        body = validated(RefreshSerializer, request)
+        pair = loop.call(sessions.refresh_tokens(**body, **client_of(request)))
+        return Response(TokensSerializer(pair).data)
+
+    @extend_schema(summary="Log out: end the token's session now", responses={204: None, 401: ErrorAnswer})
+    def logout(self, request: Request) -> Response:
+        loop.call(sessions.logout(**validated(RefreshSerializer, request)))
+        return Response(status=204)
+
+    def _login_answer(self, login: services.Login, *, status: int) -> Response:
+        pair, user = TokensSerializer(login.tokens).data, MeSerializer(login.user).data
+        return Response({"user": user, **pair}, status=status)
+
+
+@extend_schema(tags=["auth"])
+class SessionViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
+    serializer_class = SessionSerializer
+    queryset = Session.objects.none()
+
+    def get_queryset(self) -> QuerySet[Session]:
+        return selectors.user_sessions(user_id=self.request.user.pk)
+
+    @extend_schema(summary="My logins, the newest first")
+    def list(self, request: Request) -> Response:
+        return super().list(request)
+
+    @extend_schema(
+        summary="End one of my logins, and close its sockets",
+        parameters=[OpenApiParameter("session_id", OpenApiTypes.UUID, OpenApiParameter.PATH)],
+        responses={204: None},
+    )
+    def destroy(self, request: Request, session_id: str) -> Response:
+        loop.call(sessions.end_session(user_id=request.user.pk, session_id=parse_uuid(session_id)))
+        return Response(status=204)
+
+
+@extend_schema(tags=["auth"])
+class PasswordViewSet(viewsets.GenericViewSet):
+    serializer_class = PasswordSerializer
+    pagination_class = None
+    queryset = User.objects.none()
+
+    @extend_schema(summary="Change my password; every other login ends", responses={204: None})
+    def change(self, request: Request) -> Response:
+        body, user = validated(PasswordSerializer, request), request.user
+        limit_logins(request, user.email)
+        session_id: UUID | None = request.auth.session_id if request.auth else None
+        loop.call(services.change_password(user_id=user.pk, session_id=session_id, **body))
+        return Response(status=204)
+
+
+class UserPage(CursorPage):
+    ordering = "username_key"
+
+
+@extend_schema(tags=["users"])
+class UserViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
+    serializer_class = UserSerializer
+    pagination_class = UserPage
+    queryset = User.objects.none()
+
+    def get_queryset(self) -> QuerySet[User]:
+        query = SearchSerializer(data={"search": self.request.query_params.get("search", "")})
+        query.is_valid(raise_exception=True)
+        return selectors.search_users(prefix=query.validated_data["search"])
+
+    @extend_schema(
+        summary="Find users by the beginning of their username or display name",
+        parameters=[OpenApiParameter("search", str, description="In any case; without it, all users.")],
+    )
+    def list(self, request: Request) -> Response:
+        return super().list(request)
+
+    @extend_schema(
+        summary="One user", parameters=[OpenApiParameter("user_id", OpenApiTypes.UUID, OpenApiParameter.PATH)]
+    )
+    def retrieve(self, request: Request, user_id: str) -> Response:
+        return Response(UserSerializer(selectors.get_user(user_id=parse_uuid(user_id))).data)
+
+    @extend_schema(summary="Myself", responses=MeSerializer)
+    def me(self, request: Request) -> Response:
+        return Response(MeSerializer(request.user).data)
+
+    @extend_schema(
+        summary="Change my display name or picture", request=ProfileSerializer, responses=MeSerializer
+    )
+    def update_me(self, request: Request) -> Response:
+        changes = validated(ProfileSerializer, request)
+        user = loop.call(services.update_profile(user_id=request.user.pk, **changes))
+        return Response(MeSerializer(user).data)
