@@ -1,0 +1,104 @@
+"""The one place that turns an error into an HTTP answer of the contract's shape.
+
+Knows DRF, Django's errors and the error family; must not know any app.
+"""
+
+import logging
+import math
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, JsonResponse
+from rest_framework import exceptions as drf
+from rest_framework.response import Response
+
+from realtime import context, errors
+from realtime.errors import ChatError, Fields
+
+logger = logging.getLogger(__name__)
+
+
+def answer(error: Exception, view_context: dict[str, Any]) -> Response:
+    """DRF's EXCEPTION_HANDLER. What is not ours and not known is logged once and answers `internal`."""
+    chat_error, status = as_chat_error(error)
+    if isinstance(chat_error, errors.Internal):
+        logger.error("unhandled error in %s", type(view_context.get("view")).__name__, exc_info=error)
+    headers = getattr(error, "headers", None) or {}
+    if status == 401:
+        headers = {"WWW-Authenticate": 'Bearer realm="api"'}
+    if chat_error.retry_after is not None:
+        headers = {**headers, "Retry-After": str(math.ceil(chat_error.retry_after))}
+    if allowed := getattr(error, "auth_header", None):
+        headers = {**headers, "WWW-Authenticate": allowed}
+    return Response(error_body(chat_error), status=status, headers=headers)
+
+
+def error_body(error: ChatError) -> dict[str, Any]:
+    return {"error": error.as_data(request_id=context.request_id.get())}
+
+
+def error_page(status: int, error: ChatError) -> JsonResponse:
+    """The same shape for what Django answers outside DRF: unknown paths, refused hosts, CSRF, crashes."""
+    return JsonResponse(error_body(error), status=status)
+
+
+def as_chat_error(error: Exception) -> tuple[ChatError, int]:
+    """The error of our family that `error` amounts to, and the HTTP status to answer with."""
+    if isinstance(error, ChatError):
+        return error, error.status
+    if isinstance(error, drf.ValidationError):
+        return _invalid(error.detail), 400
+    if isinstance(error, DjangoValidationError):
+        return errors.Invalid(fields={"nonField": list(error.messages)}), 400
+    if isinstance(error, (Http404, drf.NotFound)):
+        return errors.NotFound(), 404
+    if isinstance(error, (drf.NotAuthenticated, drf.AuthenticationFailed)):
+        return errors.Unauthenticated(), 401
+    if isinstance(error, (PermissionDenied, drf.PermissionDenied)):
+        return errors.Forbidden(str(error)), 403
+    if isinstance(error, (OperationalError, InterfaceError)):
+        logger.error("the database failed", exc_info=error)
+        return errors.Unavailable("The database is away for a moment. Try again."), 503
+    if isinstance(error, TimeoutError):
+        logger.error("a service did not answer in time", exc_info=error)
+        return errors.Unavailable(), 503
+    if isinstance(error, drf.APIException) and error.status_code < 500:
+        return errors.Invalid(str(error.detail)), error.status_code
+    return errors.Internal(), 500
+
+
+def _invalid(detail: Any) -> errors.Invalid:
+    fields = flatten(detail)
+    if list(fields) == ["nonField"]:
+        return errors.Invalid(" ".join(fields["nonField"]))
+    return errors.Invalid(fields=fields)
+
+
+def flatten(detail: Any, name: str = "") -> Fields:
+    """DRF's nested details as `{field: [text]}`; nested names are joined with dots."""
+    if isinstance(detail, dict):
+        flat: Fields = {}
+        for key, value in detail.items():
+            key = "nonField" if key == "non_field_errors" else str(key)
+            flat.update(flatten(value, f"{name}.{key}" if name else key))
+        return flat
+    texts = detail if isinstance(detail, list) else [detail]
+    return {name or "nonField": [str(text) for text in texts]}
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:
+    return error_page(404, errors.NotFound(f"There is no {request.path}; /docs lists what there is."))
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:
+    return error_page(400, errors.Invalid("The request is not valid HTTP for this server."))
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:
+    return error_page(403, errors.Forbidden())
+
+
+def server_error(request: HttpRequest) -> JsonResponse:
+    return error_page(500, errors.Internal())

@@ -1,0 +1,82 @@
+"""Serializers that speak camelCase on the wire and snake_case in Python, and refuse what they do not know.
+
+Knows DRF; must not know any app.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from realtime import times
+
+
+def camel(name: str) -> str:
+    head, *tail = name.split("_")
+    return head + "".join(part.title() for part in tail)
+
+
+class TimeField(serializers.DateTimeField):
+    """RFC 3339; shown in UTC with milliseconds and a `Z`, read with any offset but never without one."""
+
+    def to_representation(self, value: Any) -> Any:
+        return times.to_wire(value) if isinstance(value, datetime) else value
+
+    def to_internal_value(self, value: Any) -> datetime:
+        moment = super().to_internal_value(value)
+        try:
+            return times.truncate(moment.astimezone(UTC))
+        except OverflowError:
+            raise serializers.ValidationError("This time is out of range.") from None
+
+
+class CamelCaseFields:
+    """Renames each declared field to camelCase, with the declared name as its source."""
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        renamed = {}
+        for name, field in super().get_fields().items():  # type: ignore[misc]
+            wire_name = camel(name)
+            if wire_name != name and field.source is None:
+                field.source = name
+            renamed[wire_name] = field
+        return renamed
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping) and (unknown := set(data) - set(self.fields)):  # type: ignore[attr-defined]
+            known = ", ".join(self.fields)  # type: ignore[attr-defined]
+            raise serializers.ValidationError({name: [f"Unknown field; known are: {known}."] for name in unknown})
+        return super().to_internal_value(data)  # type: ignore[misc]
+
+
+class Serializer(CamelCaseFields, serializers.Serializer):
+    """Base of ours. `serializers.CharField` and friends are DRF's own; times use TimeField."""
+
+
+class ModelSerializer(CamelCaseFields, serializers.ModelSerializer):
+    serializer_field_mapping = {
+        **serializers.ModelSerializer.serializer_field_mapping,
+        **{
+            model_field: TimeField
+            for model_field, field in serializers.ModelSerializer.serializer_field_mapping.items()
+            if field is serializers.DateTimeField
+        },
+    }
+
+
+def validated(serializer_class: type[Serializer], request: Request) -> dict[str, Any]:
+    """The request's body as `serializer_class` has it in Python names; raises DRF's ValidationError."""
+    serializer = serializer_class(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)
+
+
+def validated_query(serializer_class: type[Serializer], request: Request) -> dict[str, Any]:
+    """The query string, one value for each name, as `serializer_class` has it in Python names."""
+    query = request.query_params.dict()
+    query.pop("format", None)  # the browsable API's own
+    serializer = serializer_class(data=query)
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)

@@ -1,0 +1,54 @@
+"""The ASGI application: HTTP to Django, sockets through origin and JWT to the routing, lifespan to the services."""
+
+import logging
+import os
+from typing import Any
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatproject.settings")
+django_application = get_asgi_application()
+
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  # models need a set-up Django
+from django.conf import settings  # noqa: E402
+
+from accounts.middleware import JWTAuthMiddleware  # noqa: E402
+from realtime import loop  # noqa: E402
+from realtime.hub import get_hub  # noqa: E402
+from realtime.origin import AllowedOrigins  # noqa: E402
+
+from .routing import websocket_urlpatterns  # noqa: E402
+
+logger = logging.getLogger(__name__)
+
+
+async def lifespan(scope: Any, receive: Any, send: Any) -> None:
+    """Start what every connection needs, and stop it all when the server ends. daphne has no lifespan: there
+    the hub starts with the first connection."""
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            try:
+                await get_hub().start()
+            except Exception:
+                # Redis may come later; each connection tries again, and /readyz says so meanwhile.
+                logger.exception("the hub could not start")
+            await send({"type": "lifespan.startup.complete"})
+        elif message["type"] == "lifespan.shutdown":
+            await loop.stop()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+
+
+router = ProtocolTypeRouter(
+    {
+        "http": django_application,
+        "websocket": AllowedOrigins(JWTAuthMiddleware(URLRouter(websocket_urlpatterns)), settings.ALLOWED_ORIGINS),
+        "lifespan": lifespan,
+    }
+)
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    loop.adopt()
+    await router(scope, receive, send)

@@ -1,0 +1,70 @@
+"""Liveness and readiness. Ready means that a message could be stored and told right now."""
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from django.http import HttpRequest, JsonResponse
+
+from accounts.models import User
+from api.exceptions import error_body
+from messaging.services import get_writer
+from realtime import loop
+from realtime.errors import Unavailable
+from realtime.hub import get_hub
+from realtime.redis import get_redis
+from realtime.threads import run_db
+
+logger = logging.getLogger(__name__)
+
+CHECK_SECONDS = 5.0
+
+
+def live(request: HttpRequest) -> JsonResponse:
+    return JsonResponse({"status": "ok"})
+
+
+def ready(request: HttpRequest) -> JsonResponse:
+    """200 when database, Redis, layer and hub, and writer all work; 503 that names those which do not."""
+    parts = {name: _try(name, check) for name, check in CHECKS.items()}
+    failed = [name for name, works in parts.items() if not works]
+    if failed:
+        error = Unavailable(f"Not ready: {', '.join(failed)}.")
+        return JsonResponse(error_body(error), status=error.status)
+    return JsonResponse({"status": "ok", "parts": dict.fromkeys(parts, "ok")})
+
+
+def _try(name: str, check: Callable[[], Awaitable[None]]) -> bool:
+    async def run() -> None:
+        await check()
+
+    try:
+        loop.call(run(), timeout_seconds=CHECK_SECONDS)
+    except Exception:
+        logger.warning("readiness check of %s failed", name, exc_info=True)
+        return False
+    return True
+
+
+async def _check_database() -> None:
+    await run_db(User.objects.only("pk").first)
+
+
+async def _check_redis() -> None:
+    await get_redis().ping()
+
+
+async def _check_hub() -> None:
+    await get_hub().check()
+
+
+async def _check_writer() -> None:
+    if not get_writer().accepts():
+        raise Unavailable("the writer's queue is full or it is stopping")
+
+
+CHECKS: dict[str, Callable[[], Awaitable[None]]] = {
+    "database": _check_database,
+    "redis": _check_redis,
+    "hub": _check_hub,
+    "writer": _check_writer,
+}

@@ -1,0 +1,59 @@
+"""`manage.py serve`: the production server, uvicorn, set up as this project needs it."""
+
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+import uvicorn
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+PING_SECONDS = 15  # a peer that vanished is found after an interval and a timeout, so within 30 s
+STOP_SECONDS = 8
+
+
+class Command(BaseCommand):
+    help = "Serve HTTP and sockets with uvicorn."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default=settings.HOST)
+        parser.add_argument("--port", type=int, default=settings.PORT)
+        parser.add_argument("--workers", type=int, default=1, help="processes; more than one needs REDIS_URL")
+
+    def handle(self, *args: Any, host: str, port: int, workers: int, **options: Any) -> None:
+        if workers > 1 and not settings.REDIS_URL:
+            raise CommandError("More than one worker needs REDIS_URL: the in-process layer reaches one process only.")
+        self._greet(host, port)
+        uvicorn.run(
+            "chatproject.asgi:application",
+            host=host,
+            port=port,
+            workers=workers,
+            loop="uvloop",
+            http="httptools",
+            ws="websockets-sansio",
+            ws_max_size=settings.MAX_FRAME_BYTES,
+            ws_ping_interval=PING_SECONDS,
+            ws_ping_timeout=PING_SECONDS,
+            ws_per_message_deflate=False,
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=STOP_SECONDS,
+        )
+
+    def _greet(self, host: str, port: int) -> None:
+        base = f"http://{host}:{port}"
+        lines = [
+            f"Chat backend on {base}",
+            f"  API docs   {base}/docs",
+            f"  Events     {base}/docs/events",
+            f"  Admin      {base}/admin/   (make an account: manage.py createsuperuser)",
+            f"  Socket     ws://{host}:{port}/ws/chat/",
+        ]
+        if not settings.REDIS_URL:
+            lines.append("No REDIS_URL: fan-out, presence and limits live in this one process.")
+        self.stdout.write("\n".join(lines))
+        sys.stdout.flush()

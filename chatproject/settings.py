@@ -1,0 +1,258 @@
+"""All settings, each from the environment through a typed reader; a missing secret fails at the start.
+
+docs/configuration.md lists the variables. Code outside this file reads settings only in the accessors
+(`get_hub`, `get_writer`, `get_redis`, ..) and in Django's own places.
+"""
+
+import secrets
+from pathlib import Path
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+from environs import Env
+
+from realtime.rates import Rate
+
+env = Env()
+env.add_parser("rate", Rate.parse)
+rate = env.rate  # type: ignore[attr-defined]  # added by add_parser
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(env.str("DATA_DIR", str(BASE_DIR / "data")))
+DATA_DIR.mkdir(parents=True, exist_ok=True)
+
+DEBUG = env.bool("DEBUG", False)
+HOST = env.str("HOST", "127.0.0.1")
+PORT = env.int("PORT", 8000)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
+ALLOWED_ORIGINS = env.list("ALLOWED_ORIGINS", [])
+CSRF_TRUSTED_ORIGINS = [origin for origin in ALLOWED_ORIGINS if "://" in origin and "*" not in origin]
+
+
+def _secret_key() -> str:
+    """SECRET_KEY, or in DEBUG one that is made once and kept in DATA_DIR."""
+    if key := env.str("SECRET_KEY", ""):
+        return key
+    if not DEBUG:
+        raise ImproperlyConfigured("SECRET_KEY is not set. Outside DEBUG give one of at least 50 random characters.")
+    path = DATA_DIR / "secret_key"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(50))
+    return path.read_text()
+
+
+SECRET_KEY = _secret_key()
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", [])
+
+# --- what the contract calls limits -------------------------------------------------------------------------
+
+RATE_LIMITS = env.bool("RATE_LIMITS", True)
+LIMIT_MESSAGES_USER = rate("LIMIT_MESSAGES_USER", "10/5s")
+LIMIT_MESSAGES_ROOM = rate("LIMIT_MESSAGES_ROOM", "50/5s")
+LIMIT_FRAMES = rate("LIMIT_FRAMES", "50/1s")
+LIMIT_REST_ANON = rate("LIMIT_REST_ANON", "100/15m")
+LIMIT_REST_USER = rate("LIMIT_REST_USER", "1000/15m")
+LIMIT_LOGIN_ACCOUNT = rate("LIMIT_LOGIN_ACCOUNT", "5/1m")
+LIMIT_LOGIN_IP = rate("LIMIT_LOGIN_IP", "20/1m")
+LIMIT_SIGNUP_IP = rate("LIMIT_SIGNUP_IP", "10/1h")
+MAX_CONTENT_CHARS = env.int("MAX_CONTENT_CHARS", 4000)
+MAX_META_BYTES = env.int("MAX_META_BYTES", 4096)
+MAX_FRAME_BYTES = env.int("MAX_FRAME_BYTES", 65536)
+MAX_CONNECTIONS_USER = env.int("MAX_CONNECTIONS_USER", 10)
+MAX_ROOM_MEMBERS = env.int("MAX_ROOM_MEMBERS", 1000)
+PRESENCE_ROOM_LIMIT = env.int("PRESENCE_ROOM_LIMIT", 100)
+
+# --- applications -------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "daphne",  # first, so that `manage.py runserver` serves sockets too
+    "servestatic.runserver_nostatic",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "realtime",
+    "api",
+    "accounts",
+    "rooms",
+    "messaging",
+    "presence",
+    "chatproject",
+]
+
+MIDDLEWARE = [
+    # The one asynchronous middleware stands first; behind it the whole chain runs in one thread, with one hop.
+    "servestatic.middleware.ServeStaticMiddleware",
+    "chatproject.middleware.request_log",
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "chatproject.urls"
+ASGI_APPLICATION = "chatproject.asgi.application"
+APPEND_SLASH = True  # for the admin; the API's paths have no trailing slash
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en-us"
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+SERVESTATIC_USE_FINDERS = True  # no collectstatic needed to begin with; the image collects all the same
+SERVESTATIC_AUTOREFRESH = False
+
+# --- database -----------------------------------------------------------------------------------------------
+
+DATABASE_URL = env.str("DATABASE_URL", "")
+DB_THREADS = env.int("DB_THREADS", 8)
+
+
+def _database() -> dict:
+    """SQLite in DATA_DIR by default; mongodb:// goes through djongo_lts, anything else as dj-database-url has it."""
+    if DATABASE_URL.startswith("mongodb"):
+        from djongo_lts import url
+
+        return url.parse(DATABASE_URL)
+    database = dj_database_url.parse(DATABASE_URL or f"sqlite:///{DATA_DIR / 'chat.sqlite3'}")
+    if database["ENGINE"] == "django.db.backends.sqlite3":
+        database["OPTIONS"] = {
+            "timeout": 10,
+            # Take the write lock at BEGIN: two transactions that read first cannot then both upgrade.
+            "transaction_mode": "IMMEDIATE",
+            # FULL: what was acknowledged survives a power cut; group commit pays for it once a batch.
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-16000;",
+        }
+    return database
+
+
+DATABASES = {"default": _database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Redis: fan-out, cache, presence, limits ----------------------------------------------------------------
+
+REDIS_URL = env.str("REDIS_URL", "")
+if REDIS_URL:
+    CHANNEL_LAYERS = {
+        "default": {
+            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "CONFIG": {"hosts": [REDIS_URL], "prefix": "chat"},
+        }
+    }
+    CACHES = {
+        "default": {
+            "BACKEND": "django_redis.cache.RedisCache",
+            "LOCATION": REDIS_URL,
+            "KEY_PREFIX": "chat",
+            "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 2, "SOCKET_TIMEOUT": 2},
+        }
+    }
+else:
+    CHANNEL_LAYERS = {
+        "default": {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 100_000}}
+    }
+    CACHES = {
+        "default": {
+            "BACKEND": "django_redis.cache.RedisCache",
+            "LOCATION": "redis://in-process/0",
+            "OPTIONS": {"CONNECTION_POOL_CLASS": "realtime.redis.InProcessConnectionPool"},
+        }
+    }
+
+# --- accounts -----------------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+ACCESS_TOKEN_SECONDS = env.int("ACCESS_TOKEN_SECONDS", 15 * 60)
+REFRESH_TOKEN_SECONDS = env.int("REFRESH_TOKEN_SECONDS", 30 * 24 * 3600)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# --- REST ---------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.authentication.SessionJWTAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["api.parsers.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": [
+        "rest_framework.renderers.JSONRenderer",
+        "rest_framework.renderers.BrowsableAPIRenderer",
+    ],
+    "DEFAULT_THROTTLE_CLASSES": ["api.throttling.RestThrottle"],
+    "DEFAULT_PAGINATION_CLASS": "api.pagination.CursorPage",
+    "DEFAULT_SCHEMA_CLASS": "api.schema.ChatAutoSchema",
+    "EXCEPTION_HANDLER": "api.exceptions.answer",
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Chat backend",
+    "VERSION": "1.0.0",
+    "DESCRIPTION": "Rooms, messages, receipts and presence. The socket at /ws/chat/ is described at /docs/events.",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+# Which selector finds the last message of rooms: rooms may not import messaging, so it is named here.
+ROOMS_LAST_MESSAGES = "messaging.selectors.last_messages"
+
+# --- logs ---------------------------------------------------------------------------------------------------
+
+LOG_LEVEL = env.str("LOG_LEVEL", "INFO").upper()
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "chatproject.logs.JsonFormatter"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {
+        "django": {"handlers": [], "level": "INFO", "propagate": True},
+        # RequestLogMiddleware writes the one access record, with more in it.
+        "django.request": {"level": "CRITICAL"},
+        "django.server": {"level": "CRITICAL", "propagate": False},
+        "uvicorn.access": {"level": "CRITICAL", "propagate": False},
+        "daphne": {"level": "WARNING"},
+    },
+}

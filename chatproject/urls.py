@@ -1,0 +1,37 @@
+"""Every HTTP path of the server."""
+
+from django.contrib import admin
+from django.urls import include, path, re_path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from api.exceptions import not_found
+
+from . import health, metrics
+from .events_page import EventsPage, asyncapi_document
+
+urlpatterns = [
+    path("", RedirectView.as_view(url="/docs")),
+    path("api/", include("presence.urls")),
+    path("api/", include("accounts.urls")),
+    path("api/", include("rooms.urls")),
+    path("api/", include("messaging.urls")),
+    path("api/schema", SpectacularAPIView.as_view(permission_classes=[], throttle_classes=[]), name="schema"),
+    path(
+        "docs",
+        SpectacularSwaggerView.as_view(url_name="schema", permission_classes=[], throttle_classes=[]),
+        name="docs",
+    ),
+    path("docs/events", EventsPage.as_view(), name="docs-events"),
+    path("docs/asyncapi.json", asyncapi_document, name="asyncapi"),
+    re_path("^api/", not_found),  # unknown paths get the contract's error, in DEBUG too
+    path("admin/", admin.site.urls),
+    path("healthz", health.live, name="healthz"),
+    path("readyz", health.ready, name="readyz"),
+    path("metrics", metrics.page, name="metrics"),
+]
+
+handler400 = "api.exceptions.bad_request"
+handler403 = "api.exceptions.forbidden"
+handler404 = "api.exceptions.not_found"
+handler500 = "api.exceptions.server_error"

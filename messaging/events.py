@@ -1,0 +1,156 @@
+"""Shapes of message events, and of a message on the wire: one, for socket and REST alike.
+
+Knows models; must not know the database or sockets.
+"""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+
+from realtime.protocol import Wire
+from realtime.times import to_wire
+from rooms.models import Room
+from rooms.selectors import direct_peer
+
+from .models import Message
+
+DELETED_TYPE = "deleted"
+
+ClientMessageId = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+MessageType = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_.-]{0,31}$")]
+
+
+class SendMessage(Wire):
+    content: str
+    room_id: UUID | None = None
+    to_user_id: UUID | None = None
+    type: MessageType = "text"
+    client_message_id: ClientMessageId | None = None
+    reply_to: UUID | None = None
+    meta: dict[str, Any] | None = None
+
+
+class SendReply(Wire):
+    server_message_id: UUID
+    room_id: UUID
+    seq: int
+    created_at: str | None
+    client_message_id: str | None
+    duplicate: bool
+
+
+class AckMessage(Wire):
+    room_id: UUID
+    status: Literal["delivered", "read"]
+    seq: int | None = None
+    message_id: UUID | None = None
+
+
+class Watermarks(Wire):
+    """`message:ack`: how far a member has received and read a room."""
+
+    room_id: UUID
+    user_id: UUID
+    delivered_seq: int
+    read_seq: int
+
+
+class EditMessage(Wire):
+    room_id: UUID
+    message_id: UUID
+    content: str
+
+
+class DeleteMessage(Wire):
+    room_id: UUID
+    message_id: UUID
+    content: None = None
+
+
+class Typing(Wire):
+    room_id: UUID
+    is_typing: bool
+
+
+class TypingUpdate(Wire):
+    room_id: UUID
+    user_id: UUID
+    is_typing: bool
+
+
+class Resume(Wire):
+    rooms: dict[str, int]
+    since: str | None = None
+
+
+class RoomComplete(Wire, omit_defaults=True):
+    """`{complete: true, from, through}` once all missed was sent, or `{complete: false, lastSeq}`."""
+
+    complete: bool
+    from_: int | None = msgspec.field(default=None, name="from")
+    through: int | None = None
+    last_seq: int | None = None
+
+
+class ResumeReply(Wire):
+    rooms: dict[str, RoomComplete]
+    server_time: str
+
+
+class MessageData(Wire):
+    """A message. `to` is the other user of a direct room; a deleted message has type `deleted` and no content."""
+
+    id: UUID
+    server_message_id: UUID
+    room_id: UUID
+    seq: int
+    from_: UUID = msgspec.field(name="from")
+    to: UUID | None
+    content: str
+    type: str
+    reply_to: UUID | None
+    meta: dict[str, Any]
+    client_message_id: str | None
+    created_at: str | None
+    edited_at: str | None
+
+
+class History(Wire):
+    results: list[MessageData]
+    has_more: bool
+
+
+class Receipts(Wire):
+    delivered_to: list[UUID]
+    read_by: list[UUID]
+
+
+def message_data(message: Message, room: Room) -> MessageData:
+    deleted = message.deleted_at is not None
+    return MessageData(
+        id=message.pk,
+        server_message_id=message.pk,
+        room_id=message.room_id,
+        seq=message.seq,
+        from_=message.sender_id,
+        to=direct_peer(room=room, user_id=message.sender_id) if room.direct_key else None,
+        content="" if deleted else message.content,
+        type=DELETED_TYPE if deleted else message.type,
+        reply_to=message.reply_to,
+        meta={} if deleted else message.meta,
+        client_message_id=message.client_message_id,
+        created_at=to_wire(message.created_at),
+        edited_at=to_wire(message.edited_at),
+    )
+
+
+def send_reply(message: Message, *, duplicate: bool) -> SendReply:
+    return SendReply(
+        server_message_id=message.pk,
+        room_id=message.room_id,
+        seq=message.seq,
+        created_at=to_wire(message.created_at),
+        client_message_id=message.client_message_id,
+        duplicate=duplicate,
+    )

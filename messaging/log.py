@@ -1,0 +1,244 @@
+"""MessageLog: puts a batch of drafts into their rooms' logs, each with the next seq, none twice.
+
+Knows the ORM; runs in a database thread, one batch of a process at a time. Must not know who waits for it.
+"""
+
+import hashlib
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+
+from realtime import times
+from realtime.errors import ChatError, Conflict, NotFound, Unavailable
+from realtime.ids import uuid7
+from rooms.models import Membership, Room
+from rooms.permissions import require_unmuted
+from rooms.selectors import NO_ROOM
+from rooms.services import advance_head, advance_watermarks
+
+from .models import Message
+
+MAX_ATTEMPTS = 8
+MAX_CACHED_HEADS = 50_000
+
+
+@dataclass(slots=True)
+class Draft:
+    """A message that has no place in the log yet."""
+
+    room_id: UUID
+    sender_id: UUID
+    content: str
+    type: str = "text"
+    client_message_id: str | None = None
+    reply_to: UUID | None = None
+    meta: dict[str, Any] = field(default_factory=dict)
+    id: UUID = field(default_factory=uuid7)
+
+    @property
+    def key(self) -> tuple[UUID, UUID, str] | None:
+        """What makes a retry the same message; None where the client gave no id."""
+        if self.client_message_id is None:
+            return None
+        return (self.room_id, self.sender_id, self.client_message_id)
+
+    @property
+    def fingerprint(self) -> str:
+        parts = [self.content, self.type, self.reply_to, self.meta]
+        return hashlib.blake2b(msgspec.json.encode(parts, order="deterministic"), digest_size=16).hexdigest()
+
+    def size_bytes(self) -> int:
+        return len(self.content) * 2 + 512
+
+
+@dataclass(slots=True)
+class Stored:
+    """Where a draft came to lie: its message, and whether an earlier send had put it there."""
+
+    message: Message
+    room: Room
+    duplicate: bool
+
+
+Outcome = Stored | ChatError
+
+
+class MessageLog:
+    """Takes the next seq optimistically and finds out from the unique index when another process was faster."""
+
+    def __init__(self) -> None:
+        self._heads: OrderedDict[UUID, int] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def store(self, drafts: list[Draft]) -> list[Outcome]:
+        """The outcome of each draft, in their order. Raises what the database raises when it is away.
+
+        One at a time: a batch that the writer gave up waiting for may still be at work in its thread.
+        """
+        with self._lock:
+            return self._store(drafts)
+
+    def _store(self, drafts: list[Draft]) -> list[Outcome]:
+        outcomes: dict[UUID, Outcome] = {}
+        rooms = self._admit(drafts, outcomes)
+        firsts, repeats = _split_repeats([draft for draft in drafts if draft.id not in outcomes])
+        pending = firsts
+        for attempt in range(MAX_ATTEMPTS):
+            if attempt:
+                pending = self._settle_known(pending, rooms, outcomes)
+            if not pending:
+                break
+            if self._insert(pending, rooms, outcomes):
+                break
+        else:
+            outcomes |= {draft.id: Unavailable("The room is too busy. Try again.") for draft in pending}
+        for draft, first in repeats:
+            outcomes[draft.id] = _as_duplicate(draft, outcomes[first.id])
+        return [outcomes[draft.id] for draft in drafts]
+
+    def _admit(self, drafts: list[Draft], outcomes: dict[UUID, Outcome]) -> dict[UUID, Room]:
+        """Refuse senders who are not, or no longer, members, or muted: one query for the whole batch."""
+        memberships = {
+            (membership.room_id, membership.user_id): membership
+            for membership in Membership.objects.select_related("room").filter(
+                room_id__in={draft.room_id for draft in drafts}, user_id__in={draft.sender_id for draft in drafts}
+            )
+        }
+        for draft in drafts:
+            try:
+                membership = memberships.get((draft.room_id, draft.sender_id))
+                if membership is None:
+                    raise NotFound(NO_ROOM)
+                require_unmuted(membership)
+            except ChatError as error:
+                outcomes[draft.id] = error
+        return {membership.room_id: membership.room for membership in memberships.values()}
+
+    def _insert(self, drafts: list[Draft], rooms: dict[UUID, Room], outcomes: dict[UUID, Outcome]) -> bool:
+        """One attempt; False when a key was taken, and then nothing is known of what was stored.
+
+        MongoDB has no transaction here: an ordered insert stops at the taken key and leaves what came before
+        it, which is a whole prefix of each room's new messages, so a later seq is never there without an earlier.
+        """
+        messages = self._number(drafts, rooms)
+        try:
+            with transaction.atomic():
+                Message.objects.bulk_create(messages)
+                _advance(messages)
+        except IntegrityError:
+            for draft in drafts:
+                self._heads.pop(draft.room_id, None)
+            return False
+        for message in messages:
+            self._heads[message.room_id] = message.seq
+            self._heads.move_to_end(message.room_id)
+            outcomes[message.pk] = Stored(message, rooms[message.room_id], duplicate=False)
+        while len(self._heads) > MAX_CACHED_HEADS:
+            self._heads.popitem(last=False)
+        return True
+
+    def _number(self, drafts: list[Draft], rooms: dict[UUID, Room]) -> list[Message]:
+        unknown = {draft.room_id for draft in drafts} - self._heads.keys()
+        if unknown:
+            self._heads |= read_heads([rooms[room_id] for room_id in unknown])
+        next_seq: dict[UUID, int] = {}
+        messages, now = [], times.now()
+        for draft in drafts:
+            seq = next_seq.get(draft.room_id, self._heads[draft.room_id]) + 1
+            next_seq[draft.room_id] = seq
+            messages.append(
+                Message(
+                    id=draft.id,
+                    room_id=draft.room_id,
+                    seq=seq,
+                    sender_id=draft.sender_id,
+                    client_message_id=draft.client_message_id,
+                    fingerprint=draft.fingerprint,
+                    content=draft.content,
+                    type=draft.type,
+                    reply_to=draft.reply_to,
+                    meta=draft.meta,
+                    created_at=now,
+                )
+            )
+        return messages
+
+    def _settle_known(
+        self, drafts: list[Draft], rooms: dict[UUID, Room], outcomes: dict[UUID, Outcome]
+    ) -> list[Draft]:
+        """Drafts that are not in the log yet; the others get their outcome."""
+        by_id = {message.pk: message for message in Message.objects.filter(pk__in=[draft.id for draft in drafts])}
+        by_key = find_by_keys([draft.key for draft in drafts if draft.key is not None])
+        _advance(list(by_id.values()))
+        missing = []
+        for draft in drafts:
+            if message := by_id.get(draft.id):  # an earlier attempt of this very batch got it in
+                outcomes[draft.id] = Stored(message, rooms[draft.room_id], duplicate=False)
+            elif draft.key is not None and (message := by_key.get(draft.key)):
+                outcomes[draft.id] = _as_duplicate(draft, Stored(message, rooms[draft.room_id], duplicate=True))
+            else:
+                missing.append(draft)
+        return missing
+
+
+def read_heads(rooms: list[Room]) -> dict[UUID, int]:
+    """The highest seq of each room in one query: the room's hint, and what lies beyond it."""
+    heads = {room.pk: room.last_seq for room in rooms}
+    beyond = Q()
+    for room in rooms:
+        beyond |= Q(room_id=room.pk, seq__gt=room.last_seq)
+    for room_id, seq in Message.objects.filter(beyond).values_list("room_id", "seq"):
+        heads[room_id] = max(heads[room_id], seq)
+    return heads
+
+
+def find_by_keys(keys: list[tuple[UUID, UUID, str]]) -> dict[tuple[UUID, UUID, str], Message]:
+    """Messages by (room, sender, clientMessageId)."""
+    if not keys:
+        return {}
+    room_ids, sender_ids, client_ids = (set(part) for part in zip(*keys, strict=True))
+    found = Message.objects.filter(
+        room_id__in=room_ids, sender_id__in=sender_ids, client_message_id__in=client_ids
+    )
+    return {(m.room_id, m.sender_id, m.client_message_id): m for m in found if m.client_message_id}
+
+
+def _split_repeats(drafts: list[Draft]) -> tuple[list[Draft], list[tuple[Draft, Draft]]]:
+    """Drafts to store, and (repeat, first) pairs of one client id within the batch."""
+    firsts, repeats, seen = [], [], dict[Any, Draft]()
+    for draft in drafts:
+        first = seen.get(draft.key) if draft.key is not None else None
+        if first is not None:
+            repeats.append((draft, first))
+            continue
+        if draft.key is not None:
+            seen[draft.key] = draft
+        firsts.append(draft)
+    return firsts, repeats
+
+
+def _as_duplicate(draft: Draft, first: Outcome) -> Outcome:
+    if isinstance(first, ChatError):
+        return first
+    if first.message.fingerprint != draft.fingerprint:
+        return Conflict(
+            "This clientMessageId was used for another message. Give each message an id of its own.",
+            fields={"clientMessageId": ["Used before with other content."]},
+        )
+    return Stored(first.message, first.room, duplicate=True)
+
+
+def _advance(messages: list[Message]) -> None:
+    """Move the rooms' hints, and the senders' watermarks: whoever writes has read what is above."""
+    heads = {message.room_id: message for message in messages}
+    for room_id, message in heads.items():
+        advance_head(room_id=room_id, seq=message.seq, at=message.created_at)
+    last_own = {(message.room_id, message.sender_id): message.seq for message in messages}
+    for (room_id, user_id), seq in last_own.items():
+        advance_watermarks(room_id=room_id, user_id=user_id, delivered_seq=seq, read_seq=seq)

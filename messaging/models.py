@@ -1,0 +1,119 @@
+"""The log of each room, and what stood in a message before it was changed.
+
+Knows rooms and users; must not know how messages are sent or shown.
+"""
+
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from realtime import times
+from realtime.ids import uuid7
+from rooms.models import Room
+
+
+class Message(models.Model):
+    """One entry of a room's log. `seq` is 1, 2, 3, .. in its room without holes; a deleted one keeps its place."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False, db_column="_id")
+    room = models.ForeignKey(Room, on_delete=models.PROTECT, related_name="+")
+    seq = models.BigIntegerField()
+    # PROTECT: an account with messages is deactivated, not deleted, so the log always knows its authors.
+    sender = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    client_message_id = models.CharField(max_length=64, null=True, blank=True)
+    # Of what was sent, so that a late retry is told from a different message even after an edit.
+    fingerprint = models.CharField(max_length=32, editable=False)
+    content = models.TextField()
+    type = models.CharField(max_length=32, default="text")
+    meta = models.JSONField(default=dict, blank=True)
+    reply_to = models.UUIDField(null=True, blank=True)
+    created_at = models.DateTimeField(default=times.now)
+    version = models.IntegerField(default=1)
+    edited_at = models.DateTimeField(null=True, blank=True)
+    edited_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    deleted_at = models.DateTimeField(null=True, blank=True)
+    deleted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    delete_reason = models.CharField(max_length=500, blank=True, default="")
+    changed_at = models.DateTimeField(null=True, blank=True)  # the later of edited_at and deleted_at, for resume
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["room", "seq"], name="message_seq_once"),
+            models.UniqueConstraint(
+                fields=["room", "sender", "client_message_id"],
+                condition=Q(client_message_id__isnull=False),
+                name="message_client_id_once",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["room", "changed_at"], condition=Q(changed_at__isnull=False), name="message_changes"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.room_id} #{self.seq}"
+
+
+class Immutable(RuntimeError):
+    """Somebody tried to change an audit record."""
+
+
+class RevisionQuerySet(models.QuerySet["MessageRevision"]):
+    def update(self, **kwargs: Any) -> NoReturn:
+        raise Immutable("revisions are written once and stay")
+
+    def delete(self) -> NoReturn:
+        raise Immutable("revisions are written once and stay")
+
+
+class MessageRevision(models.Model):
+    """What a message was before an edit or deletion, who had written that version and when. Never changed."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False, db_column="_id")
+    message = models.ForeignKey(Message, on_delete=models.PROTECT, related_name="revisions")
+    version = models.IntegerField()
+    content = models.TextField()
+    meta = models.JSONField(default=dict)
+    written_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    written_at = models.DateTimeField()
+
+    objects = RevisionQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["message", "version"], name="revision_once")]
+        ordering = ["version"]
+
+    def __str__(self) -> str:
+        return f"version {self.version} of {self.message_id}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise Immutable("revisions are written once and stay")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise Immutable("revisions are written once and stay")
+
+
+class Report(models.Model):
+    """A member's word to the moderators about a message."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False, db_column="_id")
+    message = models.ForeignKey(Message, on_delete=models.PROTECT, related_name="+")
+    reporter = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    reason = models.CharField(max_length=1000)
+    created_at = models.DateTimeField(default=times.now, editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["message", "reporter"], name="report_once")]
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"report of {self.message_id}"

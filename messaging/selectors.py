@@ -1,0 +1,146 @@
+"""Reads of the log: history by range, receipts, search. Keyword-only, synchronous; must not write.
+
+With dense seq a page is a range: no sort over what does not belong to it, no offset, one cost at any depth.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from realtime.errors import NotFound
+from realtime.protocol import to_builtins
+from rooms import selectors as rooms
+from rooms.models import Membership, Room
+
+from .events import History, MessageData, Receipts, message_data
+from .log import read_heads
+from .models import Message
+
+Anchor = int | UUID | datetime
+
+
+def get_message(*, room_id: UUID, message_id: UUID) -> Message:
+    message = Message.objects.filter(pk=message_id, room_id=room_id).first()
+    if message is None:
+        raise NotFound("There is no such message in this room.")
+    return message
+
+
+def room_history(
+    *,
+    room: Room,
+    limit: int,
+    before: Anchor | None = None,
+    after: Anchor | None = None,
+    around: Anchor | None = None,
+) -> History:
+    """Up to `limit` messages, oldest first: the newest, or those before, after or around an anchor.
+
+    `has_more` says whether there is more in the direction asked for; around an anchor, in either.
+    """
+    first, last = 1, room_head(room=room)
+    if after is not None:
+        first = anchor_seq(room=room, anchor=after, head=last, past_equal=True) + 1
+        page = _range(room, first, first + limit - 1)
+        return _history(room, page, has_more=first + limit - 1 < last)
+    if around is not None:
+        first = max(1, anchor_seq(room=room, anchor=around, head=last) - limit // 2)
+        page = _range(room, first, first + limit - 1)
+        return _history(room, page, has_more=first > 1 or first + limit - 1 < last)
+    end = last + 1 if before is None else min(anchor_seq(room=room, anchor=before, head=last), last + 1)
+    first = max(1, end - limit)
+    page = _range(room, first, end - 1)
+    return _history(room, page, has_more=first > 1 and end > 1)
+
+
+def room_head(*, room: Room) -> int:
+    """The seq of the room's last message; the hint on the room may lag behind it."""
+    return read_heads([room])[room.pk]
+
+
+def anchor_seq(*, room: Room, anchor: Anchor, head: int, past_equal: bool = False) -> int:
+    """The seq an anchor stands for. For a time: of the first message at or after it.
+
+    With `past_equal` a time stands for the last message at or before it, so that "after" it begins behind it.
+    """
+    if isinstance(anchor, int):
+        return anchor
+    if isinstance(anchor, UUID):
+        return get_message(room_id=room.pk, message_id=anchor).seq
+    return _bisect(room, anchor, head, past_equal)
+
+
+def _bisect(room: Room, moment: datetime, head: int, past_equal: bool) -> int:
+    """Find a time by halving the dense log: twenty point reads in a million messages, and no index on time."""
+    low, high = 1, head + 1
+    while low < high:
+        middle = (low + high) // 2
+        created_at = (
+            Message.objects.filter(room_id=room.pk, seq=middle).values_list("created_at", flat=True).first()
+        )
+        before = created_at is None or created_at < moment or (past_equal and created_at == moment)
+        low, high = (middle + 1, high) if before else (low, middle)
+    return low - 1 if past_equal else low
+
+
+def messages_between(*, room_id: UUID, after_seq: int, through_seq: int) -> list[Message]:
+    """Messages with after_seq < seq <= through_seq, in order."""
+    return list(
+        Message.objects.filter(room_id=room_id, seq__gt=after_seq, seq__lte=through_seq).order_by("seq")
+    )
+
+
+def changes_since(*, room_id: UUID, since: datetime, through_seq: int, limit: int) -> list[Message]:
+    """Messages up to `through_seq` that were edited or deleted at or after `since`, at most `limit`."""
+    changed = Message.objects.filter(room_id=room_id, changed_at__gte=since, seq__lte=through_seq)
+    return list(changed.order_by("changed_at")[:limit])
+
+
+def message_receipts(*, room_id: UUID, message_id: UUID) -> Receipts:
+    """Who has received and who has read the message, from the members' watermarks; its sender is neither."""
+    message = get_message(room_id=room_id, message_id=message_id)
+    members = Membership.objects.filter(room_id=room_id, delivered_seq__gte=message.seq)
+    watermarks = list(members.exclude(user_id=message.sender_id).values_list("user_id", "read_seq"))
+    return Receipts(
+        delivered_to=[user_id for user_id, _ in watermarks],
+        read_by=[user_id for user_id, read_seq in watermarks if read_seq >= message.seq],
+    )
+
+
+def search_messages(*, user_id: UUID, text: str, room_id: UUID | None = None) -> QuerySet[Message]:
+    """Messages that contain `text`, in the user's rooms or in one of them."""
+    if room_id is not None:
+        room_ids = [rooms.require_member(room_id=room_id, user_id=user_id).room_id]
+    else:
+        room_ids = list(rooms.user_memberships(user_id=user_id))
+    found = Message.objects.filter(room_id__in=room_ids, deleted_at__isnull=True, content__icontains=text)
+    return found.select_related("room")
+
+
+def last_messages(*, rooms: Iterable[Room]) -> dict[UUID, dict[str, Any]]:
+    """The last message of each room, by room id, in one query (named by settings.ROOMS_LAST_MESSAGES)."""
+    by_id = {room.pk: room for room in rooms if room.last_seq}
+    if not by_id:
+        return {}
+    heads = Q()
+    for room in by_id.values():
+        heads |= Q(room_id=room.pk, seq=room.last_seq)
+    return {
+        message.room_id: to_builtins(message_data(message, by_id[message.room_id]))
+        for message in Message.objects.filter(heads)
+    }
+
+
+def _range(room: Room, first: int, last: int) -> list[Message]:
+    return messages_between(room_id=room.pk, after_seq=first - 1, through_seq=last)
+
+
+def _history(room: Room, messages: Iterable[Message], *, has_more: bool) -> History:
+    return History(results=data_of(messages, room), has_more=has_more)
+
+
+def data_of(messages: Iterable[Message], room: Room) -> list[MessageData]:
+    return [message_data(message, room) for message in messages]

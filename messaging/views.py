@@ -1,0 +1,129 @@
+"""REST of messages. Knows services and selectors; no rule of its own."""
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import viewsets
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.serializers import validated, validated_query
+from realtime import loop
+from realtime.ids import parse_uuid
+from realtime.protocol import Wire, to_builtins
+from rooms.selectors import require_member
+
+from . import selectors, services
+from .events import History, MessageData, Receipts, message_data
+from .models import Message
+from .serializers import (
+    EditMessageSerializer,
+    HistoryQuerySerializer,
+    ReportSerializer,
+    SearchQuerySerializer,
+    SendMessageSerializer,
+)
+
+
+class MessagePage(Wire):
+    results: list[MessageData]
+    next: str | None
+    previous: str | None
+
+
+def _anchor(name: str, meaning: str) -> OpenApiParameter:
+    return OpenApiParameter(name, OpenApiTypes.STR, description=f"{meaning} this seq, message id or time.")
+
+
+@extend_schema(tags=["messages"])
+class MessageViewSet(viewsets.GenericViewSet):
+    queryset = Message.objects.none()  # every read goes through the selectors, behind a membership
+    serializer_class = SendMessageSerializer
+
+    @extend_schema(
+        summary="A page of a room's history, oldest first",
+        parameters=[
+            OpenApiParameter("limit", OpenApiTypes.INT, description="1 to 200, 50 unless given."),
+            _anchor("before", "The messages before"),
+            _anchor("after", "The messages after"),
+            _anchor("around", "The messages around"),
+        ],
+        responses=History,
+        filters=False,
+    )
+    def list(self, request: Request, room_id: str) -> Response:
+        membership = require_member(room_id=parse_uuid(room_id), user_id=request.user.pk)
+        query = validated_query(HistoryQuerySerializer, request)
+        return Response(to_builtins(selectors.room_history(room=membership.room, **query)))
+
+    @extend_schema(
+        summary="Send a message", request=SendMessageSerializer, responses={201: MessageData, 200: MessageData}
+    )
+    def create(self, request: Request, room_id: str) -> Response:
+        room = parse_uuid(room_id)
+        body = validated(SendMessageSerializer, request)
+        stored = loop.call(services.send_message(sender_id=request.user.pk, room_id=room, **body))
+        data = to_builtins(message_data(stored.message, stored.room))
+        return Response(data, status=200 if stored.duplicate else 201)
+
+    @extend_schema(
+        summary="Edit one's own message", request=EditMessageSerializer, responses=MessageData
+    )
+    def partial_update(self, request: Request, room_id: str, message_id: str) -> Response:
+        body = validated(EditMessageSerializer, request)
+        changed = loop.call(
+            services.edit_message(
+                room_id=parse_uuid(room_id),
+                message_id=parse_uuid(message_id),
+                actor_id=request.user.pk,
+                **body,
+            )
+        )
+        return Response(to_builtins(message_data(*changed)))
+
+    @extend_schema(summary="Delete a message, as its author or a room admin", responses={204: None})
+    def destroy(self, request: Request, room_id: str, message_id: str) -> Response:
+        loop.call(
+            services.delete_message(
+                room_id=parse_uuid(room_id), message_id=parse_uuid(message_id), actor_id=request.user.pk
+            )
+        )
+        return Response(status=204)
+
+    @extend_schema(summary="Who has received and read a message", responses=Receipts)
+    def receipts(self, request: Request, room_id: str, message_id: str) -> Response:
+        room = parse_uuid(room_id)
+        require_member(room_id=room, user_id=request.user.pk)
+        receipts = selectors.message_receipts(room_id=room, message_id=parse_uuid(message_id))
+        return Response(to_builtins(receipts))
+
+    @extend_schema(
+        summary="Report a message to the moderators", request=ReportSerializer, responses={201: ReportSerializer}
+    )
+    def report(self, request: Request, room_id: str, message_id: str) -> Response:
+        body = validated(ReportSerializer, request)
+        loop.call(
+            services.report_message(
+                room_id=parse_uuid(room_id),
+                message_id=parse_uuid(message_id),
+                reporter_id=request.user.pk,
+                **body,
+            )
+        )
+        return Response(body, status=201)
+
+    @extend_schema(
+        summary="Search my rooms' messages, newest first",
+        parameters=[
+            OpenApiParameter("q", OpenApiTypes.STR, required=True, description="Text the message contains."),
+            OpenApiParameter("roomId", OpenApiTypes.UUID, description="Only in this room."),
+        ],
+        responses=MessagePage,
+    )
+    def search(self, request: Request) -> Response:
+        query = validated_query(SearchQuerySerializer, request)
+        found = selectors.search_messages(
+            user_id=request.user.pk, text=query["q"], room_id=query.get("room_id")
+        )
+        page = self.paginate_queryset(found) or []
+        data = [to_builtins(message_data(message, message.room)) for message in page]
+        return self.get_paginated_response(data)

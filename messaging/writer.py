@@ -1,0 +1,102 @@
+"""MessageWriter: group commit. A batch is whatever arrived while the last one was being stored.
+
+Knows drafts and a function that stores them; must not know the database, sockets or rooms.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from realtime.errors import ChatError, Overloaded, Unavailable
+
+from .log import Draft, Outcome, Stored
+
+logger = logging.getLogger(__name__)
+
+UNKNOWN = "It is not known whether the message was stored. Send it again with the same clientMessageId."
+
+Store = Callable[[list[Draft]], Awaitable[list[Outcome]]]
+Announce = Callable[[list[Stored]], None]
+
+
+class MessageWriter:
+    """One per process. `append` waits for the batch's commit; no delay is added to make batches larger."""
+
+    def __init__(
+        self,
+        store: Store,
+        announce: Announce,
+        *,
+        max_batch: int = 500,
+        max_batch_bytes: int = 4 * 1024 * 1024,
+        max_queue: int = 10_000,
+        store_timeout_seconds: float = 15.0,
+    ) -> None:
+        self._store = store
+        self._announce = announce
+        self._max_batch = max_batch
+        self._max_batch_bytes = max_batch_bytes
+        self._max_queue = max_queue
+        self._store_timeout_seconds = store_timeout_seconds
+        self._queue: deque[tuple[Draft, asyncio.Future[Stored]]] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    async def append(self, draft: Draft) -> Stored:
+        """Store the draft and return where it lies; raises the ChatError that refused it.
+
+        Overloaded when the queue is full, Unavailable when the database is away: then it is not known whether
+        the message was stored, and a retry with the same clientMessageId is safe.
+        """
+        if not self.accepts():
+            raise Overloaded
+        stored: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
+        self._queue.append((draft, stored))
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="message-writer")
+        return await stored
+
+    def accepts(self) -> bool:
+        return not self._stopping and len(self._queue) < self._max_queue
+
+    async def stop(self) -> None:
+        """Take no more, and return when all that was taken is stored."""
+        self._stopping = True
+        if self._task is not None:
+            await asyncio.shield(self._task)
+
+    async def _run(self) -> None:
+        try:
+            while self._queue:
+                await self._commit(self._next_batch())
+        finally:
+            self._task = None
+
+    def _next_batch(self) -> list[tuple[Draft, asyncio.Future[Stored]]]:
+        batch, size_bytes = [], 0
+        while self._queue and len(batch) < self._max_batch and size_bytes < self._max_batch_bytes:
+            batch.append(self._queue.popleft())
+            size_bytes += batch[-1][0].size_bytes()
+        return batch
+
+    async def _commit(self, batch: list[tuple[Draft, asyncio.Future[Stored]]]) -> None:
+        try:
+            async with asyncio.timeout(self._store_timeout_seconds):
+                outcomes = await self._store([draft for draft, _ in batch])
+        except Exception as error:
+            logger.exception("a batch of %d messages could not be stored", len(batch))
+            failure = error if isinstance(error, ChatError) else Unavailable(UNKNOWN)
+            outcomes = [failure] * len(batch)
+        # Told here and not by the callers: a sender that hangs up now must not keep the room from hearing.
+        try:
+            self._announce([o for o in outcomes if isinstance(o, Stored) and not o.duplicate])
+        except Exception:
+            logger.exception("a stored batch could not be announced")
+        for (_, stored), outcome in zip(batch, outcomes, strict=True):
+            if stored.done():
+                continue
+            if isinstance(outcome, Stored):
+                stored.set_result(outcome)
+            else:
+                stored.set_exception(outcome)

@@ -1,0 +1,94 @@
+"""The socket as an AsyncAPI 3 document, made from the registry of events and the list of server events.
+
+Knows registries and struct shapes; must not know any app.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from .close_codes import CloseCode
+from .consumer import EventRegistry
+from .errors import ERRORS
+
+REF = "#/components/schemas/{name}"
+
+ServerEvents = Mapping[str, tuple[type[msgspec.Struct], str]]
+
+
+def build_document(registry: EventRegistry, server_events: ServerEvents, *, version: str) -> dict[str, Any]:
+    """`server_events` maps an event's name to the struct of its data and a sentence on when it is sent."""
+    messages: dict[str, Any] = {}
+    schemas: dict[str, Any] = {}
+    receives, sends = [], []
+
+    def add(name: str, event: str, shape: Any, summary: str) -> dict[str, str]:
+        (schema,), found = msgspec.json.schema_components([shape], ref_template=REF)
+        schemas.update(found)
+        payload = {
+            "type": "object",
+            "required": ["event", "data"],
+            "properties": {"event": {"const": event}, "data": schema},
+        }
+        messages[name] = {"name": event, "summary": summary, "payload": payload}
+        return {"$ref": f"#/channels/chat/messages/{name}"}
+
+    operations: dict[str, Any] = {}
+    for event, spec in registry.events.items():
+        key = _key(event)
+        request = add(f"{key}Request", event, spec.data, spec.summary)
+        messages[f"{key}Request"]["payload"]["properties"]["ref"] = {"type": ["string", "integer"]}
+        reply = add(f"{key}Reply", "reply", spec.reply, f"Answer to {event} with the same ref.")
+        messages[f"{key}Reply"]["payload"]["properties"]["ref"] = {"type": ["string", "integer"]}
+        receives.append(request)
+        operations[key] = {
+            "action": "receive",
+            "channel": {"$ref": "#/channels/chat"},
+            "summary": spec.summary,
+            "messages": [request],
+            "reply": {"channel": {"$ref": "#/channels/chat"}, "messages": [reply]},
+        }
+    for event, (shape, summary) in server_events.items():
+        sends.append(add(f"{_key(event)}Event", event, shape, summary))
+    messages["error"] = {"name": "error:<code>", "summary": "A frame was refused.", "payload": _error_payload()}
+    sends.append({"$ref": "#/channels/chat/messages/error"})
+    operations["serverEvents"] = {"action": "send", "channel": {"$ref": "#/channels/chat"}, "messages": sends}
+    return {
+        "asyncapi": "3.0.0",
+        "info": {"title": "Chat socket", "version": version, "description": _description()},
+        "defaultContentType": "application/json",
+        "channels": {"chat": {"address": "/ws/chat/", "messages": messages}},
+        "operations": operations,
+        "components": {"schemas": schemas},
+    }
+
+
+def _key(event: str) -> str:
+    head, *tail = event.replace(":", "_").split("_")
+    return head + "".join(part.title() for part in tail)
+
+
+def _error_payload() -> dict[str, Any]:
+    data = {
+        "type": "object",
+        "required": ["code", "message"],
+        "properties": {
+            "code": {"enum": list(ERRORS)},
+            "message": {"type": "string"},
+            "fields": {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}},
+            "retryAfter": {"type": "number"},
+            "requestId": {"type": ["string", "null"]},
+        },
+    }
+    event = {"enum": [f"error:{code}" for code in ERRORS]}
+    return {
+        "type": "object",
+        "required": ["event", "data"],
+        "properties": {"event": event, "ref": {"type": ["string", "integer"]}, "data": data},
+    }
+
+
+def _description() -> str:
+    codes = "\n".join(f"- {code.value}: {code.name.lower().replace('_', ' ')}" for code in CloseCode)
+    return f"One frame is one JSON text message, `{{event, data, ref?}}`. Close codes:\n\n{codes}"

@@ -1,0 +1,112 @@
+"""One client's connection: who it is, and the bounded way out to it.
+
+Knows its transport; must not know events of apps, rooms, or where frames come from.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from . import times
+from .close_codes import CloseCode
+from .ids import uuid7
+from .transport import Transport
+
+logger = logging.getLogger(__name__)
+
+MAX_BUFFERED_BYTES = 1024 * 1024
+DROPPABLE_BUFFERED_BYTES = MAX_BUFFERED_BYTES // 4
+MAX_HELD_FRAMES = 10_000
+MAX_CONTROLS = 1_000
+
+
+@dataclass(slots=True)
+class Identity:
+    """Who an access token speaks for. `expires_at` moves when the client refreshes its token."""
+
+    user_id: UUID
+    session_id: UUID
+    expires_at: datetime
+
+
+class Connection:
+    """`push` never waits: a peer that does not read is first denied what may be lost, then closed with 4408."""
+
+    def __init__(self, *, identity: Identity, device_id: str | None, transport: Transport) -> None:
+        self.id = str(uuid7())
+        self.identity = identity
+        self.device_id = device_id or self.id
+        self.connected_at = times.now()
+        self.closing: tuple[CloseCode, str] | None = None
+        self._closed = asyncio.Event()
+        self._transport = transport
+        self._held: list[bytes] | None = None
+        self.controls: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue(MAX_CONTROLS)
+
+    @property
+    def user_id(self) -> UUID:
+        return self.identity.user_id
+
+    def push(self, payload: bytes, *, droppable: bool = False) -> bool:
+        """Queue a frame for the peer. False when it was dropped: the peer is closing or reads too slowly."""
+        if self.closing is not None:
+            return False
+        buffered = self._transport.buffered_bytes()
+        if droppable and buffered > DROPPABLE_BUFFERED_BYTES:
+            return False
+        if buffered > MAX_BUFFERED_BYTES or (self._held is not None and len(self._held) >= MAX_HELD_FRAMES):
+            self.close(CloseCode.SLOW_READER, "outbox full")
+            return False
+        if self._held is not None:
+            self._held.append(payload)
+        else:
+            self._transport.write(payload)
+        return True
+
+    async def send(self, payload: bytes) -> None:
+        """Send a frame at the peer's own pace, past `hold`: for answers and replays the peer asked for."""
+        if self.closing is None:
+            self._transport.write(payload)
+            if self._transport.buffered_bytes() > DROPPABLE_BUFFERED_BYTES:
+                await self._transport.drained()
+
+    def hold(self) -> None:
+        """Keep pushed frames back, in order, until `release`: what is being replayed has to come first."""
+        if self._held is None:
+            self._held = []
+
+    def release(self) -> None:
+        held, self._held = self._held or [], None
+        for payload in held:
+            self.push(payload)
+
+    def tell(self, control: str, data: dict[str, Any]) -> None:
+        """Queue a control for the consumers of this connection; a peer that piles them up has to start anew."""
+        try:
+            self.controls.put_nowait((control, data))
+        except asyncio.QueueFull:
+            self.close(CloseCode.RESTART, "too many changes at once")
+
+    def close(self, code: CloseCode, reason: str = "") -> None:
+        """Ask for the connection to end; the socket that serves it does so. The first code given stays."""
+        if self.closing is None:
+            self.closing = (code, reason)
+            self._closed.set()
+
+    async def wait_closing(self) -> tuple[CloseCode, str]:
+        await self._closed.wait()
+        assert self.closing is not None
+        return self.closing
+
+    async def finish(self, code: CloseCode, reason: str) -> None:
+        """End the transport after what is queued has left; called by the socket alone."""
+        self.close(code, reason)
+        await self._transport.close(code, reason)
+
+    async def drop(self, code: CloseCode, reason: str) -> None:
+        """End the transport at once, throwing away what is queued; called by the socket alone."""
+        self.close(code, reason)
+        await self._transport.drop(code, reason)

@@ -1,0 +1,93 @@
+"""EventConsumer, the base of each app's consumer, and the registry of events that comes of the list of them.
+
+Knows connections and event shapes; must not know any app. chatproject/routing.py holds the list.
+"""
+
+import difflib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from .connection import Connection
+from .errors import UnknownEvent
+
+Handler = Callable[..., Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class EventSpec:
+    """A client event: its name, the shape of its data, the shape of its reply, and what its handler says of it."""
+
+    event: str
+    data: type[msgspec.Struct]
+    reply: Any
+    summary: str
+    method: str
+    consumer: type["EventConsumer"]
+
+
+def on(event: str, data: type[msgspec.Struct], *, reply: Any) -> Callable[[Handler], Handler]:
+    """Have the method handle client event `event`, whose data is decoded to `data`; what it returns is the reply."""
+
+    def mark(method: Handler) -> Handler:
+        method.chat_event = (event, data, reply)  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+def on_control(control: str) -> Callable[[Handler], Handler]:
+    """Have the method called with the data of `Hub.tell(.., control, data)` that is meant for its connection."""
+
+    def mark(method: Handler) -> Handler:
+        method.chat_control = control  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+class EventConsumer:
+    """One app's part of one connection.
+
+    `connected` runs in the listed order once the peer is authenticated, and what it returns is merged into the
+    `ready` frame; `disconnected` runs backwards, also when a later `connected` failed, and must not raise.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    async def connected(self) -> dict[str, Any]:
+        return {}
+
+    async def disconnected(self) -> None:
+        return None
+
+
+class EventRegistry:
+    """Which consumer handles which event and control; built once from the list of consumers."""
+
+    def __init__(self, consumers: Sequence[type[EventConsumer]]) -> None:
+        self.consumers = tuple(consumers)
+        self.events: dict[str, EventSpec] = {}
+        self.controls: dict[str, tuple[type[EventConsumer], str]] = {}
+        for consumer in self.consumers:
+            for name, method in vars(consumer).items():
+                if marked := getattr(method, "chat_event", None):
+                    event, data, reply = marked
+                    assert event not in self.events, f"{event} has two handlers"
+                    summary = (method.__doc__ or "").strip().partition("\n")[0]
+                    self.events[event] = EventSpec(event, data, reply, summary, name, consumer)
+                if control := getattr(method, "chat_control", None):
+                    assert control not in self.controls, f"{control} has two handlers"
+                    self.controls[control] = (consumer, name)
+
+    def find(self, event: str) -> EventSpec:
+        """The handler's spec; UnknownEvent suggests the nearest name."""
+        spec = self.events.get(event)
+        if spec is None:
+            near = difflib.get_close_matches(event, self.events, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(self.events)}."
+            raise UnknownEvent(f"There is no event {event[:64]!r}. {hint}")
+        return spec

@@ -1,0 +1,22 @@
+-- Takes one from each of several limits, or none from any of them (GCRA on Redis time).
+-- KEYS[i]        the limit's key; holds the time, in ms, at which its bucket is empty again
+-- ARGV[2i-1]     how many events fit into the period
+-- ARGV[2i]       the period in seconds
+-- Returns 0, or the milliseconds until all of them would let one through.
+local time = redis.call("TIME")
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local wait, empty_at = 0, {}
+for i, key in ipairs(KEYS) do
+  local period = tonumber(ARGV[2 * i]) * 1000
+  local step = period / tonumber(ARGV[2 * i - 1])
+  local next_at = math.max(tonumber(redis.call("GET", key) or "0"), now) + step
+  wait = math.max(wait, math.ceil(next_at - now - period))
+  empty_at[i] = next_at
+end
+if wait > 0 then
+  return wait
+end
+for i, key in ipairs(KEYS) do
+  redis.call("SET", key, string.format("%.3f", empty_at[i]), "PX", math.ceil(empty_at[i] - now))
+end
+return 0

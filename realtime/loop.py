@@ -1,0 +1,85 @@
+"""The one event loop of the process that owns the hub, the writer and every async client.
+
+In a server that is the loop that runs the ASGI application; in a management command, a shell or a WSGI
+process it is a loop in a background thread, started when first needed. Async services always run there, so
+their shared state needs no thread locks. Knows asyncio only; must not know what runs on the loop.
+"""
+
+import asyncio
+import atexit
+import logging
+import os
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+CALL_TIMEOUT_SECONDS = 30.0
+STOP_TIMEOUT_SECONDS = 8.0
+
+logger = logging.getLogger(__name__)
+_lock = threading.Lock()
+_loop: asyncio.AbstractEventLoop | None = None
+_pid = 0
+_stoppers: list[tuple[str, Callable[[], Awaitable[None]]]] = []
+
+
+def adopt() -> None:
+    """Make the running loop the loop of this process; called by the ASGI application, safe to repeat."""
+    global _loop, _pid
+    running = asyncio.get_running_loop()
+    if _loop is not running:
+        with _lock:
+            _loop, _pid = running, os.getpid()
+            _stoppers.clear()
+
+
+def get_loop() -> asyncio.AbstractEventLoop:
+    """The process's loop; starts one in a thread where no server runs. A fork gets a loop of its own."""
+    global _loop, _pid
+    with _lock:
+        if _loop is None or _pid != os.getpid() or _loop.is_closed():
+            _loop, _pid = asyncio.new_event_loop(), os.getpid()
+            _stoppers.clear()
+            threading.Thread(target=_loop.run_forever, name="chat-loop", daemon=True).start()
+            atexit.register(_stop_at_exit, _loop)
+        return _loop
+
+
+def call(work: Coroutine[Any, Any, T], *, timeout_seconds: float = CALL_TIMEOUT_SECONDS) -> T:
+    """Run `work` on the process's loop from another thread and wait for it: the door from sync code to services.
+
+    The caller's context (request id, user) goes along. Raises TimeoutError after `timeout_seconds`.
+    """
+    loop = get_loop()
+    future = asyncio.run_coroutine_threadsafe(work, loop)
+    try:
+        return future.result(timeout_seconds)
+    except TimeoutError:
+        future.cancel()
+        raise
+
+
+def on_stop(name: str, stopper: Callable[[], Awaitable[None]]) -> None:
+    """Have `stopper` awaited when the process ends; the last registered is stopped first."""
+    _stoppers.append((name, stopper))
+
+
+async def stop() -> None:
+    """Stop all that was registered, each within a bound; one that fails does not keep the others from it."""
+    while _stoppers:
+        name, stopper = _stoppers.pop()
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT_SECONDS):
+                await stopper()
+        except Exception:
+            logger.exception("could not stop %s cleanly", name)
+
+
+def _stop_at_exit(loop: asyncio.AbstractEventLoop) -> None:
+    if loop is _loop and _pid == os.getpid() and loop.is_running():
+        try:
+            asyncio.run_coroutine_threadsafe(stop(), loop).result(STOP_TIMEOUT_SECONDS)
+        finally:
+            loop.call_soon_threadsafe(loop.stop)

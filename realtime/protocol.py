@@ -1,0 +1,93 @@
+"""The wire format of the socket: envelope, reply, error, event; decoded in two typed steps, encoded once.
+
+Knows msgspec and the error family; must not know any event of an app.
+"""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from .errors import ChatError, Invalid
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+MAX_REF_CHARS = 64
+
+
+class Wire(msgspec.Struct, rename="camel", forbid_unknown_fields=True, omit_defaults=False):
+    """Base of everything that is decoded from, or shown on, the wire: snake_case here, camelCase there."""
+
+
+class Empty(Wire):
+    """Data of an event that needs none."""
+
+
+class Envelope(Wire):
+    """A client's frame. `ref` is any short string or number, and is echoed in the one answer to this frame."""
+
+    event: str
+    data: msgspec.Raw = msgspec.Raw(b"{}")
+    ref: str | int | None = None
+
+
+_encoder = msgspec.json.Encoder()
+_envelope_decoder = msgspec.json.Decoder(Envelope)
+_decoders: dict[type, msgspec.json.Decoder[Any]] = {}
+
+
+def decode_envelope(frame: str | bytes) -> Envelope:
+    """First step: which event is it. Raises Invalid for anything that is no envelope."""
+    envelope = _decode(_envelope_decoder, frame, "frame")
+    if isinstance(envelope.ref, str) and len(envelope.ref) > MAX_REF_CHARS:
+        raise Invalid(f"ref is longer than {MAX_REF_CHARS} characters.", fields={"ref": ["Too long."]})
+    return envelope
+
+
+def decode_data(data: msgspec.Raw, shape: type[S]) -> S:
+    """Second step: the event's own data. Raises Invalid that names the field."""
+    decoder = _decoders.get(shape)
+    if decoder is None:
+        decoder = _decoders[shape] = msgspec.json.Decoder(shape)
+    return _decode(decoder, data, "data")
+
+
+def _decode(decoder: msgspec.json.Decoder[Any], text: Any, what: str) -> Any:
+    try:
+        return decoder.decode(text)
+    except msgspec.ValidationError as error:
+        problem, field = split_path(str(error))
+        raise Invalid(f"{what}: {problem}", fields={field: [problem]} if field else None) from error
+    except msgspec.DecodeError as error:
+        raise Invalid(f"{what} is not valid JSON: {error}") from error
+    except (UnicodeError, RecursionError) as error:
+        raise Invalid(f"{what} is not valid JSON: bad text or nested too deeply.") from error
+
+
+def split_path(problem: str) -> tuple[str, str]:
+    """msgspec's `Expected `str`, got `int` - at `$.roomId`` as (problem, field)."""
+    problem, _, path = problem.partition(" - at `$")
+    field = path.rstrip("`").lstrip(".")
+    if not field and "`" in problem and "field" in problem:
+        field = problem.rpartition(" field `")[2].rstrip("`")
+    return problem, field
+
+
+def encode_event(event: str, data: Any) -> bytes:
+    return _encoder.encode({"event": event, "data": data})
+
+
+def encode_reply(ref: str | int, data: Any) -> bytes:
+    return _encoder.encode({"event": "reply", "ref": ref, "data": data})
+
+
+def encode_error(error: ChatError, *, ref: str | int | None, request_id: str | None) -> bytes:
+    frame: dict[str, Any] = {"event": f"error:{error.code}", "data": error.as_data(request_id=request_id)}
+    if ref is not None:
+        frame["ref"] = ref
+    return _encoder.encode(frame)
+
+
+def to_builtins(data: Any) -> Any:
+    """What `data` looks like after a trip over the wire: plain dicts, lists, strings and numbers."""
+    return msgspec.to_builtins(data)
+

@@ -1,0 +1,73 @@
+"""The process's Redis: the real one of REDIS_URL, or one inside this process where there is none.
+
+Both speak the same commands and run the same Lua, so presence and limits have one code. Must not know what
+is kept in it.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import redis.asyncio
+from django.conf import settings
+from redis.asyncio.client import Redis
+from redis.commands.core import AsyncScript
+from redis.exceptions import RedisError
+
+from . import loop
+
+CONNECT_TIMEOUT_SECONDS = 2.0
+ANSWER_TIMEOUT_SECONDS = 2.0
+
+__all__ = ["RedisError", "get_redis", "load_script"]
+
+_client: Redis | None = None
+_client_loop: Any = None
+
+
+def get_redis() -> Redis:
+    """The asynchronous client that belongs to the process's loop."""
+    global _client, _client_loop
+    current = loop.get_loop()
+    if _client is None or _client_loop is not current:
+        _client, _client_loop = _connect(settings.REDIS_URL), current
+        loop.on_stop("redis", _client.aclose)
+    return _client
+
+
+def _connect(url: str) -> Redis:
+    if not url:
+        import fakeredis
+
+        return fakeredis.FakeAsyncRedis(server=_in_process_server())
+    return redis.asyncio.from_url(
+        url,
+        socket_connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        socket_timeout=ANSWER_TIMEOUT_SECONDS,
+        health_check_interval=15,
+    )
+
+
+@cache
+def _in_process_server() -> Any:
+    import fakeredis
+
+    return fakeredis.FakeServer()
+
+
+class InProcessConnectionPool(redis.ConnectionPool):
+    """Connects django-redis to the Redis inside this process; named by CACHES where there is no REDIS_URL."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        from fakeredis import FakeConnection
+
+        kwargs |= {"connection_class": FakeConnection, "server": _in_process_server()}
+        super().__init__(**kwargs)
+
+
+def load_script(path: Path) -> AsyncScript:
+    """The Lua script in `path`, ready to be called with `keys` and `args`.
+
+    Redis forgets scripts when it restarts; a registered script is sent again by itself then.
+    """
+    return AsyncScript(get_redis(), path.read_text())

@@ -1,0 +1,243 @@
+"""ChatSocket, the one Channels consumer at /ws/chat/: accept, decode, limit, dispatch, close.
+
+Knows the protocol and the registry of events; must not know any app. It keeps a receive loop of its own, since
+Channels' dispatch wakes a thread and a task for each event (shared/facts.md: 173 of 252 us).
+"""
+
+import asyncio
+import logging
+import time
+from typing import Any
+from urllib.parse import parse_qs
+from uuid import UUID
+
+from channels.consumer import AsyncConsumer
+from django.conf import settings
+
+from . import context, times
+from .close_codes import CloseCode, CloseSocket
+from .connection import Connection
+from .consumer import EventConsumer, EventRegistry
+from .errors import ChatError, Internal, Invalid
+from .hub import get_hub
+from .protocol import Envelope, Wire, decode_data, decode_envelope, encode_error, encode_event, encode_reply
+from .ratelimit import FrameLimiter
+from .transport import AsgiTransport
+
+logger = logging.getLogger(__name__)
+
+SUBPROTOCOL = "chat.v1"
+MAX_DEVICE_ID_CHARS = 64
+DISCONNECT_TIMEOUT_SECONDS = 5.0
+
+
+class Limits(Wire):
+    """The limits a client has to know; rates read `count/seconds`."""
+
+    messages_user: str
+    messages_room: str
+    frames: str
+    max_content_chars: int
+    max_meta_bytes: int
+    max_frame_bytes: int
+    max_connections_user: int
+    max_room_members: int
+
+
+class Ready(Wire):
+    """`ready`, the first frame. `rooms` maps each room of the user to the seq of its last message."""
+
+    user_id: UUID
+    connection_id: str
+    device_id: str
+    server_time: str | None
+    expires_at: str | None
+    rooms: dict[str, int]
+    limits: Limits
+
+
+class ChatSocket(AsyncConsumer):
+    """`as_asgi(registry=..)`. Reads `scope["identity"]`, or `scope["auth_error"]` from the JWT middleware."""
+
+    channel_layer_alias = None  # the hub has the process's one channel; a socket needs none
+
+    def __init__(self, *, registry: EventRegistry) -> None:
+        self.registry = registry
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        message = await receive()
+        if message["type"] != "websocket.connect":
+            return
+        subprotocol = SUBPROTOCOL if SUBPROTOCOL in scope.get("subprotocols", ()) else None
+        await send({"type": "websocket.accept", "subprotocol": subprotocol})
+        if error := scope.get("auth_error"):
+            await send({"type": "websocket.close", "code": int(CloseCode.UNAUTHENTICATED), "reason": error.code})
+            return
+        connection = Connection(
+            identity=scope["identity"], device_id=device_id_of(scope), transport=AsgiTransport(send)
+        )
+        context.connection_id.set(connection.id)
+        context.user_id.set(str(connection.user_id))
+        await ConnectionSession(connection, self.registry).run(receive)
+
+
+class ConnectionSession:
+    """Serves one accepted connection until either side ends it."""
+
+    def __init__(self, connection: Connection, registry: EventRegistry) -> None:
+        self.connection = connection
+        self.registry = registry
+        self.consumers = {kind: kind(connection) for kind in registry.consumers}
+        self.limiter = FrameLimiter(settings.LIMIT_FRAMES if settings.RATE_LIMITS else None)
+        self.frames = 0
+
+    async def run(self, receive: Any) -> None:
+        connection, connected = self.connection, []
+        tasks: list[asyncio.Task[Any]] = []
+        peer_left = False
+        try:
+            connection.hold()
+            await self._connect(connected)
+            tasks = [
+                asyncio.create_task(self._read(receive), name="socket-reader"),
+                asyncio.create_task(self._obey(), name="socket-controls"),
+                asyncio.create_task(connection.wait_closing(), name="socket-closing"),
+            ]
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            peer_left = tasks[0] in done and not tasks[0].cancelled() and tasks[0].exception() is None
+            for task in done:
+                task.result()
+        except CloseSocket as close:
+            connection.close(close.code, close.reason)
+        except Exception:
+            logger.exception("the connection failed")
+            connection.close(CloseCode.RESTART, "internal error")
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._disconnect(connected)
+            await self._end_transport(peer_left)
+
+    async def _connect(self, connected: list[EventConsumer]) -> None:
+        ready: dict[str, Any] = {}
+        for consumer in self.consumers.values():
+            connected.append(consumer)
+            ready |= await consumer.connected()
+        connection = self.connection
+        frame = Ready(
+            user_id=connection.user_id,
+            connection_id=connection.id,
+            device_id=connection.device_id,
+            server_time=times.to_wire(times.now()),
+            expires_at=times.to_wire(connection.identity.expires_at),
+            rooms=ready.get("rooms", {}),
+            limits=limits(),
+        )
+        await connection.send(encode_event("ready", frame))
+        connection.release()
+
+    async def _disconnect(self, connected: list[EventConsumer]) -> None:
+        for consumer in reversed(connected):
+            try:
+                async with asyncio.timeout(DISCONNECT_TIMEOUT_SECONDS):
+                    await consumer.disconnected()
+            except Exception:
+                logger.exception("%s could not disconnect cleanly", type(consumer).__name__)
+
+    async def _end_transport(self, peer_left: bool) -> None:
+        code, reason = self.connection.closing or (CloseCode.NORMAL, "")
+        if peer_left or code is CloseCode.SLOW_READER:
+            await self.connection.drop(code, reason)
+        else:
+            await self.connection.finish(code, reason)
+
+    async def _read(self, receive: Any) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            if message["type"] == "websocket.receive":
+                await self._handle(message)
+
+    async def _obey(self) -> None:
+        """Run controls one after the other, beside the frames: a kick must not wait for a slow request."""
+        while True:
+            control, data = await self.connection.controls.get()
+            kind, method = self.registry.controls[control]
+            try:
+                await getattr(self.consumers[kind], method)(data)
+            except CloseSocket:
+                raise
+            except Exception:
+                logger.exception("control %s failed", control)
+
+    async def _handle(self, message: dict[str, Any]) -> None:
+        self.frames += 1
+        request_id = f"{self.connection.id}.{self.frames}"
+        context.request_id.set(request_id)
+        started, event, ref = time.perf_counter(), None, None
+        status = "ok"
+        try:
+            envelope = self._decode(message)
+            event, ref = envelope.event, envelope.ref
+            self.limiter.check()
+            reply = await self._dispatch(envelope)
+            self.limiter.accepted()
+            if ref is not None:
+                await self.connection.send(encode_reply(ref, reply))
+        except CloseSocket:
+            raise
+        except ChatError as error:
+            status = error.code
+            await self.connection.send(encode_error(error, ref=ref, request_id=request_id))
+            self.limiter.note(error)
+        except Exception:
+            status = Internal.code
+            logger.exception("unhandled error in event %s", event)
+            await self.connection.send(encode_error(Internal(), ref=ref, request_id=request_id))
+        if logger.isEnabledFor(logging.DEBUG):
+            duration = round((time.perf_counter() - started) * 1000, 1)
+            logger.debug("frame", extra={"event": event, "status": status, "durationMs": duration})
+
+    def _decode(self, message: dict[str, Any]) -> Envelope:
+        text = message.get("text")
+        if text is None:
+            if len(message["bytes"]) > settings.MAX_FRAME_BYTES:
+                raise CloseSocket(CloseCode.TOO_BIG, "frame too big")
+            raise Invalid("Frames are JSON text; this one was binary.")
+        if len(text) > settings.MAX_FRAME_BYTES or len(text.encode()) > settings.MAX_FRAME_BYTES:
+            raise CloseSocket(CloseCode.TOO_BIG, "frame too big")
+        return decode_envelope(text)
+
+    async def _dispatch(self, envelope: Envelope) -> Any:
+        spec = self.registry.find(envelope.event)
+        data = decode_data(envelope.data, spec.data)
+        return await getattr(self.consumers[spec.consumer], spec.method)(data)
+
+
+def device_id_of(scope: Any) -> str | None:
+    """`?deviceId=`, cut to what a key may hold; None where it is missing or unprintable."""
+    values = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("deviceId", [""])
+    device_id = values[0][:MAX_DEVICE_ID_CHARS]
+    return device_id if device_id and device_id.isprintable() and ":" not in device_id else None
+
+
+def limits() -> Limits:
+    return Limits(
+        messages_user=str(settings.LIMIT_MESSAGES_USER),
+        messages_room=str(settings.LIMIT_MESSAGES_ROOM),
+        frames=str(settings.LIMIT_FRAMES),
+        max_content_chars=settings.MAX_CONTENT_CHARS,
+        max_meta_bytes=settings.MAX_META_BYTES,
+        max_frame_bytes=settings.MAX_FRAME_BYTES,
+        max_connections_user=settings.MAX_CONNECTIONS_USER,
+        max_room_members=settings.MAX_ROOM_MEMBERS,
+    )
+
+
+def close_all(code: CloseCode, reason: str) -> None:
+    """Ask every connection of this process to end, for a server that stops."""
+    for connection in get_hub().connections():
+        connection.close(code, reason)
+

@@ -1,0 +1,27 @@
+"""Times as the contract shows them: UTC, whole milliseconds, RFC 3339 with a `Z`.
+
+MongoDB stores milliseconds, so times are cut to them where they are made: the same instant then reads the
+same from every database.
+"""
+
+from datetime import UTC, datetime
+
+
+def now() -> datetime:
+    """The current time in UTC, cut to milliseconds."""
+    return truncate(datetime.now(UTC))
+
+
+def truncate(moment: datetime) -> datetime:
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def from_timestamp(seconds: float) -> datetime:
+    return truncate(datetime.fromtimestamp(seconds, UTC))
+
+
+def to_wire(moment: datetime | None) -> str | None:
+    """`2026-11-24T03:40:00.123Z`; None stays None."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

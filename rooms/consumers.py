@@ -1,0 +1,41 @@
+"""Rooms on a connection: hears all rooms of its user, and follows joins and leaves while it lives."""
+
+from typing import Any
+from uuid import UUID
+
+from realtime.consumer import EventConsumer, on_control
+from realtime.errors import NotFound
+from realtime.hub import get_hub
+from realtime.protocol import encode_event
+from realtime.threads import run_db
+
+from . import selectors, snapshots
+from .topics import room_topic
+
+
+class RoomsConsumer(EventConsumer):
+    async def connected(self) -> dict[str, Any]:
+        """Subscribe first and read the heads after: a message between the two is then either seen or counted."""
+        user_id = self.connection.user_id
+        memberships = await run_db(selectors.user_memberships, user_id=user_id)
+        for room_id in memberships:
+            await get_hub().subscribe(self.connection, room_topic(room_id))
+        # Joins and leaves since then wait as controls of this connection, and run after `ready`.
+        current = await run_db(selectors.user_memberships, user_id=user_id, room_ids=memberships)
+        return {"rooms": {str(room_id): membership.room.last_seq for room_id, membership in current.items()}}
+
+    @on_control("room:added")
+    async def room_added(self, data: dict[str, Any]) -> None:
+        room_id = UUID(data["room_id"])
+        await get_hub().subscribe(self.connection, room_topic(room_id))
+        try:
+            room = await run_db(snapshots.room_detail, room_id=room_id, user_id=self.connection.user_id)
+        except NotFound:  # removed again before this was done
+            await get_hub().unsubscribe(self.connection, room_topic(room_id))
+        else:
+            self.connection.push(encode_event("room:added", room))
+
+    @on_control("room:removed")
+    async def room_removed(self, data: dict[str, Any]) -> None:
+        await get_hub().unsubscribe(self.connection, room_topic(data["room_id"]))
+        self.connection.push(data["frame"])

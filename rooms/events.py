@@ -1,0 +1,85 @@
+"""Shapes of room events and of rooms on the wire. Knows models; must not know the database or sockets."""
+
+from typing import Any
+from uuid import UUID
+
+from realtime.protocol import Wire
+from realtime.times import to_wire
+
+from .models import Membership, Room
+
+
+class RoomMember(Wire):
+    """A membership as others in the room see it."""
+
+    user_id: UUID
+    role: str
+    muted_until: str | None
+    joined_at: str | None
+    delivered_seq: int
+    read_seq: int
+
+
+class RoomData(Wire):
+    """A room as one of its members sees it. `to` is the other user of a direct room."""
+
+    id: UUID
+    kind: str
+    name: str
+    meta: dict[str, Any]
+    to: UUID | None
+    created_by: UUID | None
+    created_at: str | None
+    last_activity_at: str | None
+    last_seq: int
+    unread_count: int
+    last_message: dict[str, Any] | None
+    role: str
+
+
+class RoomDetail(RoomData):
+    members: list[RoomMember]
+
+
+class RoomUpdated(Wire):
+    """`room:updated`: what every member sees alike."""
+
+    id: UUID
+    kind: str
+    name: str
+    meta: dict[str, Any]
+    last_seq: int
+
+
+class RoomRemoved(Wire):
+    """`room:removed`: the room is no longer the receiver's; `reason` is left, removed or deleted."""
+
+    room_id: UUID
+    reason: str
+
+
+class MemberChanged(Wire):
+    """`room:member`: the membership that changed; `member` is null when the user is no longer in the room."""
+
+    room_id: UUID
+    user_id: UUID
+    member: RoomMember | None
+
+
+def member_data(membership: Membership) -> RoomMember:
+    return RoomMember(
+        user_id=membership.user_id,
+        role=membership.role,
+        muted_until=to_wire(membership.muted_until),
+        joined_at=to_wire(membership.joined_at),
+        delivered_seq=membership.delivered_seq,
+        read_seq=membership.read_seq,
+    )
+
+
+def unread_count(membership: Membership, last_seq: int) -> int:
+    return max(0, last_seq - membership.read_seq)
+
+
+def updated_data(room: Room) -> RoomUpdated:
+    return RoomUpdated(id=room.pk, kind=room.kind, name=room.name, meta=room.meta, last_seq=room.last_seq)

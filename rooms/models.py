@@ -1,0 +1,71 @@
+"""Rooms and who is in them. Knows users; must not know messages beyond the number of the last one."""
+
+from uuid import UUID
+
+from django.conf import settings
+from django.db import models
+
+from realtime import times
+from realtime.ids import uuid7
+
+
+class Room(models.Model):
+    """A group, or the one direct room of two users.
+
+    `last_seq` and `last_activity_at` are hints for lists: the writer moves them with each batch, and the log
+    of messages is the truth. A deleted room keeps its row and its log for the moderators, but no members.
+    """
+
+    class Kind(models.TextChoices):
+        GROUP = "group"
+        DIRECT = "direct"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False, db_column="_id")
+    kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.GROUP)
+    name = models.CharField(max_length=100, blank=True, default="")
+    meta = models.JSONField(default=dict, blank=True)
+    # "<smaller user id>:<larger user id>" in a direct room: unique, so both sides opening it at once find one.
+    direct_key = models.CharField(max_length=73, null=True, blank=True, unique=True, editable=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", editable=False
+    )
+    created_at = models.DateTimeField(default=times.now, editable=False)
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    last_seq = models.BigIntegerField(default=0, editable=False)
+    last_activity_at = models.DateTimeField(default=times.now, editable=False)
+
+    class Meta:
+        indexes = [models.Index(fields=["-last_activity_at"], name="room_activity")]
+        ordering = ["-last_activity_at"]
+
+    def __str__(self) -> str:
+        return self.name or f"{self.kind} {self.pk}"
+
+
+class Membership(models.Model):
+    """One user's place in one room: role, mute, and the two watermarks, which only ever move up."""
+
+    class Role(models.TextChoices):
+        OWNER = "owner"
+        ADMIN = "admin"
+        MEMBER = "member"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False, db_column="_id")
+    room = models.ForeignKey(Room, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=8, choices=Role.choices, default=Role.MEMBER)
+    muted_until = models.DateTimeField(null=True, blank=True)
+    joined_at = models.DateTimeField(default=times.now, editable=False)
+    delivered_seq = models.BigIntegerField(default=0)
+    read_seq = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["room", "user"], name="membership_once")]
+        ordering = ["joined_at", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.room_id} as {self.role}"
+
+
+def direct_key(a: UUID, b: UUID) -> str:
+    return ":".join(sorted((str(a), str(b))))

@@ -1,0 +1,29 @@
+"""What each role may do in a room. Knows memberships; must not know requests or sockets."""
+
+from realtime import times
+from realtime.errors import Forbidden, Muted
+
+from .models import Membership
+
+RANK = {Membership.Role.MEMBER: 0, Membership.Role.ADMIN: 1, Membership.Role.OWNER: 2}
+
+
+def require_role(membership: Membership, role: Membership.Role) -> None:
+    if RANK[Membership.Role(membership.role)] < RANK[role]:
+        raise Forbidden(f"This needs the role {role.value} in the room; yours is {membership.role}.")
+
+
+def require_outranks(membership: Membership, other: Membership) -> None:
+    """An admin manages members; only an owner manages admins and owners."""
+    if membership.pk == other.pk:
+        return
+    if RANK[Membership.Role(membership.role)] <= RANK[Membership.Role(other.role)] and membership.role != "owner":
+        raise Forbidden(f"A member with the role {other.role} can only be managed by an owner.")
+
+
+def require_unmuted(membership: Membership) -> None:
+    if membership.muted_until is not None and membership.muted_until > times.now():
+        raise Muted(
+            f"You are muted in this room until {times.to_wire(membership.muted_until)}.",
+            retry_after=(membership.muted_until - times.now()).total_seconds(),
+        )

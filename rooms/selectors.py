@@ -1,0 +1,93 @@
+"""Reads of rooms and memberships: keyword-only, synchronous, called through `run_db` from async code.
+
+Must not write, and must not know requests or sockets.
+"""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Count, QuerySet
+
+from realtime.errors import NotFound
+
+from .models import Membership, Room
+
+NO_ROOM = "There is no such room, or you are not a member of it."
+
+
+def require_member(*, room_id: UUID, user_id: UUID) -> Membership:
+    """The user's membership, with its room. NotFound for strangers, exactly as for a room that does not exist."""
+    membership = (
+        Membership.objects.select_related("room").filter(room_id=room_id, user_id=user_id).first()
+    )
+    if membership is None:
+        raise NotFound(NO_ROOM)
+    return membership
+
+
+def get_membership(*, room_id: UUID, user_id: UUID) -> Membership:
+    """Any member of a room, for those who may already see it."""
+    membership = Membership.objects.select_related("user").filter(room_id=room_id, user_id=user_id).first()
+    if membership is None:
+        raise NotFound("There is no such member in this room.")
+    return membership
+
+
+def user_memberships(*, user_id: UUID, room_ids: Iterable[UUID] | None = None) -> dict[UUID, Membership]:
+    """The user's memberships by room id, with their rooms; all of them or those in `room_ids`."""
+    memberships = Membership.objects.select_related("room").filter(user_id=user_id)
+    if room_ids is not None:
+        memberships = memberships.filter(room_id__in=list(room_ids))
+    return {membership.room_id: membership for membership in memberships}
+
+
+def user_rooms(*, user_id: UUID) -> QuerySet[Room]:
+    """The user's rooms; ids first, so that the list walks an index of rooms and joins nothing."""
+    room_ids = list(Membership.objects.filter(user_id=user_id).values_list("room_id", flat=True))
+    return Room.objects.filter(pk__in=room_ids)
+
+
+def room_members(*, room_id: UUID) -> list[Membership]:
+    return list(Membership.objects.select_related("user").filter(room_id=room_id).order_by("joined_at", "pk"))
+
+
+def member_ids(*, room_id: UUID) -> list[UUID]:
+    return list(Membership.objects.filter(room_id=room_id).values_list("user_id", flat=True))
+
+
+def direct_peers(*, user_id: UUID, rooms: Iterable[Room]) -> dict[UUID, UUID]:
+    """For each direct room among `rooms`, the user at its other end."""
+    peers = {}
+    for room in rooms:
+        if room.direct_key:
+            peers[room.pk] = direct_peer(room=room, user_id=user_id)
+    return peers
+
+
+def direct_peer(*, room: Room, user_id: UUID) -> UUID:
+    """The other user of a direct room; a note to oneself has oneself there."""
+    assert room.direct_key is not None
+    one, other = (UUID(part) for part in room.direct_key.split(":"))
+    return other if one == user_id else one
+
+
+def peers_among(*, user_id: UUID, user_ids: Iterable[UUID]) -> set[UUID]:
+    """Which of `user_ids` share a room with the user, or are the user."""
+    wanted = list(user_ids)
+    my_rooms = list(Membership.objects.filter(user_id=user_id).values_list("room_id", flat=True))
+    shared = Membership.objects.filter(room_id__in=my_rooms, user_id__in=wanted)
+    return set(shared.values_list("user_id", flat=True)) | ({user_id} & set(wanted))
+
+
+def presence_peers(*, user_id: UUID) -> list[UUID]:
+    """Who hears of the user's presence: those in a common room of at most PRESENCE_ROOM_LIMIT members."""
+    my_rooms = list(Membership.objects.filter(user_id=user_id).values_list("room_id", flat=True))
+    sizes = Membership.objects.filter(room_id__in=my_rooms).values_list("room_id").annotate(size=Count("pk"))
+    small = [room_id for room_id, size in sizes.order_by("room_id") if size <= settings.PRESENCE_ROOM_LIMIT]
+    peers = Membership.objects.filter(room_id__in=small).exclude(user_id=user_id)
+    return list(set(peers.values_list("user_id", flat=True)))
+
+
+def count_members(*, room_id: UUID) -> int:
+    return Membership.objects.filter(room_id=room_id).count()

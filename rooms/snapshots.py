@@ -1,0 +1,60 @@
+"""A user's rooms as the contract shows them, put together in a bounded number of queries.
+
+Rooms may not import messaging, so the last messages come from the selector that settings name.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from . import selectors
+from .events import RoomData, RoomDetail, member_data, unread_count
+from .models import Membership, Room
+from realtime.times import to_wire
+
+LastMessages = Callable[..., dict[UUID, dict[str, Any]]]
+
+
+def room_list(*, user_id: UUID, rooms: Iterable[Room]) -> list[RoomData]:
+    """Each of `rooms`, in their order, as `user_id` sees it; rooms they are no member of are left out."""
+    rooms = list(rooms)
+    memberships = selectors.user_memberships(user_id=user_id, room_ids=[room.pk for room in rooms])
+    last_messages = _last_messages()(rooms=rooms)
+    return [
+        _room_data(room, memberships[room.pk], last_messages.get(room.pk)) for room in rooms if room.pk in memberships
+    ]
+
+
+def room_detail(*, room_id: UUID, user_id: UUID) -> RoomDetail:
+    """The room with its members. NotFound for strangers."""
+    membership = selectors.require_member(room_id=room_id, user_id=user_id)
+    last_message = _last_messages()(rooms=[membership.room]).get(room_id)
+    data = msgspec.structs.asdict(_room_data(membership.room, membership, last_message))
+    members = [member_data(member) for member in selectors.room_members(room_id=room_id)]
+    return RoomDetail(**data, members=members)
+
+
+def _room_data(room: Room, membership: Membership, last_message: dict[str, Any] | None) -> RoomData:
+    peer = selectors.direct_peer(room=room, user_id=membership.user_id) if room.direct_key else None
+    return RoomData(
+        id=room.pk,
+        kind=room.kind,
+        name=room.name,
+        meta=room.meta,
+        to=peer,
+        created_by=room.created_by_id,
+        created_at=to_wire(room.created_at),
+        last_activity_at=to_wire(room.last_activity_at),
+        last_seq=room.last_seq,
+        unread_count=unread_count(membership, room.last_seq),
+        last_message=last_message,
+        role=membership.role,
+    )
+
+
+def _last_messages() -> LastMessages:
+    return import_string(settings.ROOMS_LAST_MESSAGES)

@@ -1,0 +1,122 @@
+"""REST of rooms and their members. Knows services and selectors; no rule of its own."""
+
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import viewsets
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.pagination import CursorPage
+from api.serializers import validated
+from realtime import loop
+from realtime.ids import parse_uuid
+from realtime.protocol import Wire, to_builtins
+
+from . import selectors, services, snapshots
+from .events import RoomData, RoomDetail, RoomMember, member_data
+from .models import Room
+from .serializers import (
+    AddMemberSerializer,
+    ChangeMemberSerializer,
+    CreateRoomSerializer,
+    OpenDirectSerializer,
+    UpdateRoomSerializer,
+)
+
+
+class RoomPage(Wire):
+    results: list[RoomData]
+    next: str | None
+    previous: str | None
+
+
+class RecentActivityPage(CursorPage):
+    ordering = ("-last_activity_at", "-pk")
+
+
+@extend_schema(tags=["rooms"])
+class RoomViewSet(viewsets.GenericViewSet):
+    queryset = Room.objects.none()  # every read goes through the selectors, which see one's own rooms only
+    serializer_class = CreateRoomSerializer
+    pagination_class = RecentActivityPage
+    lookup_field = "room_id"
+
+    @extend_schema(summary="My rooms, newest activity first", responses=RoomPage)
+    def list(self, request: Request) -> Response:
+        user_id = request.user.pk
+        page = self.paginate_queryset(selectors.user_rooms(user_id=user_id)) or []
+        return self.get_paginated_response(to_builtins(snapshots.room_list(user_id=user_id, rooms=page)))
+
+    @extend_schema(summary="Make a group room", request=CreateRoomSerializer, responses={201: RoomDetail})
+    def create(self, request: Request) -> Response:
+        body = validated(CreateRoomSerializer, request)
+        room = loop.call(services.create_group(creator_id=request.user.pk, **body))
+        return self._detail(request, room.pk, status=201)
+
+    @extend_schema(
+        summary="The direct room with a user, made when there is none",
+        request=OpenDirectSerializer,
+        responses={201: RoomDetail, 200: RoomDetail},
+    )
+    def direct(self, request: Request) -> Response:
+        body = validated(OpenDirectSerializer, request)
+        room, made = loop.call(services.open_direct(user_id=request.user.pk, other_id=body["user_id"]))
+        return self._detail(request, room.pk, status=201 if made else 200)
+
+    @extend_schema(summary="One of my rooms, with its members", responses=RoomDetail)
+    def retrieve(self, request: Request, room_id: str) -> Response:
+        return self._detail(request, parse_uuid(room_id))
+
+    @extend_schema(summary="Rename a room or change its meta", request=UpdateRoomSerializer, responses=RoomDetail)
+    def partial_update(self, request: Request, room_id: str) -> Response:
+        changes = validated(UpdateRoomSerializer, request)
+        room = parse_uuid(room_id)
+        loop.call(services.update_room(room_id=room, actor_id=request.user.pk, changes=changes))
+        return self._detail(request, room)
+
+    @extend_schema(summary="Delete a room, as its owner", responses={204: None})
+    def destroy(self, request: Request, room_id: str) -> Response:
+        loop.call(services.delete_room(room_id=parse_uuid(room_id), actor_id=request.user.pk))
+        return Response(status=204)
+
+    def _detail(self, request: Request, room_id: UUID, status: int = 200) -> Response:
+        room = snapshots.room_detail(room_id=room_id, user_id=request.user.pk)
+        return Response(to_builtins(room), status=status)
+
+
+@extend_schema(tags=["rooms"])
+class MemberViewSet(viewsets.GenericViewSet):
+    queryset = Room.objects.none()
+    serializer_class = AddMemberSerializer
+    pagination_class = None
+
+    @extend_schema(summary="Add a member, as an admin", request=AddMemberSerializer, responses={201: RoomMember})
+    def create(self, request: Request, room_id: str) -> Response:
+        body = validated(AddMemberSerializer, request)
+        added = loop.call(services.add_member(room_id=parse_uuid(room_id), actor_id=request.user.pk, **body))
+        return Response(to_builtins(member_data(added)), status=201)
+
+    @extend_schema(
+        summary="Change a member's role or mute", request=ChangeMemberSerializer, responses=RoomMember
+    )
+    def partial_update(self, request: Request, room_id: str, user_id: str) -> Response:
+        changes = validated(ChangeMemberSerializer, request)
+        changed = loop.call(
+            services.change_member(
+                room_id=parse_uuid(room_id),
+                actor_id=request.user.pk,
+                user_id=parse_uuid(user_id),
+                changes=changes,
+            )
+        )
+        return Response(to_builtins(member_data(changed)))
+
+    @extend_schema(summary="Remove a member, or leave", responses={204: None})
+    def destroy(self, request: Request, room_id: str, user_id: str) -> Response:
+        loop.call(
+            services.remove_member(
+                room_id=parse_uuid(room_id), actor_id=request.user.pk, user_id=parse_uuid(user_id)
+            )
+        )
+        return Response(status=204)
