@@ -3,6 +3,7 @@
 Knows drf-spectacular; must not know any app.
 """
 
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import msgspec
@@ -63,12 +64,21 @@ class StructExtension(OpenApiSerializerExtension):
         return self.target.__name__
 
     def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
-        (schema,), components = msgspec.json.schema_components([self.target], ref_template="#/components/schemas/{name}")
+        (schema,), components = msgspec.json.schema_components(
+            [self.target], ref_template="#/components/schemas/{name}"
+        )
+        structs = {struct.__name__: struct for struct in _subclasses(Wire)}
         for name, component in components.items():
             if name != self.get_name():
                 auto_schema.registry.register_on_missing(
                     ResolvedComponent(
-                        name=name, type=ResolvedComponent.SCHEMA, schema=component, object=name
+                        name=name, type=ResolvedComponent.SCHEMA, schema=component, object=structs[name]
                     )
                 )
         return components.get(self.get_name(), schema)
+
+
+def _subclasses(base: type) -> Iterator[type]:
+    for child in base.__subclasses__():
+        yield child
+        yield from _subclasses(child)

@@ -47,7 +47,9 @@ class CamelCaseFields:
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping) and (unknown := set(data) - set(self.fields)):  # type: ignore[attr-defined]
             known = ", ".join(self.fields)  # type: ignore[attr-defined]
-            raise serializers.ValidationError({name: [f"Unknown field; known are: {known}."] for name in unknown})
+            raise serializers.ValidationError(
+                {name: [f"Unknown field; known are: {known}."] for name in unknown}
+            )
         return super().to_internal_value(data)  # type: ignore[misc]
 
 

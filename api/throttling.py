@@ -32,5 +32,7 @@ class RestThrottle(BaseThrottle):
         if request.user.is_authenticated:
             check_rate(request, group="rest-user", key=str(request.user.pk), rate=settings.LIMIT_REST_USER)
         else:
-            check_rate(request, group="rest-anon", key=client_address(request.META), rate=settings.LIMIT_REST_ANON)
+            check_rate(
+                request, group="rest-anon", key=client_address(request.META), rate=settings.LIMIT_REST_ANON
+            )
         return True

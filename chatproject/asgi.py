@@ -43,7 +43,9 @@ async def lifespan(scope: Any, receive: Any, send: Any) -> None:
 router = ProtocolTypeRouter(
     {
         "http": django_application,
-        "websocket": AllowedOrigins(JWTAuthMiddleware(URLRouter(websocket_urlpatterns)), settings.ALLOWED_ORIGINS),
+        "websocket": AllowedOrigins(
+            JWTAuthMiddleware(URLRouter(websocket_urlpatterns)), settings.ALLOWED_ORIGINS
+        ),
         "lifespan": lifespan,
     }
 )

@@ -37,6 +37,8 @@ class EventsPage(TemplateView):
             requests=[row for row in rows if row["key"].endswith("Request")],
             events=[row for row in rows if row["key"].endswith("Event") or row["key"] == "error"],
             replies=[row for row in rows if row["key"].endswith("Reply")],
-            schemas=[{"name": name, "schema": json.dumps(schema, indent=2)} for name, schema in schemas.items()],
+            schemas=[
+                {"name": name, "schema": json.dumps(schema, indent=2)} for name, schema in schemas.items()
+            ],
             description=document()["info"]["description"],
         )

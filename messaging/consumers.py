@@ -39,7 +39,9 @@ class MessagingConsumer(EventConsumer):
     @on("message:send", SendMessage, reply=SendReply)
     async def send(self, data: SendMessage) -> SendReply:
         """Store a message, tell the room, and say where it came to lie."""
-        stored = await services.send_message(sender_id=self.connection.user_id, **msgspec.structs.asdict(data))
+        stored = await services.send_message(
+            sender_id=self.connection.user_id, **msgspec.structs.asdict(data)
+        )
         return send_reply(stored.message, duplicate=stored.duplicate)
 
     @on("message:ack", AckMessage, reply=Watermarks)

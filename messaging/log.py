@@ -107,7 +107,8 @@ class MessageLog:
         memberships = {
             (membership.room_id, membership.user_id): membership
             for membership in Membership.objects.select_related("room").filter(
-                room_id__in={draft.room_id for draft in drafts}, user_id__in={draft.sender_id for draft in drafts}
+                room_id__in={draft.room_id for draft in drafts},
+                user_id__in={draft.sender_id for draft in drafts},
             )
         }
         for draft in drafts:
@@ -173,7 +174,9 @@ class MessageLog:
         self, drafts: list[Draft], rooms: dict[UUID, Room], outcomes: dict[UUID, Outcome]
     ) -> list[Draft]:
         """Drafts that are not in the log yet; the others get their outcome."""
-        by_id = {message.pk: message for message in Message.objects.filter(pk__in=[draft.id for draft in drafts])}
+        by_id = {
+            message.pk: message for message in Message.objects.filter(pk__in=[draft.id for draft in drafts])
+        }
         by_key = find_by_keys([draft.key for draft in drafts if draft.key is not None])
         _advance(list(by_id.values()))
         missing = []
@@ -181,7 +184,9 @@ class MessageLog:
             if message := by_id.get(draft.id):  # an earlier attempt of this very batch got it in
                 outcomes[draft.id] = Stored(message, rooms[draft.room_id], duplicate=False)
             elif draft.key is not None and (message := by_key.get(draft.key)):
-                outcomes[draft.id] = _as_duplicate(draft, Stored(message, rooms[draft.room_id], duplicate=True))
+                outcomes[draft.id] = _as_duplicate(
+                    draft, Stored(message, rooms[draft.room_id], duplicate=True)
+                )
             else:
                 missing.append(draft)
         return missing

@@ -40,7 +40,9 @@ class Message(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     delete_reason = models.CharField(max_length=500, blank=True, default="")
-    changed_at = models.DateTimeField(null=True, blank=True)  # the later of edited_at and deleted_at, for resume
+    changed_at = models.DateTimeField(
+        null=True, blank=True
+    )  # the later of edited_at and deleted_at, for resume
 
     class Meta:
         constraints = [

@@ -86,7 +86,9 @@ def parse_rooms(rooms_wanted: dict[str, int]) -> dict[UUID, int]:
         try:
             wanted[UUID(room_id)] = last_seq
         except ValueError:
-            raise Invalid(f"rooms: {room_id[:64]!r} is no room id.", fields={"rooms": ["Not a UUID."]}) from None
+            raise Invalid(
+                f"rooms: {room_id[:64]!r} is no room id.", fields={"rooms": ["Not a UUID."]}
+            ) from None
         if not 0 <= last_seq < 2**53:
             raise Invalid("rooms: lastSeq is 0 or more.", fields={f"rooms.{room_id}": ["0 or more."]})
     return wanted

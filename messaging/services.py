@@ -74,7 +74,9 @@ async def send_message(
     check_content(content)
     _check_rest(type, client_message_id, meta)
     if (room_id is None) == (to_user_id is None):
-        raise Invalid("Give either roomId or toUserId.", fields={"roomId": ["Give either roomId or toUserId."]})
+        raise Invalid(
+            "Give either roomId or toUserId.", fields={"roomId": ["Give either roomId or toUserId."]}
+        )
     if to_user_id is not None:
         room_id = (await open_direct(user_id=sender_id, other_id=to_user_id))[0].pk
     assert room_id is not None
@@ -121,14 +123,18 @@ def check_content(content: str) -> None:
 
 def _check_rest(type: str, client_message_id: str | None, meta: dict[str, Any] | None) -> None:
     if type == DELETED_TYPE:
-        raise Invalid(fields={"type": [f"{DELETED_TYPE} is what deleted messages show; choose another type."]})
+        raise Invalid(
+            fields={"type": [f"{DELETED_TYPE} is what deleted messages show; choose another type."]}
+        )
     if client_message_id is not None and (problem := text_problem(client_message_id)):
         raise Invalid(fields={"clientMessageId": [problem]})
     if meta is not None and (problem := meta_problem(meta, max_bytes=settings.MAX_META_BYTES)):
         raise Invalid(fields={"meta": [problem]})
 
 
-async def edit_message(*, room_id: UUID, message_id: UUID, actor_id: UUID, content: str) -> tuple[Message, Room]:
+async def edit_message(
+    *, room_id: UUID, message_id: UUID, actor_id: UUID, content: str
+) -> tuple[Message, Room]:
     """Change one's own message; what stood there before is kept as a revision. Safe to repeat."""
     check_content(content)
     message, room = await run_db(_edit, room_id, message_id, actor_id, content)

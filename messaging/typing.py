@@ -7,11 +7,10 @@ import asyncio
 from collections.abc import Callable
 from uuid import UUID
 
+from accounts.topics import user_address
 from realtime.hub import get_hub
 from realtime.protocol import encode_event
 from rooms.topics import room_topic
-
-from accounts.topics import user_address
 
 from .events import TypingUpdate
 

@@ -56,7 +56,9 @@ class MessageViewSet(viewsets.GenericViewSet):
         return Response(to_builtins(selectors.room_history(room=membership.room, **query)))
 
     @extend_schema(
-        summary="Send a message", request=SendMessageSerializer, responses={201: MessageData, 200: MessageData}
+        summary="Send a message",
+        request=SendMessageSerializer,
+        responses={201: MessageData, 200: MessageData},
     )
     def create(self, request: Request, room_id: str) -> Response:
         room = parse_uuid(room_id)
@@ -65,9 +67,7 @@ class MessageViewSet(viewsets.GenericViewSet):
         data = to_builtins(message_data(stored.message, stored.room))
         return Response(data, status=200 if stored.duplicate else 201)
 
-    @extend_schema(
-        summary="Edit one's own message", request=EditMessageSerializer, responses=MessageData
-    )
+    @extend_schema(summary="Edit one's own message", request=EditMessageSerializer, responses=MessageData)
     def partial_update(self, request: Request, room_id: str, message_id: str) -> Response:
         body = validated(EditMessageSerializer, request)
         changed = loop.call(
@@ -97,7 +97,9 @@ class MessageViewSet(viewsets.GenericViewSet):
         return Response(to_builtins(receipts))
 
     @extend_schema(
-        summary="Report a message to the moderators", request=ReportSerializer, responses={201: ReportSerializer}
+        summary="Report a message to the moderators",
+        request=ReportSerializer,
+        responses={201: ReportSerializer},
     )
     def report(self, request: Request, room_id: str, message_id: str) -> Response:
         body = validated(ReportSerializer, request)

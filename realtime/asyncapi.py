@@ -51,7 +51,11 @@ def build_document(registry: EventRegistry, server_events: ServerEvents, *, vers
         }
     for event, (shape, summary) in server_events.items():
         sends.append(add(f"{_key(event)}Event", event, shape, summary))
-    messages["error"] = {"name": "error:<code>", "summary": "A frame was refused.", "payload": _error_payload()}
+    messages["error"] = {
+        "name": "error:<code>",
+        "summary": "A frame was refused.",
+        "payload": _error_payload(),
+    }
     sends.append({"$ref": "#/channels/chat/messages/error"})
     operations["serverEvents"] = {"action": "send", "channel": {"$ref": "#/channels/chat"}, "messages": sends}
     return {
@@ -76,7 +80,10 @@ def _error_payload() -> dict[str, Any]:
         "properties": {
             "code": {"enum": list(ERRORS)},
             "message": {"type": "string"},
-            "fields": {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}},
+            "fields": {
+                "type": "object",
+                "additionalProperties": {"type": "array", "items": {"type": "string"}},
+            },
             "retryAfter": {"type": "number"},
             "requestId": {"type": ["string", "null"]},
         },

@@ -19,7 +19,9 @@ class ChatError(Exception):
     code: ClassVar[str] = "internal"
     status: ClassVar[int] = 500
     temporary: ClassVar[bool] = False
-    default_message: ClassVar[str] = "Something went wrong on our side. Try again; quote the requestId if it stays."
+    default_message: ClassVar[str] = (
+        "Something went wrong on our side. Try again; quote the requestId if it stays."
+    )
 
     def __init__(
         self, message: str = "", *, fields: Fields | None = None, retry_after: float | None = None

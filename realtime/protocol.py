@@ -90,4 +90,3 @@ def encode_error(error: ChatError, *, ref: str | int | None, request_id: str | N
 def to_builtins(data: Any) -> Any:
     """What `data` looks like after a trip over the wire: plain dicts, lists, strings and numbers."""
     return msgspec.to_builtins(data)
-

@@ -71,7 +71,9 @@ class ChatSocket(AsyncConsumer):
         subprotocol = SUBPROTOCOL if SUBPROTOCOL in scope.get("subprotocols", ()) else None
         await send({"type": "websocket.accept", "subprotocol": subprotocol})
         if error := scope.get("auth_error"):
-            await send({"type": "websocket.close", "code": int(CloseCode.UNAUTHENTICATED), "reason": error.code})
+            await send(
+                {"type": "websocket.close", "code": int(CloseCode.UNAUTHENTICATED), "reason": error.code}
+            )
             return
         connection = Connection(
             identity=scope["identity"], device_id=device_id_of(scope), transport=AsgiTransport(send)
@@ -240,4 +242,3 @@ def close_all(code: CloseCode, reason: str) -> None:
     """Ask every connection of this process to end, for a server that stops."""
     for connection in get_hub().connections():
         connection.close(code, reason)
-

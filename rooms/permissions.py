@@ -17,7 +17,10 @@ def require_outranks(membership: Membership, other: Membership) -> None:
     """An admin manages members; only an owner manages admins and owners."""
     if membership.pk == other.pk:
         return
-    if RANK[Membership.Role(membership.role)] <= RANK[Membership.Role(other.role)] and membership.role != "owner":
+    if (
+        RANK[Membership.Role(membership.role)] <= RANK[Membership.Role(other.role)]
+        and membership.role != "owner"
+    ):
         raise Forbidden(f"A member with the role {other.role} can only be managed by an owner.")
 
 

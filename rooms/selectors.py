@@ -18,9 +18,7 @@ NO_ROOM = "There is no such room, or you are not a member of it."
 
 def require_member(*, room_id: UUID, user_id: UUID) -> Membership:
     """The user's membership, with its room. NotFound for strangers, exactly as for a room that does not exist."""
-    membership = (
-        Membership.objects.select_related("room").filter(room_id=room_id, user_id=user_id).first()
-    )
+    membership = Membership.objects.select_related("room").filter(room_id=room_id, user_id=user_id).first()
     if membership is None:
         raise NotFound(NO_ROOM)
     return membership

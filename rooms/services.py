@@ -124,7 +124,9 @@ def _add_member(room_id: UUID, actor_id: UUID, user_id: UUID, role: str) -> Memb
     return membership
 
 
-async def change_member(*, room_id: UUID, actor_id: UUID, user_id: UUID, changes: dict[str, Any]) -> Membership:
+async def change_member(
+    *, room_id: UUID, actor_id: UUID, user_id: UUID, changes: dict[str, Any]
+) -> Membership:
     """Change a member's role or mute, as an admin. The last owner stays one."""
     membership = await run_db(_change_member, room_id, actor_id, user_id, changes)
     _tell_member(room_id, user_id, membership)
@@ -171,9 +173,7 @@ def advance_head(*, room_id: UUID, seq: int, at: datetime) -> None:
     Room.objects.filter(pk=room_id, last_seq__lt=seq).update(last_seq=seq, last_activity_at=at)
 
 
-def advance_watermarks(
-    *, room_id: UUID, user_id: UUID, delivered_seq: int, read_seq: int = 0
-) -> bool:
+def advance_watermarks(*, room_id: UUID, user_id: UUID, delivered_seq: int, read_seq: int = 0) -> bool:
     """Move a member's watermarks up, never down; True when one of them moved. Safe to repeat."""
     member = Membership.objects.filter(room_id=room_id, user_id=user_id)
     moved = member.filter(delivered_seq__lt=delivered_seq).update(delivered_seq=delivered_seq)
@@ -204,9 +204,11 @@ def _require_another_owner(room_id: UUID) -> None:
 
 
 def _require_users(user_ids: list[UUID], field: str = "memberIds") -> None:
-    found = {user.pk for user in accounts.get_users(user_ids=user_ids) if user.is_active}
+    found = {user.pk for user in accounts.get_users(user_ids=user_ids).values() if user.is_active}
     if missing := [str(user_id) for user_id in user_ids if user_id not in found]:
-        raise Invalid("No such user.", fields={field: [f"No such user: {user_id}." for user_id in missing[:10]]})
+        raise Invalid(
+            "No such user.", fields={field: [f"No such user: {user_id}." for user_id in missing[:10]]}
+        )
 
 
 def _refuse_full() -> None:

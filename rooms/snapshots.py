@@ -11,10 +11,11 @@ import msgspec
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from realtime.times import to_wire
+
 from . import selectors
 from .events import RoomData, RoomDetail, member_data, unread_count
 from .models import Membership, Room
-from realtime.times import to_wire
 
 LastMessages = Callable[..., dict[UUID, dict[str, Any]]]
 
@@ -25,7 +26,9 @@ def room_list(*, user_id: UUID, rooms: Iterable[Room]) -> list[RoomData]:
     memberships = selectors.user_memberships(user_id=user_id, room_ids=[room.pk for room in rooms])
     last_messages = _last_messages()(rooms=rooms)
     return [
-        _room_data(room, memberships[room.pk], last_messages.get(room.pk)) for room in rooms if room.pk in memberships
+        _room_data(room, memberships[room.pk], last_messages.get(room.pk))
+        for room in rooms
+        if room.pk in memberships
     ]
 
 

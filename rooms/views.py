@@ -68,7 +68,9 @@ class RoomViewSet(viewsets.GenericViewSet):
     def retrieve(self, request: Request, room_id: str) -> Response:
         return self._detail(request, parse_uuid(room_id))
 
-    @extend_schema(summary="Rename a room or change its meta", request=UpdateRoomSerializer, responses=RoomDetail)
+    @extend_schema(
+        summary="Rename a room or change its meta", request=UpdateRoomSerializer, responses=RoomDetail
+    )
     def partial_update(self, request: Request, room_id: str) -> Response:
         changes = validated(UpdateRoomSerializer, request)
         room = parse_uuid(room_id)
@@ -91,7 +93,9 @@ class MemberViewSet(viewsets.GenericViewSet):
     serializer_class = AddMemberSerializer
     pagination_class = None
 
-    @extend_schema(summary="Add a member, as an admin", request=AddMemberSerializer, responses={201: RoomMember})
+    @extend_schema(
+        summary="Add a member, as an admin", request=AddMemberSerializer, responses={201: RoomMember}
+    )
     def create(self, request: Request, room_id: str) -> Response:
         body = validated(AddMemberSerializer, request)
         added = loop.call(services.add_member(room_id=parse_uuid(room_id), actor_id=request.user.pk, **body))

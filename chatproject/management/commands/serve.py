@@ -22,7 +22,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, host: str, port: int, workers: int, **options: Any) -> None:
         if workers > 1 and not settings.REDIS_URL:
-            raise CommandError("More than one worker needs REDIS_URL: the in-process layer reaches one process only.")
+            raise CommandError(
+                "More than one worker needs REDIS_URL: the in-process layer reaches one process only."
+            )
         self._greet(host, port)
         uvicorn.run(
             "chatproject.asgi:application",

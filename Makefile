@@ -1,0 +1,51 @@
+# `make run` and `make test` need Python 3.11+, git and make; everything else they install into .venv.
+
+PYTHON ?= python3
+PORT ?= 8000
+HOST ?= 127.0.0.1
+VENV := .venv
+BIN := $(VENV)/bin
+# For work on this machine; a deployment sets these itself (docs/configuration.md).
+RUN_ENV = DEBUG=$${DEBUG:-on} HOST=$(HOST) PORT=$(PORT)
+TEST_ENV = SECRET_KEY=tests-only-0123456789-0123456789-0123456789-0123456789 DEBUG=off
+
+.PHONY: install run test lint check docs lock
+.DEFAULT_GOAL := run
+
+$(VENV)/run.stamp: requirements.txt
+	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/dev.stamp: requirements-dev.txt requirements.txt
+	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@ $(VENV)/run.stamp
+
+install: $(VENV)/run.stamp  ## what the server needs, into .venv
+
+run: $(VENV)/run.stamp  ## migrate and serve on http://$(HOST):$(PORT)
+	@$(RUN_ENV) $(BIN)/python manage.py migrate --verbosity 0
+	@$(RUN_ENV) exec $(BIN)/python manage.py serve --host $(HOST) --port $(PORT)
+
+test: $(VENV)/dev.stamp  ## all tests
+	$(TEST_ENV) $(BIN)/python -m pytest
+
+lint: $(VENV)/dev.stamp  ## ruff, formatted and clean
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+check: lint  ## lint, types, import rules, Django's checks, drift of migrations and documents
+	$(TEST_ENV) $(BIN)/mypy
+	$(BIN)/lint-imports
+	$(TEST_ENV) $(BIN)/python manage.py check --fail-level WARNING
+	$(TEST_ENV) $(BIN)/python manage.py makemigrations --check --dry-run
+	$(TEST_ENV) $(BIN)/python manage.py write_docs --check
+
+docs: $(VENV)/dev.stamp  ## write docs/openapi.yaml and docs/asyncapi.yaml anew
+	$(TEST_ENV) $(BIN)/python manage.py write_docs
+
+lock: $(VENV)/dev.stamp  ## compile requirements*.in
+	$(BIN)/pip install --quiet pip-tools
+	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host requirements.in
+	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host requirements-dev.in
