@@ -64,6 +64,9 @@ MAX_FRAME_BYTES = env.int("MAX_FRAME_BYTES", 65536)
 MAX_CONNECTIONS_USER = env.int("MAX_CONNECTIONS_USER", 10)
 MAX_ROOM_MEMBERS = env.int("MAX_ROOM_MEMBERS", 1000)
 PRESENCE_ROOM_LIMIT = env.int("PRESENCE_ROOM_LIMIT", 100)
+PRESENCE_LEASE_SECONDS = env.float("PRESENCE_LEASE_SECONDS", 20.0)
+PRESENCE_RENEW_SECONDS = env.float("PRESENCE_RENEW_SECONDS", 8.0)
+PRESENCE_GRACE_SECONDS = env.float("PRESENCE_GRACE_SECONDS", 3.0)
 
 # --- applications -------------------------------------------------------------------------------------------
 

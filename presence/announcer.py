@@ -1,0 +1,86 @@
+"""Announces changes in their order for each user, several users at once, again while the database is away.
+
+Knows a queue and a function that announces; must not know Redis, rooms or who is told.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from realtime.errors import Unavailable
+
+from .events import Change
+
+logger = logging.getLogger(__name__)
+
+USERS_AT_ONCE = 4
+MAX_WAITING = 20_000
+RETRY_SECONDS = 1.0
+
+
+class Announcer:
+    """`add` never waits. A change is kept until it is announced, since a sweep gives it to nobody else."""
+
+    def __init__(
+        self, announce: Callable[[Change], Awaitable[None]], *, retry_seconds: float = RETRY_SECONDS
+    ) -> None:
+        self._announce = announce
+        self._retry_seconds = retry_seconds
+        self._waiting: deque[Change] = deque()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """It has more than it tells at once: other processes should take what else there is."""
+        return len(self._waiting) > USERS_AT_ONCE
+
+    def add(self, change: Change) -> None:
+        if len(self._waiting) >= MAX_WAITING:
+            logger.error("too many presence changes wait; one of %s is not told", change.user_id)
+            return
+        self._waiting.append(change)
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="presence-announcer")
+
+    async def drain(self) -> None:
+        """Wait until all that was added is announced."""
+        if self._task is not None:
+            await asyncio.shield(self._task)
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                batch = self._next_batch()
+                told = await asyncio.gather(*(self._try(change) for change in batch))
+                if not all(told):
+                    again = [change for change, done in zip(batch, told, strict=True) if not done]
+                    self._waiting.extendleft(reversed(again))
+                    await asyncio.sleep(self._retry_seconds)
+        finally:
+            self._task = None
+
+    def _next_batch(self) -> list[Change]:
+        """The oldest changes, of distinct users: two of the same user keep their order."""
+        batch = [self._waiting.popleft()]
+        users = {batch[0].user_id}
+        while self._waiting and len(batch) < USERS_AT_ONCE and self._waiting[0].user_id not in users:
+            users.add(self._waiting[0].user_id)
+            batch.append(self._waiting.popleft())
+        return batch
+
+    async def _try(self, change: Change) -> bool:
+        """False when it is worth another try."""
+        try:
+            await self._announce(change)
+        except (Unavailable, TimeoutError, OSError) as error:
+            logger.warning("presence of %s is told later: %s", change.user_id, error)
+            return False
+        except Exception:
+            logger.exception("presence of %s could not be told", change.user_id)
+        return True

@@ -1,0 +1,33 @@
+"""Presence on a connection: a lease while it lives, and the presence of others on request."""
+
+from typing import Any
+
+from realtime.close_codes import CloseCode, CloseSocket
+from realtime.consumer import EventConsumer, on
+
+from . import selectors, services
+from .events import PresenceState, QueryPresence
+from .leases import Lease
+
+
+class PresenceConsumer(EventConsumer):
+    _lease: Lease | None = None
+
+    async def connected(self) -> dict[str, Any]:
+        connection = self.connection
+        self._lease = await services.take_lease(
+            user_id=connection.user_id, device_id=connection.device_id, connection_id=connection.id
+        )
+        if self._lease is None:
+            raise CloseSocket(CloseCode.LIMITED, "too many connections")
+        return {}
+
+    async def disconnected(self) -> None:
+        if self._lease is not None:
+            services.end_lease(lease=self._lease)
+
+    @on("presence:query", QueryPresence, reply=dict[str, PresenceState])
+    async def query(self, data: QueryPresence) -> dict[str, PresenceState]:
+        """Who of these users is online; those one shares no room with are left out."""
+        states = await selectors.visible_states(viewer_id=self.connection.user_id, user_ids=data.user_ids)
+        return {str(user_id): state for user_id, state in states.items()}

@@ -1,0 +1,54 @@
+"""Shapes of presence on the wire, for socket and REST alike. Must not know Redis, the database or sockets."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+
+from realtime.protocol import Wire
+
+MAX_QUERY_USERS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A user came online at a moment of Redis time, or is offline and was last seen at it."""
+
+    user_id: UUID
+    online: bool
+    at: datetime
+
+
+class PresenceUpdate(Wire):
+    """`presence:update`. `lastSeen` of someone online is the time they came."""
+
+    user_id: UUID
+    online: bool
+    last_seen: str | None
+
+
+class QueryPresence(Wire):
+    user_ids: Annotated[list[UUID], msgspec.Meta(max_length=MAX_QUERY_USERS)]
+
+
+class PresenceState(Wire):
+    """`lastSeen` of someone online is now; null for someone who never was."""
+
+    online: bool
+    last_seen: str | None
+
+
+class MemberPresence(Wire):
+    """A member of a room, as PresenceState."""
+
+    user_id: UUID
+    online: bool
+    last_seen: str | None
+
+
+class UserPresence(MemberPresence):
+    """A user with the ids of the devices they are online with."""
+
+    devices: list[str]

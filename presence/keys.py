@@ -1,0 +1,16 @@
+"""Names of what presence keeps in Redis. Knows shards and users; must not know what a value means."""
+
+from uuid import UUID
+
+
+# The braces are Redis Cluster's hash tag: all keys of a shard lie in one slot.
+def online_key(shard: int) -> str:
+    return f"presence:{{{shard}}}:online"
+
+
+def left_key(shard: int) -> str:
+    return f"presence:{{{shard}}}:left"
+
+
+def sockets_key(shard: int, user_id: UUID) -> str:
+    return f"presence:{{{shard}}}:sockets:{user_id}"

@@ -1,0 +1,20 @@
+-- Takes a lease for one socket, unless its user has too many.
+-- KEYS[1]  the user's sockets: zset, member device:connection, score the end of its lease in ms
+-- KEYS[2]  who is online in this shard: zset, member user, score the end of the user's last lease in ms
+-- KEYS[3]  who has left but is not announced yet: hash, user to the time of leaving in ms
+-- ARGV[1]  user        ARGV[2]  member of KEYS[1]
+-- ARGV[3]  lease in ms ARGV[4]  the most sockets a user may have
+-- Returns {now in ms, the user's sockets (-1 when refused), 1 when this made the user come online}.
+local time = redis.call("TIME")
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local lease_end = now + tonumber(ARGV[3])
+redis.call("ZREMRANGEBYSCORE", KEYS[1], "-inf", now)
+if not redis.call("ZSCORE", KEYS[1], ARGV[2]) and redis.call("ZCARD", KEYS[1]) >= tonumber(ARGV[4]) then
+  return {now, -1, 0}
+end
+local online_until = tonumber(redis.call("ZSCORE", KEYS[2], ARGV[1]) or "0")
+redis.call("ZADD", KEYS[1], lease_end, ARGV[2])
+redis.call("PEXPIRE", KEYS[1], ARGV[3])
+redis.call("ZADD", KEYS[2], lease_end, ARGV[1])
+redis.call("HDEL", KEYS[3], ARGV[1])
+return {now, redis.call("ZCARD", KEYS[1]), online_until <= now and 1 or 0}

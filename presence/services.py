@@ -1,0 +1,98 @@
+"""Coming, going, and telling others of it.
+
+Knows the heartbeat and who is told; must not know requests or sockets.
+"""
+
+import asyncio
+import logging
+from uuid import UUID
+
+from django.conf import settings
+
+from accounts.services import record_last_seen
+from accounts.topics import user_address
+from realtime import loop, times
+from realtime.hub import get_hub
+from realtime.protocol import encode_event
+from realtime.threads import run_db
+from rooms import selectors as rooms
+
+from .announcer import Announcer
+from .events import Change, PresenceUpdate
+from .heartbeat import Heartbeat
+from .leases import Intervals, Lease, Socket
+from .pruning import Pruned, prune
+from .store import REDIS_AWAY, get_store
+
+logger = logging.getLogger(__name__)
+
+_heartbeat: Heartbeat | None = None
+_heartbeat_loop: asyncio.AbstractEventLoop | None = None
+
+
+def get_heartbeat() -> Heartbeat:
+    """The heartbeat of this process; it starts with the first lease and is stopped with the loop."""
+    global _heartbeat, _heartbeat_loop
+    current = loop.get_loop()
+    if _heartbeat is None or _heartbeat_loop is not current:
+        get_hub()  # registered for the stop before the heartbeat, so stopped after it
+        intervals = Intervals(
+            lease_seconds=settings.PRESENCE_LEASE_SECONDS,
+            renew_seconds=settings.PRESENCE_RENEW_SECONDS,
+            grace_seconds=settings.PRESENCE_GRACE_SECONDS,
+        )
+        _heartbeat = Heartbeat(
+            get_store(),
+            Announcer(announce),
+            intervals,
+            max_sockets=settings.MAX_CONNECTIONS_USER,
+            sole=not settings.REDIS_URL,
+        )
+        _heartbeat_loop = current
+        loop.on_stop("presence", _heartbeat.stop)
+    return _heartbeat
+
+
+async def take_lease(*, user_id: UUID, device_id: str, connection_id: str) -> Lease | None:
+    """Take a lease for a socket; None when its user has MAX_CONNECTIONS_USER others."""
+    return await get_heartbeat().take(Socket(user_id, device_id, connection_id))
+
+
+def end_lease(*, lease: Lease) -> None:
+    """End the socket's lease; its user goes offline after the grace, unless another socket stays."""
+    get_heartbeat().give_back(lease)
+
+
+async def announce(change: Change) -> None:
+    """Store when someone was last seen, and tell their peers. Raises Unavailable; safe to repeat.
+
+    Whoever has come back (or left) since is not announced: another process may have told that already, and an
+    older change must not have the last word. The user's own sockets are not told: they know.
+    """
+    if not change.online:
+        await record_last_seen(user_id=change.user_id, at=change.at)
+    peers = await run_db(rooms.presence_peers, user_id=change.user_id)
+    if not peers or not await _still_holds(change):
+        return
+    update = PresenceUpdate(user_id=change.user_id, online=change.online, last_seen=times.to_wire(change.at))
+    addresses = [user_address(peer) for peer in peers]
+    get_hub().send_to(addresses, encode_event("presence:update", update), droppable=True)
+
+
+async def prune_presence(*, dry_run: bool) -> Pruned:
+    """Remove what dead processes left behind, and tell whose presence ends with it; a dry run only looks."""
+    pruned = await prune(get_store(), dry_run=dry_run)
+    announcer = Announcer(announce)
+    for user_id, last_seen in pruned.taken:
+        announcer.add(Change(user_id, False, last_seen))
+    await announcer.drain()
+    await get_hub().flush()
+    return pruned
+
+
+async def _still_holds(change: Change) -> bool:
+    try:
+        states = await get_store().states([change.user_id])
+    except REDIS_AWAY:
+        return True
+    return states[change.user_id] is change.online

@@ -1,0 +1,34 @@
+"""REST of presence. Knows selectors; no rule of its own."""
+
+import msgspec
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from realtime import loop
+from realtime.ids import parse_uuid
+from realtime.protocol import to_builtins
+
+from . import selectors
+from .events import MemberPresence, UserPresence
+
+# drf-spectacular takes a struct by our extension, but no list of them without a page around it.
+_, _COMPONENTS = msgspec.json.schema_components([MemberPresence], ref_template="{name}")
+MEMBERS = OpenApiResponse({"type": "array", "items": _COMPONENTS["MemberPresence"]})
+
+
+class UserPresenceView(APIView):
+    @extend_schema(
+        tags=["presence"], summary="A user's presence, for those who share a room", responses=UserPresence
+    )
+    def get(self, request: Request, user_id: str) -> Response:
+        found = loop.call(selectors.user_presence(viewer_id=request.user.pk, user_id=parse_uuid(user_id)))
+        return Response(to_builtins(found))
+
+
+class RoomPresenceView(APIView):
+    @extend_schema(tags=["presence"], summary="The presence of a room's members", responses=MEMBERS)
+    def get(self, request: Request, room_id: str) -> Response:
+        found = loop.call(selectors.room_presence(viewer_id=request.user.pk, room_id=parse_uuid(room_id)))
+        return Response(to_builtins(found))
