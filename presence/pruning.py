@@ -5,6 +5,7 @@ Knows the store and its keys; must not know who is told.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from . import keys
@@ -46,7 +47,8 @@ async def prune(store: PresenceStore, *, dry_run: bool) -> Pruned:
 async def _prune_sockets(
     store: PresenceStore, shard: int, now_ms: int, dry_run: bool, pruned: Pruned
 ) -> None:
-    online = [UUID(user.decode()) for user in await store.redis.zrange(keys.online_key(shard), 0, -1)]
+    members: Any = await store.redis.zrange(keys.online_key(shard), 0, -1)
+    online = [UUID(user.decode()) for user in members]
     for users in _chunks(online):
         pipeline = store.redis.pipeline(transaction=False)
         for user_id in users:
@@ -60,7 +62,8 @@ async def _prune_sockets(
 
 
 async def _prune_left(store: PresenceStore, shard: int, dry_run: bool, pruned: Pruned) -> None:
-    left = [UUID(user.decode()) for user in await store.redis.hkeys(keys.left_key(shard))]
+    names: Any = await store.redis.hkeys(keys.left_key(shard))
+    left = [UUID(user.decode()) for user in names]
     for users in _chunks(left):
         pipeline = store.redis.pipeline(transaction=False)
         for user_id in users:

@@ -1,7 +1,6 @@
 """REST of presence. Knows selectors; no rule of its own."""
 
-import msgspec
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -11,11 +10,8 @@ from realtime.ids import parse_uuid
 from realtime.protocol import to_builtins
 
 from . import selectors
-from .events import MemberPresence, UserPresence
-
-# drf-spectacular takes a struct by our extension, but no list of them without a page around it.
-_, _COMPONENTS = msgspec.json.schema_components([MemberPresence], ref_template="{name}")
-MEMBERS = OpenApiResponse({"type": "array", "items": _COMPONENTS["MemberPresence"]})
+from .events import UserPresence
+from .serializers import MEMBERS
 
 
 class UserPresenceView(APIView):
