@@ -38,7 +38,7 @@ class UserAdmin(admin.ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         """Only a superuser gives privileges: staff who may change users must not make themselves more."""
         fields = tuple(super().get_readonly_fields(request, obj))
-        return fields if request.user.is_superuser else fields + PRIVILEGES  # type: ignore[union-attr]
+        return fields if request.user.is_superuser else fields + PRIVILEGES
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         obj.set_display_name(obj.display_name)

@@ -1,8 +1,8 @@
 """How REST requests authenticate: a Bearer access token whose session lives. One query for each request."""
 
 from typing import Any
+from uuid import UUID
 
-from django.contrib.auth.models import AnonymousUser
 from django.views.decorators.debug import sensitive_variables
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
@@ -27,8 +27,9 @@ class SessionJWTAuthentication(BaseAuthentication):
         try:
             return self._identify(token.strip())
         except ChatError:
-            # DRF forgets the user by itself only for its own errors; else the browsable API would ask again.
-            request.user, request.auth = AnonymousUser(), None
+            # DRF remembers that nobody is logged in for errors of its own only; without that the browsable API
+            # would authenticate again, and fail again, while it shows this very error.
+            request._not_authenticated()  # type: ignore[attr-defined]
             raise
 
     def authenticate_header(self, request: Request) -> str:
@@ -40,6 +41,17 @@ class SessionJWTAuthentication(BaseAuthentication):
         session = selectors.live_session(session_id=identity.session_id)
         context.user_id.set(str(session.user_id))
         return session.user, identity
+
+
+def user_of(request: Request) -> User:
+    """Who asks, in a view that only the authenticated reach."""
+    assert isinstance(request.user, User)
+    return request.user
+
+
+def session_id_of(request: Request) -> UUID | None:
+    """The session of the token that came with the request; None in the browsable API, which uses a cookie."""
+    return request.auth.session_id if isinstance(request.auth, Identity) else None
 
 
 class SessionJWTScheme(OpenApiAuthenticationExtension):

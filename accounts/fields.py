@@ -1,4 +1,7 @@
-"""KeyField: text that is compared byte by byte, so that `>= prefix` and `< prefix + last` find a prefix anywhere."""
+"""KeyField: text that every database compares byte by byte, so that a range finds a prefix.
+
+Must not know what the keys are of.
+"""
 
 from typing import Any
 

@@ -1,4 +1,7 @@
-"""JWT on the ASGI stack: who opens a socket. Knows the three ways to bring a token; must not know the database."""
+"""JWT on the ASGI stack: who opens a socket.
+
+Knows the three ways to bring a token; must not know the database.
+"""
 
 from typing import Any
 from urllib.parse import unquote_plus
@@ -15,7 +18,8 @@ BEARER_PROTOCOL = "bearer."
 class JWTAuthMiddleware:
     """Sets `scope["identity"]`, or `scope["auth_error"]` to the ChatError that says why there is none.
 
-    Whether the session still lives is asked later, by AccountsConsumer, once the connection can be told of its end.
+    Whether the session still lives is asked later, by AccountsConsumer, once the connection can be told of
+    its end.
     """
 
     def __init__(self, app: Any) -> None:

@@ -1,4 +1,7 @@
-"""Users and their login sessions. Must not know rooms, messages or tokens' contents beyond a session's current id."""
+"""Users and their login sessions.
+
+Must not know rooms, messages, or what a token holds beyond the id of a session's current one.
+"""
 
 import unicodedata
 from typing import Any, ClassVar

@@ -28,9 +28,9 @@ def get_user(*, user_id: UUID) -> User:
     return user
 
 
-def get_users(*, ids: Iterable[UUID]) -> dict[UUID, User]:
+def get_users(*, user_ids: Iterable[UUID]) -> dict[UUID, User]:
     """Those of the users that exist, by id."""
-    return {user.pk: user for user in User.objects.filter(pk__in=list(ids))}
+    return {user.pk: user for user in User.objects.filter(pk__in=list(user_ids))}
 
 
 def search_users(*, prefix: str = "") -> QuerySet[User]:

@@ -8,6 +8,7 @@ from rest_framework import serializers
 from api.serializers import ModelSerializer, Serializer
 from api.text import TextField
 
+from .authentication import session_id_of
 from .models import (
     MAX_DISPLAY_NAME_CHARS,
     MAX_URL_CHARS,
@@ -21,7 +22,7 @@ from .tokens import MAX_TOKEN_CHARS
 
 MAX_PASSWORD_CHARS = 256
 
-one_line = RegexValidator(r"[\t\r\n]", "Write it in one line.", inverse_match=True)
+one_line = RegexValidator(r"^[^\t\r\n]*\Z", "Write it in one line.")
 
 
 class AddressField(TextField, serializers.EmailField):
@@ -81,11 +82,12 @@ class SessionSerializer(ModelSerializer):
         read_only_fields = fields
 
     def get_current(self, session: Session) -> bool:
-        identity = self.context["request"].auth
-        return identity is not None and session.pk == identity.session_id
+        return session.pk == session_id_of(self.context["request"])
 
 
 class SignupSerializer(Serializer):
+    """A new account; without `displayName` it shows its username."""
+
     username = TextField(validators=[validate_username])
     email = AddressField()
     password = PasswordField()
@@ -93,20 +95,28 @@ class SignupSerializer(Serializer):
 
 
 class LoginSerializer(Serializer):
+    """Who, and the password."""
+
     email = AddressField()
     password = PasswordField()
 
 
 class RefreshSerializer(Serializer):
+    """The refresh token of the last answer that had one."""
+
     refresh_token = TextField(max_length=MAX_TOKEN_CHARS)
 
 
 class PasswordSerializer(Serializer):
+    """The password as it is and as it shall be."""
+
     current_password = PasswordField()
     new_password = PasswordField()
 
 
 class ProfileSerializer(Serializer):
+    """What to change; what is left out stays."""
+
     display_name = DisplayNameField(required=False)
     avatar_url = TextField(
         required=False, allow_blank=True, max_length=MAX_URL_CHARS, validators=[validate_web_url]
@@ -114,13 +124,19 @@ class ProfileSerializer(Serializer):
 
 
 class SearchSerializer(Serializer):
+    """The beginning of a name."""
+
     search = TextField(required=False, allow_blank=True, max_length=MAX_DISPLAY_NAME_CHARS)
 
 
 class TokensSerializer(Serializer):
+    """A short-lived access token, and the refresh token that is good once for the next pair."""
+
     access_token = serializers.CharField()
     refresh_token = serializers.CharField()
 
 
 class LoginAnswerSerializer(TokensSerializer):
+    """The user who is now logged in, with tokens."""
+
     user = MeSerializer()

@@ -1,4 +1,4 @@
-"""Writes of login sessions: open, rotate, end. Part of the services: async, keyword-only, told to the hub after the write.
+"""The services of login sessions: open, rotate, end; async, keyword-only, told to the hub after the write.
 
 Must not know passwords, requests or sockets. docs/decisions/0002 says why sessions are stored and tokens are not.
 """
@@ -20,7 +20,10 @@ from .topics import session_address
 
 
 async def open_session(*, user: User, ip: str, user_agent: str) -> TokenPair:
-    """A new session of a user whose password was just checked. Raises InvalidCredentials if it changed meanwhile."""
+    """A new session of a user whose password was just checked.
+
+    Raises InvalidCredentials if it was changed meanwhile.
+    """
     return await run_db(_open, user, _client(ip, user_agent))
 
 

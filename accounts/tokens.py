@@ -1,4 +1,7 @@
-"""Access and refresh tokens: simplejwt's, signed by a named key. Knows no database, so a revoked token is still good here."""
+"""Access and refresh tokens: simplejwt's, signed by a named key.
+
+Must not know the database: a revoked token is still good here.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,7 +24,7 @@ from .models import Session
 
 ALGORITHM = "HS256"
 MAX_TOKEN_CHARS = 2048
-BAD_TOKEN = "The token is not valid. Log in again."
+NOT_VALID = "The token is not valid. Log in again."
 REFRESH_EXPIRED = "The refresh token has expired. Log in again."
 
 
@@ -89,7 +92,10 @@ def token_pair(refresh: RefreshToken, session: Session) -> TokenPair:
 
 @sensitive_variables()
 def verify_access(token: str) -> Identity:
-    """Who the access token speaks for, by signature, type and expiry alone. Raises Unauthenticated, TokenExpired."""
+    """Who the access token speaks for, by signature, type and expiry alone.
+
+    Raises Unauthenticated, TokenExpired.
+    """
     claims = _verify(AccessToken, token, TokenExpired())
     user_id, session_id = _owner(claims)
     return Identity(user_id=user_id, session_id=session_id, expires_at=times.from_timestamp(claims["exp"]))
@@ -97,7 +103,10 @@ def verify_access(token: str) -> Identity:
 
 @sensitive_variables()
 def verify_refresh(token: str) -> RefreshClaims:
-    """What the refresh token claims, by signature, type and expiry alone. Raises Unauthenticated, TokenExpired."""
+    """What the refresh token claims, by signature, type and expiry alone.
+
+    Raises Unauthenticated, TokenExpired.
+    """
     claims = _verify(RefreshToken, token, TokenExpired(REFRESH_EXPIRED))
     user_id, session_id = _owner(claims)
     return RefreshClaims(user_id=user_id, session_id=session_id, jti=str(claims["jti"]))
@@ -107,17 +116,17 @@ def verify_refresh(token: str) -> RefreshClaims:
 def _verify(kind: Any, token: str, expired: TokenExpired) -> dict[str, Any]:
     # The bound keeps a header of brackets from exhausting the JSON decoder before the signature is looked at.
     if not token.isascii() or len(token) > MAX_TOKEN_CHARS:
-        raise Unauthenticated(BAD_TOKEN)
+        raise Unauthenticated(NOT_VALID)
     try:
         return kind(token).payload
     except ExpiredTokenError:
         raise expired from None
     except (TokenError, TokenBackendError, RecursionError, ValueError, TypeError):
-        raise Unauthenticated(BAD_TOKEN) from None
+        raise Unauthenticated(NOT_VALID) from None
 
 
 def _owner(claims: dict[str, Any]) -> tuple[UUID, UUID]:
     try:
         return UUID(claims["sub"]), UUID(claims["sid"])
     except (KeyError, ValueError, AttributeError, TypeError):
-        raise Unauthenticated(BAD_TOKEN) from None
+        raise Unauthenticated(NOT_VALID) from None

@@ -1,7 +1,5 @@
 """REST of accounts: sign up, log in, sessions, profiles. Knows services and selectors; no rule of its own."""
 
-from uuid import UUID
-
 from django.conf import settings
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
@@ -13,12 +11,14 @@ from rest_framework.serializers import BaseSerializer
 
 from api.clients import client_address
 from api.pagination import CursorPage
-from api.serializers import ErrorAnswer, validated
+from api.schema import ErrorAnswer
+from api.serializers import validated
 from api.throttling import check_rate
 from realtime import loop
 from realtime.ids import parse_uuid
 
 from . import selectors, services, sessions
+from .authentication import session_id_of, user_of
 from .models import Session, User
 from .serializers import (
     LoginAnswerSerializer,
@@ -48,7 +48,7 @@ def limit_logins(request: Request, email: str) -> None:
 
 @extend_schema(tags=["auth"])
 class TokenViewSet(viewsets.GenericViewSet):
-    """For those who have no access token, or whose has expired: none is looked at."""
+    """Needs no access token, and looks at none."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
@@ -101,7 +101,7 @@ class SessionViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
     queryset = Session.objects.none()
 
     def get_queryset(self) -> QuerySet[Session]:
-        return selectors.user_sessions(user_id=self.request.user.pk)
+        return selectors.user_sessions(user_id=user_of(self.request).pk)
 
     @extend_schema(summary="My logins, the newest first")
     def list(self, request: Request) -> Response:
@@ -113,7 +113,7 @@ class SessionViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
         responses={204: None},
     )
     def destroy(self, request: Request, session_id: str) -> Response:
-        loop.call(sessions.end_session(user_id=request.user.pk, session_id=parse_uuid(session_id)))
+        loop.call(sessions.end_session(user_id=user_of(request).pk, session_id=parse_uuid(session_id)))
         return Response(status=204)
 
 
@@ -125,9 +125,9 @@ class PasswordViewSet(viewsets.GenericViewSet):
 
     @extend_schema(summary="Change my password; every other login ends", responses={204: None})
     def change(self, request: Request) -> Response:
-        body, user = validated(PasswordSerializer, request), request.user
+        body, user = validated(PasswordSerializer, request), user_of(request)
         limit_logins(request, user.email)
-        session_id: UUID | None = request.auth.session_id if request.auth else None
+        session_id = session_id_of(request)
         loop.call(services.change_password(user_id=user.pk, session_id=session_id, **body))
         return Response(status=204)
 
@@ -162,12 +162,12 @@ class UserViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
 
     @extend_schema(summary="Myself", responses=MeSerializer)
     def me(self, request: Request) -> Response:
-        return Response(MeSerializer(request.user).data)
+        return Response(MeSerializer(user_of(request)).data)
 
     @extend_schema(
         summary="Change my display name or picture", request=ProfileSerializer, responses=MeSerializer
     )
     def update_me(self, request: Request) -> Response:
         changes = validated(ProfileSerializer, request)
-        user = loop.call(services.update_profile(user_id=request.user.pk, **changes))
+        user = loop.call(services.update_profile(user_id=user_of(request).pk, **changes))
         return Response(MeSerializer(user).data)

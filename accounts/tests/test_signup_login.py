@@ -1,0 +1,141 @@
+"""POST /api/auth/signup and /api/auth/login."""
+
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from realtime.testing import PASSWORD, ChatServer, ChatUser
+
+
+def new_body(**changes: Any) -> dict[str, Any]:
+    name = f"New.{uuid.uuid4().hex[:8]}"
+    return {"username": name, "email": f"{name}@Example.com", "password": PASSWORD} | changes
+
+
+def error_of(answer: Any, status: int) -> dict[str, Any]:
+    assert answer.status_code == status, answer.text
+    return dict(answer.json()["error"])
+
+
+def test_signup_with_all_fields_then_answers_user_and_working_tokens(server: ChatServer) -> None:
+    body = new_body(displayName="  Zoë 🦊 ")
+    answer = server.http().post("/api/auth/signup", json=body)
+    assert answer.status_code == 201
+    user = answer.json()["user"]
+    assert (user["username"], user["displayName"]) == (body["username"], "Zoë 🦊")
+    assert (user["email"], user["roles"], user["lastSeen"]) == (body["email"].lower(), ["user"], None)
+    assert "password" not in answer.text
+    assert ChatUser(server, answer.json()).http.get("/api/users/me").json() == user
+    assert PASSWORD not in server.log.read_text()
+
+
+def test_signup_without_display_name_then_shows_the_username(server: ChatServer) -> None:
+    body = new_body()
+    user = server.http().post("/api/auth/signup", json=body).json()["user"]
+    assert user["displayName"] == body["username"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("username", "ab"),
+        ("username", "a" * 33),
+        ("username", "two words"),
+        ("username", "mail@like"),
+        ("username", "\u0430lice"),  # begins with a Cyrillic letter
+        ("username", 7),
+        ("username", "nul\x00nul"),
+        ("email", "nobody"),
+        ("email", "a@b@c.de"),
+        ("email", "x" * 250 + "@example.com"),
+        ("email", None),
+        ("password", "short1"),
+        ("password", "password123"),
+        ("password", "83726492837"),
+        ("password", "x" * 257),
+        ("password", "with a bell\x07 in it"),
+        ("displayName", "x" * 65),
+        ("displayName", ""),
+        ("displayName", "two\nlines"),
+        ("displayName", "esc\x1b[31m"),
+        ("displayName", ["a"]),
+        ("isStaff", True),
+    ],
+)
+def test_signup_with_a_bad_field_then_names_it(server: ChatServer, field: str, value: Any) -> None:
+    error = error_of(server.http().post("/api/auth/signup", json=new_body(**{field: value})), 400)
+    assert (error["code"], list(error["fields"])) == ("invalid", [field])
+
+
+def test_signup_with_password_like_the_username_then_is_invalid(server: ChatServer) -> None:
+    body = new_body()
+    error = error_of(
+        server.http().post("/api/auth/signup", json=body | {"password": body["username"] + "1"}), 400
+    )
+    assert "similar" in error["fields"]["password"][0]
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b'"x"', b"{", b'{"username": "\\ud800abc"}', b"\xff\xfe", b"[" * 9999]
+)
+def test_signup_with_a_body_that_is_no_object_then_is_invalid(server: ChatServer, body: bytes) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = server.http().post("/api/auth/signup", content=body, headers=headers)
+    assert error_of(answer, 400)["code"] == "invalid"
+
+
+@pytest.mark.parametrize("field", ["username", "email"])
+def test_signup_with_a_taken_name_in_other_case_then_conflicts(server: ChatServer, field: str) -> None:
+    first = new_body()
+    assert server.http().post("/api/auth/signup", json=first).status_code == 201
+    error = error_of(
+        server.http().post("/api/auth/signup", json=new_body(**{field: first[field].swapcase()})), 409
+    )
+    assert (error["code"], list(error["fields"])) == ("conflict", [field])
+
+
+def test_signup_of_one_name_at_the_same_moment_then_one_wins(server: ChatServer) -> None:
+    body = new_body()
+    bodies = [body | {"username": body["username"].swapcase()}, body, body, body]
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda one: server.http().post("/api/auth/signup", json=one), bodies))
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
+    assert {"username", "email"} == {
+        field for answer in answers if answer.status_code == 409 for field in answer.json()["error"]["fields"]
+    }
+
+
+def test_login_with_email_in_other_case_then_opens_another_session(alice: ChatUser) -> None:
+    body = {"email": f" {alice.email.upper()} ", "password": PASSWORD}
+    answer = alice.server.http().post("/api/auth/login", json=body)
+    assert answer.status_code == 200
+    assert answer.json()["user"]["id"] == alice.id
+    assert answer.json()["refreshToken"] != alice.refresh_token
+
+
+def test_login_with_unknown_email_then_answers_as_with_a_wrong_password(alice: ChatUser) -> None:
+    http = alice.server.http()
+    wrong = error_of(http.post("/api/auth/login", json={"email": alice.email, "password": "wrong"}), 401)
+    unknown = error_of(
+        http.post("/api/auth/login", json={"email": "no@one.example", "password": "wrong"}), 401
+    )
+    assert wrong["code"] == "invalid_credentials"
+    assert {**wrong, "requestId": ""} == {**unknown, "requestId": ""}
+
+
+def test_login_of_deactivated_account_then_only_its_owner_is_told(deactivated: ChatUser) -> None:
+    http = deactivated.server.http()
+    owner = error_of(
+        http.post("/api/auth/login", json={"email": deactivated.email, "password": PASSWORD}), 403
+    )
+    other = error_of(
+        http.post("/api/auth/login", json={"email": deactivated.email, "password": "guess"}), 401
+    )
+    assert (owner["code"], other["code"]) == ("forbidden", "invalid_credentials")
+
+
+@pytest.mark.parametrize("method", ["get", "put", "delete"])
+def test_login_with_another_method_then_is_405_in_the_one_shape(server: ChatServer, method: str) -> None:
+    assert error_of(getattr(server.http(), method)("/api/auth/login"), 405)["code"] == "invalid"
