@@ -1,4 +1,4 @@
-"""The ASGI application: HTTP to Django, sockets through origin and JWT to the routing, lifespan to the services."""
+"""The ASGI application: HTTP to Django, sockets through JWT and origin to the routing, lifespan to the services."""
 
 import logging
 import os
@@ -43,8 +43,9 @@ async def lifespan(scope: Any, receive: Any, send: Any) -> None:
 router = ProtocolTypeRouter(
     {
         "http": django_application,
-        "websocket": AllowedOrigins(
-            JWTAuthMiddleware(URLRouter(websocket_urlpatterns)), settings.ALLOWED_ORIGINS
+        # JWT outermost: it takes the token out of the scope, and the server logs refused handshakes too.
+        "websocket": JWTAuthMiddleware(
+            AllowedOrigins(URLRouter(websocket_urlpatterns), settings.ALLOWED_ORIGINS)
         ),
         "lifespan": lifespan,
     }
