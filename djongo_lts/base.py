@@ -93,13 +93,15 @@ class DatabaseWrapper(DjongoWrapper):
         self.client_connection = get_client(params)
         codec = CodecOptions(
             tz_aware=settings.USE_TZ,
-            tzinfo=datetime.timezone.utc if settings.USE_TZ else None,
+            tzinfo=datetime.UTC if settings.USE_TZ else None,
             uuid_representation=UuidRepresentation.STANDARD,
             type_registry=TypeRegistry([PlainInt()]),
         )
         database = self.client_connection.get_database(name, codec_options=codec)
         self.djongo_connection = DjongoClient(database, enforce)
-        self.collections = Collections(database, self.djongo_connection.cached_collections if enforce else None)
+        self.collections = Collections(
+            database, self.djongo_connection.cached_collections if enforce else None
+        )
         self._pid = os.getpid()
         return database
 

@@ -3,7 +3,6 @@ Knows which query becomes which command; must not know how lookups are translate
 """
 
 import json
-from itertools import chain
 
 from django.core.exceptions import EmptyResultSet
 from django.db import IntegrityError
@@ -11,19 +10,17 @@ from django.db.models import AutoField, Case, JSONField, Value
 from django.db.models.aggregates import Count as CountOf
 from django.db.models.constants import OnConflict
 from django.db.models.expressions import DatabaseDefault, OrderBy, Star
-from django.db.models.functions import Greatest
 from django.db.models.lookups import In
 from django.db.models.sql import compiler as sql
 from django.db.models.sql.query import Query
 
 from .commands import DeleteMany, Insert, UpdateMany
 from .errors import refused
-from .expressions import expression
-from .filters import Where
+from .expressions import NUMBERS, expression
+from .filters import NEVER, TEXT, Where
 from .reads import Read
-from .scope import Scope
+from .scope import Scope, target
 
-IMPOSSIBLE = {"_id": {"$in": []}}
 
 
 class MongoCompiler:
@@ -46,21 +43,17 @@ class MongoCompiler:
         if found is None:
             if self.elide_empty:
                 raise EmptyResultSet
-            return IMPOSSIBLE
+            return NEVER
         return found
 
     def base_alias(self) -> str:
         """The alias of the collection asked."""
-        alias = self.query.get_initial_alias()
-        if alias is None or self.query.alias_map[alias].parent_alias is not None:
+        query = self.query
+        active = (alias for alias in query.alias_map if query.alias_refcount[alias])
+        alias = next(active, None) or query.get_initial_alias()
+        if alias is None or query.alias_map[alias].parent_alias is not None:
             raise refused("a query without a table")
         return alias
-
-    def single_scope(self) -> Scope:
-        base, query = self.base_alias(), self.query
-        if any(query.alias_refcount[alias] for alias in query.alias_map if alias != base):
-            raise refused("a join here")
-        return Scope(self, base)
 
     def get_converters(self, expressions):
         converters = super().get_converters(expressions)
@@ -70,7 +63,9 @@ class MongoCompiler:
                 if node.output_field.decoder is not None:
                     functions = [lambda value, *_: value if value is None else json.dumps(value), *functions]
                 elif type(node.output_field).from_db_value is JSONField.from_db_value:
-                    functions = [f for f in functions if getattr(f, "__func__", f) is not JSONField.from_db_value]
+                    functions = [
+                        f for f in functions if getattr(f, "__func__", f) is not JSONField.from_db_value
+                    ]
                 converters[position] = (functions, node)
         return converters
 
@@ -173,7 +168,7 @@ class SQLDeleteCompiler(MongoCompiler, sql.SQLDeleteCompiler):
 class SQLUpdateCompiler(MongoCompiler, sql.SQLUpdateCompiler):
     def command(self):
         self.pre_sql_setup()
-        query, scope = self.query, self.single_scope()
+        query, scope = self.query, Scope(self, self.base_alias())
         values, computed = {}, {}
         for field, _, value in query.values:
             if field.primary_key and field.column == "_id":
@@ -203,7 +198,7 @@ class SQLUpdateCompiler(MongoCompiler, sql.SQLUpdateCompiler):
             value.default = field.get_col(scope.base)  # of bulk_update(): never reached
         if not field.null and scope.nullable(value):
             raise refused("an update of a NOT NULL column with what may be null")
-        return expression(scope, value)
+        return stored_as(field, value.output_field, expression(scope, value))
 
     def covers(self, case: Case) -> bool:
         """Whether every row filtered has a When() of its own."""
@@ -214,6 +209,20 @@ class SQLUpdateCompiler(MongoCompiler, sql.SQLUpdateCompiler):
                 cases = {getattr(e, "rhs", None) for when in case.cases for e in when.condition.children}
                 return set(child.rhs) <= cases
         return False
+
+
+def stored_as(field, source, computed):
+    """The computed value in the type the field is stored in: an integer sum stays one in MongoDB otherwise."""
+    kind, given = (target(f).get_internal_type() for f in (field, source))
+    if kind == "FloatField" and given in NUMBERS:
+        return {"$toDouble": computed}
+    if kind == "DecimalField" and given in NUMBERS:
+        return {"$toDecimal": computed}
+    if (kind in NUMBERS and given in NUMBERS - {"FloatField", "DecimalField"}) or kind == given:
+        return computed
+    if {kind, given} <= TEXT:
+        return computed
+    raise refused(f"an update of a {kind} with a {given}")
 
 
 def null_in(field) -> IntegrityError:

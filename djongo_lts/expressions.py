@@ -100,7 +100,11 @@ def pk_of(scope: Scope, case: When):
     condition = case.condition
     while getattr(condition, "children", None) and len(condition.children) == 1 and not condition.negated:
         condition = condition.children[0]
-    if isinstance(condition, Exact) and condition.rhs_is_direct_value():
-        if getattr(getattr(condition.lhs, "target", None), "primary_key", False):
-            return condition.lhs, condition.process_rhs(scope.compiler, scope.connection)[1][0]
+    column = getattr(getattr(condition, "lhs", None), "target", None)
+    if (
+        isinstance(condition, Exact)
+        and condition.rhs_is_direct_value()
+        and getattr(column, "primary_key", False)
+    ):
+        return condition.lhs, condition.process_rhs(scope.compiler, scope.connection)[1][0]
     raise refused("When() with other than pk=value")

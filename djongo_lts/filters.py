@@ -6,6 +6,7 @@ import datetime
 import re
 import uuid
 
+from django.conf import settings
 from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db.models import Exists, lookups
 from django.db.models.expressions import Col, NegatedExpression
@@ -30,9 +31,18 @@ PATTERNS = {
     "iendswith": ("", END, "i"),
     "iexact": ("^", END, "i"),
 }
-TEXT = {"CharField", "TextField", "SlugField", "URLField", "FileField", "FilePathField", "GenericIPAddressField"}
+TEXT = {
+    "CharField",
+    "TextField",
+    "SlugField",
+    "URLField",
+    "FileField",
+    "FilePathField",
+    "GenericIPAddressField",
+}
 
 Filter = dict | None
+NEVER = {"_id": {"$in": []}}
 
 
 def all_of(parts: list[Filter]) -> Filter:
@@ -45,15 +55,18 @@ def all_of(parts: list[Filter]) -> Filter:
         for key, value in part.items():
             if key not in merged:
                 merged[key] = value
-            elif mergeable(merged[key]) and mergeable(value) and not merged[key].keys() & value.keys():
+            elif not key.startswith("$") and disjoint(merged[key], value):
                 merged[key] = {**merged[key], **value}
             else:
                 return {"$and": parts}
     return merged
 
 
-def mergeable(value) -> bool:
-    return isinstance(value, dict) and "$regex" not in value
+def disjoint(one, other) -> bool:
+    """Whether two conditions on a field can stand in one document of operators."""
+    if not (isinstance(one, dict) and isinstance(other, dict)) or "$regex" in one or "$regex" in other:
+        return False
+    return not one.keys() & other.keys()
 
 
 def any_of(parts: list[Filter]) -> Filter:
@@ -65,6 +78,14 @@ def any_of(parts: list[Filter]) -> Filter:
 
 def none_of(part: Filter) -> Filter:
     return {} if part is None else {"$nor": [part]} if part else None
+
+
+def unique(values) -> list:
+    values = list(values)
+    try:
+        return list(dict.fromkeys(values))
+    except TypeError:  # Decimal128
+        return values
 
 
 def text_pattern(name: str, text: str) -> dict:
@@ -109,7 +130,9 @@ class Where:
             return self.exists(node.query)
         if not isinstance(node, lookups.Lookup) or getattr(node, "bilateral_transforms", None):
             raise refused(node)
-        if isinstance(node, lookups.Exact) and isinstance(node.lhs, (Exists, NegatedExpression, lookups.Lookup)):
+        if isinstance(node, lookups.Exact) and isinstance(
+            node.lhs, (Exists, NegatedExpression, lookups.Lookup)
+        ):
             if node.rhs is True:
                 return self.child(node.lhs, negated, top, [])
             raise refused("a condition compared to other than True")
@@ -135,9 +158,13 @@ class Where:
         if isinstance(node, lookups.YearLookup) and direct and (path := self.scope.path(node.lhs.lhs)):
             first, last = node.year_lookup_bounds(self.connection, int(rhs))
             return self.span(path, name, {"$gte": first}, {"$lte": last}, node.lhs.lhs, negated)
-        if isinstance(node.lhs, TruncDate) and direct and name in OPERATORS:
-            if path := self.scope.path(node.lhs.lhs):
-                return self.span(path, name, *self.day(node), node.lhs.lhs, negated)
+        if (
+            isinstance(node.lhs, TruncDate)
+            and direct
+            and name in OPERATORS
+            and (path := self.scope.path(node.lhs.lhs))
+        ):
+            return self.span(path, name, *self.day(node), node.lhs.lhs, negated)
         path = self.scope.path(node.lhs)
         if name == "isnull":
             if path is None:
@@ -173,7 +200,9 @@ class Where:
         if kind not in TEXT:
             raise refused(f"{name} on {kind}")
         if isinstance(node, TextSearch):
-            found = text_filter(self.connection, node, path) if top and path == node.lhs.target.column else None
+            found = (
+                text_filter(self.connection, node, path) if top and path == node.lhs.target.column else None
+            )
             return found or {path: text_pattern("icontains", str(node.rhs))}
         if name in PATTERNS:
             return {path: text_pattern(name, str(node.rhs))}
@@ -209,9 +238,10 @@ class Where:
         """A day as the moments it begins and ends, so that an index on the time serves created__date=."""
         day = node.rhs
         start, end = (
-            datetime.datetime.combine(date, datetime.time()) for date in (day, day + datetime.timedelta(days=1))
+            datetime.datetime.combine(date, datetime.time())
+            for date in (day, day + datetime.timedelta(days=1))
         )
-        if node.lhs.lhs.output_field.get_internal_type() == "DateTimeField" and node.lhs.tzname:
+        if node.lhs.lhs.output_field.get_internal_type() == "DateTimeField" and settings.USE_TZ:
             zone = node.lhs.tzinfo or timezone.get_current_timezone()
             start, end = start.replace(tzinfo=zone), end.replace(tzinfo=zone)
         return {"$gte": start}, {"$lt": end}
@@ -245,14 +275,14 @@ class Where:
         rhs = node.rhs
         if isinstance(rhs, Query):
             values = self.values(rhs)
-            known = [value for value in dict.fromkeys(values) if value is not None]
-            if negated and (len(known) < len(set(values)) or (scalar and not values)):
+            known = unique(value for value in values if value is not None)
+            if negated and (None in values or (scalar and not values)):
                 return {}  # NOT IN with a NULL among the values is true of nothing
         else:
             if any(hasattr(value, "resolve_expression") for value in rhs):
                 raise refused("expressions in a list")
             values = [value for value in rhs if value is not None]
-            known = list(dict.fromkeys(node.get_db_prep_lookup(values, self.connection)[1]))
+            known = unique(node.get_db_prep_lookup(values, self.connection)[1])
         if len(known) == 1:
             return {path: known[0]}
         return {path: {"$in": known}} if known else None
@@ -263,7 +293,7 @@ class Where:
             raise refused("a correlated subquery")
         query = query.clone()
         query.subquery = False
-        if not query.has_select_fields:
+        if query.default_cols:
             query.clear_select_clause()
             query.add_fields(["pk"])
         compiler = query.get_compiler(connection=self.connection)
@@ -277,8 +307,15 @@ class Where:
         query = query.clone()
         query.subquery = False
         own, tie, rest = set(query.alias_map), None, []
-        if query.combinator or query.is_sliced or query.group_by or query.where.negated:
-            raise refused("such an Exists()")
+        if (
+            query.combinator
+            or query.low_mark
+            or query.high_mark == 0
+            or query.group_by
+            or query.where.negated
+        ):
+            raise refused("an Exists() over a sliced, grouped or combined query")
+        query.clear_limits()
         for child in query.where.children if query.where.connector == AND else [query.where]:
             if not outer_columns(child, own):
                 rest.append(child)

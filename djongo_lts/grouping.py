@@ -15,7 +15,7 @@ ACCUMULATORS = {Avg: "$avg", Max: "$max", Min: "$min", Sum: "$sum"}
 
 def is_aggregate(node) -> bool:
     """An aggregate, or one with a default, which Django writes as Coalesce(aggregate, value)."""
-    return isinstance(node, Aggregate) or type(node) is Coalesce and node.contains_aggregate
+    return isinstance(node, Aggregate) or (type(node) is Coalesce and node.contains_aggregate)
 
 
 def is_count_all(node) -> bool:

@@ -36,7 +36,9 @@ def joins(query: Query, base: str) -> list[Join]:
             raise refused("a generic relation")
         (local, foreign), is_outer = table.join_fields[0], table.join_type == LOUTER
         if foreign.null and (local.null or table.parent_alias in outer):
-            raise refused("a join between columns that may both be null")  # $lookup would match null with null
+            raise refused(
+                "a join between columns that may both be null"
+            )  # $lookup would match null with null
         if is_outer:
             outer.add(alias)
         name = f"{JOINED}{alias}"
@@ -49,7 +51,14 @@ def joins(query: Query, base: str) -> list[Join]:
                 is_outer,
                 forward and (is_outer or not local.null),
                 [
-                    {"$lookup": {"from": table.table_name, "localField": place, "foreignField": foreign.column, "as": name}},
+                    {
+                        "$lookup": {
+                            "from": table.table_name,
+                            "localField": place,
+                            "foreignField": foreign.column,
+                            "as": name,
+                        }
+                    },
                     {"$unwind": {"path": f"${name}", "preserveNullAndEmptyArrays": is_outer}},
                 ],
             )

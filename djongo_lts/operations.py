@@ -6,14 +6,15 @@ import datetime
 import json
 from decimal import Decimal
 
-from bson import Decimal128
+from bson.decimal128 import Decimal128, create_decimal128_context
 from django.conf import settings
 from django.db.backends.base.operations import BaseDatabaseOperations
-from django.db.backends.utils import format_number
 from django.db.models.expressions import Col
 from django.utils import timezone
 
 from .errors import refused
+
+DECIMAL128 = create_decimal128_context()
 
 
 class DatabaseOperations(BaseDatabaseOperations):
@@ -27,6 +28,10 @@ class DatabaseOperations(BaseDatabaseOperations):
 
     def last_executed_query(self, cursor, sql, params):
         return str(sql)
+
+    def integer_field_range(self, internal_type):
+        # 64 bits whatever the field, as in SQLite
+        return (0 if internal_type.startswith("Positive") else -(2**63), 2**63 - 1)
 
     def sql_flush(self, style, tables, *, reset_sequences=False, allow_cascade=False):
         if not tables:
@@ -61,7 +66,7 @@ class DatabaseOperations(BaseDatabaseOperations):
         return datetime.datetime.combine(datetime.date(1900, 1, 1), value)
 
     def adapt_decimalfield_value(self, value, max_digits=None, decimal_places=None):
-        return None if value is None else Decimal128(format_number(value, max_digits, decimal_places))
+        return None if value is None else Decimal128(DECIMAL128.create_decimal(value))
 
     def adapt_json_value(self, value, encoder):
         if value is None:

@@ -13,6 +13,7 @@ from .commands import Aggregate, Count, Find, OneRow
 from .errors import refused
 from .expressions import expression, literal
 from .grouping import Accumulators, filter_of, is_aggregate, is_count_all
+from .filters import NEVER, Where
 from .joins import joins
 from .scope import JOINED, Scope, aliases, children, unwrapped
 
@@ -191,13 +192,18 @@ class Read:
         if len(self.select) == 1 and is_count_all(self.select[0]) and not self.joins:
             return Count(self.collection, self.compiler.filter(self.scope, self.compiler.where))
         stages = self.matched(postpone=False)
-        parts = [self.part(stages, condition, list(nodes)) for condition, nodes in groupby(self.select, filter_of)]
+        parts = [
+            self.part(stages, condition, list(nodes)) for condition, nodes in groupby(self.select, filter_of)
+        ]
         return OneRow(self.collection, parts)
 
     def part(self, stages, condition, nodes):
         accumulators = Accumulators(self.scope)
         paths = [accumulators.add(node, filtered=True) for node in nodes]
-        match = self.match([condition]) if condition is not None else []
+        match = []
+        if condition is not None:
+            where = Where(self.scope).filter(condition)
+            match = [{"$match": NEVER if where is None else where}]
         pipeline = [*stages, *match, {"$group": {"_id": None, **accumulators.group}}, *accumulators.finish()]
         return pipeline, lambda document: [document.get(path) for path in paths], accumulators.empty
 

@@ -3,7 +3,6 @@ Knows models; must not know how rows are asked for, beyond the filter of a parti
 """
 
 import datetime
-import logging
 from decimal import Decimal
 
 from bson import Binary, Decimal128
@@ -34,7 +33,14 @@ LEAST = {
     "long": float("-inf"),
     "string": "",
 }
-CONVERSIONS = {"string": "string", "int": "long", "long": "long", "double": "double", "decimal": "decimal", "bool": "bool"}
+CONVERSIONS = {
+    "string": "string",
+    "int": "long",
+    "long": "long",
+    "double": "double",
+    "decimal": "decimal",
+    "bool": "bool",
+}
 PARTIAL_OPERATORS = {"$gt", "$gte", "$lt", "$lte", "$in"}
 
 
@@ -61,7 +67,10 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         columns = [field.column for field in meta.local_concrete_fields]
         if any(column.startswith(("$", "__")) or "." in column for column in columns) or "$" in meta.db_table:
             raise refused(f"the names of {meta.db_table}'s columns")
-        schema = {"name": meta.db_table, "fields": {f.column: self.described(f) for f in meta.local_concrete_fields}}
+        schema = {
+            "name": meta.db_table,
+            "fields": {f.column: self.described(f) for f in meta.local_concrete_fields},
+        }
         for field in meta.local_concrete_fields:
             if field.generated:
                 raise refused("a generated field")
@@ -268,7 +277,11 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
     def default(self, field):
         """The value existing rows get, as it is stored."""
         if field.db_default is not NOT_PROVIDED:
-            value = field.db_default.expression if isinstance(field.db_default, DatabaseDefault) else field.db_default
+            value = (
+                field.db_default.expression
+                if isinstance(field.db_default, DatabaseDefault)
+                else field.db_default
+            )
             if not isinstance(value, Value):
                 raise refused("an expression as db_default")
             return field.get_db_prep_save(value.value, self.connection)
@@ -293,7 +306,9 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
 
         self.run(f"remove {table}.{column}", remove)
 
-    def _alter_field(self, model, old_field, new_field, old_type, new_type, old_db_params, new_db_params, strict=False):
+    def _alter_field(
+        self, model, old_field, new_field, old_type, new_type, old_db_params, new_db_params, strict=False
+    ):
         table, column = model._meta.db_table, new_field.column
         if old_field.primary_key != new_field.primary_key or "_id" in {old_field.column, column} - {
             column if old_field.column == column else None

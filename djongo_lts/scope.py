@@ -6,8 +6,9 @@ import re
 
 from django.db.models import Value
 from django.db.models.aggregates import Count
-from django.db.models.expressions import Col, RawSQL, Ref
+from django.db.models.expressions import Col, RawSQL, Ref, Subquery
 from django.db.models.fields.json import JSONField
+from django.db.models.sql.query import Query
 
 from .errors import refused
 
@@ -72,9 +73,9 @@ def aliases(node) -> set[str]:
         return {node.alias}
     if type(node) is RawSQL:
         return set(re.findall(r'"(\w+)"\.', node.sql))
-    if hasattr(node, "external_aliases"):  # a subquery: what it reads of this query
+    if isinstance(node, Query):  # a subquery: what it reads of this query
         return set().union(*(aliases(column) for column in outer_columns(node.where, set(node.alias_map))))
-    if hasattr(node, "query"):
+    if isinstance(node, Subquery):
         return aliases(node.query)
     found = set()
     for child in children(node):
@@ -96,9 +97,9 @@ def outer_columns(node, own: set[str]) -> list:
     """The columns below node that belong to none of the aliases `own`."""
     if isinstance(node, Col):
         return [] if node.alias in own else [node]
-    if hasattr(node, "external_aliases"):
+    if isinstance(node, Query):
         return outer_columns(node.where, own | set(node.alias_map))
-    if hasattr(node, "query") and hasattr(node.query, "alias_map"):
+    if isinstance(node, Subquery):
         return outer_columns(node.query, own)
     return [column for child in children(node) for column in outer_columns(child, own)]
 

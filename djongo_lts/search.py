@@ -52,7 +52,11 @@ def has_text_index(connection, table: str, column: str) -> bool:
     """Asked once per process; the answer no is logged, because it costs."""
     key = (connection.settings_dict["NAME"], table, column)
     if key not in known:
-        known[key] = any(list(index.get("weights", ())) == [column] for index in connection.indexes(table).values())
+        known[key] = any(
+            list(index.get("weights", ())) == [column] for index in connection.indexes(table).values()
+        )
         if not known[key]:
-            logger.warning("no text index on %s.%s: searches scan what their other filters leave", table, column)
+            logger.warning(
+                "no text index on %s.%s: searches scan what their other filters leave", table, column
+            )
     return known[key]
