@@ -3,6 +3,10 @@
 from typing import Any
 
 from rest_framework import pagination
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+
+from realtime.errors import Invalid
 
 
 class CursorPage(pagination.CursorPagination):
@@ -13,6 +17,15 @@ class CursorPage(pagination.CursorPagination):
     max_page_size = 200
     ordering = "-pk"
     invalid_cursor_message = "The cursor is not one of ours; start again without it."
+
+    def decode_cursor(self, request: Request) -> Any:
+        try:
+            cursor = super().decode_cursor(request)
+        except NotFound as error:
+            raise Invalid(fields={"cursor": [self.invalid_cursor_message]}) from error
+        if cursor is not None and "\x00" in (cursor.position or ""):
+            raise Invalid(fields={"cursor": [self.invalid_cursor_message]})
+        return cursor
 
     def _get_position_from_instance(self, instance: Any, ordering: Any) -> str:
         if isinstance(instance, dict):

@@ -12,7 +12,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiResponse
 
-from realtime.errors import ERRORS
+from realtime.errors import ERRORS, UnknownEvent
 from realtime.protocol import Wire
 
 
@@ -32,6 +32,7 @@ class ErrorAnswer(Wire):
     error: ErrorDetail
 
 
+REST_ERRORS = [error for error in ERRORS.values() if error is not UnknownEvent]  # events are the socket's
 ALWAYS = ("400", "429", "503")
 
 
@@ -40,7 +41,7 @@ class ChatAutoSchema(AutoSchema):
         responses = super()._get_response_bodies(direction)
         for status in self._error_statuses():
             if status not in responses:
-                codes = ", ".join(error.code for error in ERRORS.values() if str(error.status) == status)
+                codes = ", ".join(error.code for error in REST_ERRORS if str(error.status) == status)
                 response = OpenApiResponse(ErrorAnswer, description=f"Error: {codes}.")
                 responses[status] = self._get_response_for_code(response, status, direction=direction)
         return responses

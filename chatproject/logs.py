@@ -21,3 +21,10 @@ class JsonFormatter(BaseFormatter):
         # Django hangs the request on its records, and uvicorn colours: neither belongs in a log.
         for name in ("request", "color_message", "taskName"):
             log_data.pop(name, None)
+
+
+class OnlyTracebacks(logging.Filter):
+    """Lets crashes through, and not the mere fact that an answer had an error status."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.exc_info is not None

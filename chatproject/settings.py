@@ -251,12 +251,13 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "chatproject.logs.JsonFormatter"}},
+    "filters": {"tracebacks": {"()": "chatproject.logs.OnlyTracebacks"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
-        # RequestLogMiddleware writes the one access record, with more in it.
-        "django.request": {"level": "CRITICAL"},
+        # request_log writes the one access record, with more in it; only tracebacks are news.
+        "django.request": {"level": "ERROR", "filters": ["tracebacks"]},
         "django.server": {"level": "CRITICAL", "propagate": False},
         "uvicorn.access": {"level": "CRITICAL", "propagate": False},
         "daphne": {"level": "WARNING"},
