@@ -3,16 +3,19 @@ Knows which query becomes which command; must not know how lookups are translate
 """
 
 import json
+import uuid
+from dataclasses import dataclass
 
 from django.core.exceptions import EmptyResultSet
-from django.db import IntegrityError
-from django.db.models import AutoField, Case, JSONField, Value
+from django.db import IntegrityError, models
+from django.db.models import AutoField, Case, JSONField, Value, When
 from django.db.models.aggregates import Count as CountOf
 from django.db.models.constants import OnConflict
-from django.db.models.expressions import DatabaseDefault, OrderBy, Star
+from django.db.models.expressions import Col, DatabaseDefault, OrderBy, Star
 from django.db.models.lookups import In
 from django.db.models.sql import compiler as sql
 from django.db.models.sql.query import Query
+from django.utils.functional import cached_property
 
 from .commands import DeleteMany, Insert, UpdateMany
 from .errors import refused
@@ -70,7 +73,54 @@ class MongoCompiler:
         return converters
 
 
+@dataclass
+class Whole:
+    """What "every field of the model" selects: always the same, so worked out once and kept on the model."""
+
+    fields: list  # the model's, as they were
+    alias: str
+    select: list
+    klass_info: dict
+    columns: list[str]
+    converters: dict
+
+
 class SQLCompiler(MongoCompiler, sql.SQLCompiler):
+    whole: Whole | None = None
+
+    def get_select(self, with_col_aliases=False):
+        query, options = self.query, self.query.model._meta
+        if (
+            with_col_aliases
+            or not query.default_cols
+            or query.selected is not None
+            or query.select_related
+            or query.annotations
+            or query.extra
+            or query.deferred_loading[0]
+            or options.concrete_model._meta.parents
+        ):
+            return super().get_select(with_col_aliases)
+        whole = options.__dict__.get("djongo_lts_whole")
+        alias = query.get_initial_alias()
+        if whole is None or whole.fields is not options.concrete_fields or whole.alias != alias:
+            select, klass_info, _ = super().get_select()
+            columns = [node for node, _, _ in select]
+            whole = Whole(
+                options.concrete_fields,
+                alias,
+                select,
+                klass_info,
+                [node.target.column for node in columns],
+                self.get_converters(columns),
+            )
+            options.djongo_lts_whole = whole
+        self.whole = whole
+        return list(whole.select), whole.klass_info.copy(), {}
+
+    def get_converters(self, expressions):
+        return super().get_converters(expressions) if self.whole is None else self.whole.converters
+
     def command(self):
         query = self.query
         if query.combinator:
@@ -128,18 +178,27 @@ class SQLInsertCompiler(MongoCompiler, sql.SQLInsertCompiler):
         return list(self.apply_converters(rows, self.get_converters(columns)))
 
     def document(self, obj, options, number) -> dict:
-        document, raw, connection = {}, self.query.raw, self.connection
-        for field in self.query.fields:
-            value = getattr(obj, field.attname) if raw else field.pre_save(obj, add=True)
-            if hasattr(value, "resolve_expression"):
-                value = self.constant(field, value)
-            document[field.column] = value = field.get_db_prep_save(value, connection)
-            if value is None and not field.null and field is not number:
+        document, raw = {}, self.query.raw
+        for field, column, attname, nullable, plain in self.plan:
+            value = getattr(obj, attname) if raw or plain else field.pre_save(obj, add=True)
+            if value is not None and type(value) is not plain:
+                value = self.stored(field, value)
+            if value is None and not nullable and field is not number:
                 raise null_in(field)
+            document[column] = value
         if len(document) < len(options.local_concrete_fields):
             for field in options.local_concrete_fields:
                 document.setdefault(field.column, None)
         return document
+
+    @cached_property
+    def plan(self) -> list[tuple]:
+        return [(f, f.column, f.attname, f.null, plain_type(f)) for f in self.query.fields]
+
+    def stored(self, field, value):
+        if hasattr(value, "resolve_expression"):
+            value = self.constant(field, value)
+        return field.get_db_prep_save(value, self.connection)
 
     def constant(self, field, value):
         if isinstance(value, DatabaseDefault):
@@ -198,7 +257,7 @@ class SQLUpdateCompiler(MongoCompiler, sql.SQLUpdateCompiler):
             value.default = field.get_col(scope.base)  # of bulk_update(): never reached
         if not field.null and scope.nullable(value):
             raise refused("an update of a NOT NULL column with what may be null")
-        return stored_as(field, value.output_field, expression(scope, value))
+        return stored_as(field, value, expression(scope, value))
 
     def covers(self, case: Case) -> bool:
         """Whether every row filtered has a When() of its own."""
@@ -211,18 +270,58 @@ class SQLUpdateCompiler(MongoCompiler, sql.SQLUpdateCompiler):
         return False
 
 
-def stored_as(field, source, computed):
-    """The computed value in the type the field is stored in: an integer sum stays one in MongoDB otherwise."""
-    kind, given = (target(f).get_internal_type() for f in (field, source))
-    if kind == "FloatField" and given in NUMBERS:
-        return {"$toDouble": computed}
-    if kind == "DecimalField" and given in NUMBERS:
-        return {"$toDecimal": computed}
-    if (kind in NUMBERS and given in NUMBERS - {"FloatField", "DecimalField"}) or kind == given:
+INTEGERS = NUMBERS - {"FloatField", "DecimalField"}
+# Values of just this type are stored as they are: no need to ask the field about each.
+PLAIN = {
+    models.BooleanField: bool,
+    models.CharField: str,
+    models.EmailField: str,
+    models.FloatField: float,
+    models.SlugField: str,
+    models.TextField: str,
+    models.URLField: str,
+    models.UUIDField: uuid.UUID,
+    **dict.fromkeys(
+        (
+            models.AutoField,
+            models.BigAutoField,
+            models.BigIntegerField,
+            models.IntegerField,
+            models.PositiveBigIntegerField,
+            models.PositiveIntegerField,
+            models.PositiveSmallIntegerField,
+            models.SmallIntegerField,
+        ),
+        int,
+    ),
+}
+
+
+def plain_type(field) -> type | None:
+    own = type(field) in (models.ForeignKey, models.OneToOneField)
+    return PLAIN.get(type(target(field) if own else field))
+
+
+def stored_as(field, value, computed):
+    """The computed value in the type the field is stored in: in MongoDB a sum of integers stays an integer."""
+    kind, given = target(field).get_internal_type(), kinds(value)
+    if kind in ("FloatField", "DecimalField") and given <= NUMBERS:
+        return {"$toDouble" if kind == "FloatField" else "$toDecimal": computed}
+    if given <= {kind}:
         return computed
-    if {kind, given} <= TEXT:
+    if (kind in INTEGERS and given <= INTEGERS) or given | {kind} <= TEXT:
         return computed
-    raise refused(f"an update of a {kind} with a {given}")
+    raise refused(f"an update of a {kind} with {', '.join(sorted(given))}")
+
+
+def kinds(node) -> set[str]:
+    """The types of the values an expression is made of; not its output_field, which Django often cannot tell."""
+    if isinstance(node, When):
+        return kinds(node.result)
+    if isinstance(node, (Col, Value)) or not node.get_source_expressions():
+        field = node._output_field_or_none
+        return set() if field is None else {target(field).get_internal_type()}
+    return set().union(*(kinds(source) for source in node.get_source_expressions()))
 
 
 def null_in(field) -> IntegrityError:

@@ -71,6 +71,8 @@ class DatabaseOperations(BaseDatabaseOperations):
     def adapt_json_value(self, value, encoder):
         if value is None:
             raise refused("a JSON null beside SQL's NULL")
+        if encoder is None and is_json(value):
+            return value
         # by way of JSON, so that keys become strings, tuples lists, and what JSON cannot say is refused
         return json.loads(json.dumps(value, cls=encoder))
 
@@ -98,3 +100,13 @@ class DatabaseOperations(BaseDatabaseOperations):
         return value
 
     converters = {"DateField": _to_date, "TimeField": _to_time, "DecimalField": _to_decimal}
+
+
+def is_json(value) -> bool:
+    """Whether JSON, and so BSON, has the value as it is."""
+    kind = type(value)
+    if kind is dict:
+        return all(type(key) is str and is_json(item) for key, item in value.items())
+    if kind is list:
+        return all(map(is_json, value))
+    return kind in (str, int, float, bool) or value is None
