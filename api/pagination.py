@@ -15,7 +15,7 @@ class CursorPage(pagination.CursorPagination):
     page_size = 50
     page_size_query_param = "limit"
     max_page_size = 200
-    ordering = "-pk"
+    ordering: str | tuple[str, ...] = "-pk"
     invalid_cursor_message = "The cursor is not one of ours; start again without it."
 
     def decode_cursor(self, request: Request) -> Any:

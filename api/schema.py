@@ -37,7 +37,7 @@ ALWAYS = ("400", "429", "503")
 
 
 class ChatAutoSchema(AutoSchema):
-    def _get_response_bodies(self, direction: str = "response") -> Any:
+    def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> Any:
         responses = super()._get_response_bodies(direction)
         for status in self._error_statuses():
             if status not in responses:
@@ -80,6 +80,7 @@ class StructExtension(OpenApiSerializerExtension):
 
 
 def _subclasses(base: type) -> Iterator[type]:
-    for child in base.__subclasses__():
+    children: list[type] = base.__subclasses__()
+    for child in children:
         yield child
         yield from _subclasses(child)

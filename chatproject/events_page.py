@@ -16,7 +16,7 @@ from .server_events import SERVER_EVENTS
 
 @cache
 def document() -> dict[str, Any]:
-    return build_document(registry, SERVER_EVENTS, version=settings.SPECTACULAR_SETTINGS["VERSION"])
+    return build_document(registry, SERVER_EVENTS, version=str(settings.SPECTACULAR_SETTINGS["VERSION"]))
 
 
 def asyncapi_document(request: HttpRequest) -> JsonResponse:

@@ -74,7 +74,8 @@ class MessageWriter:
             self._task = None
 
     def _next_batch(self) -> list[tuple[Draft, asyncio.Future[Stored]]]:
-        batch, size_bytes = [], 0
+        batch: list[tuple[Draft, asyncio.Future[Stored]]] = []
+        size_bytes = 0
         while self._queue and len(batch) < self._max_batch and size_bytes < self._max_batch_bytes:
             batch.append(self._queue.popleft())
             size_bytes += batch[-1][0].size_bytes()

@@ -54,7 +54,7 @@ class FrameLimiter:
     def check(self) -> None:
         if self._rate is None:
             return
-        now, step = time.monotonic(), self._rate.seconds / self._rate.count
+        now, step = time.monotonic(), self._rate.seconds / self._rate.events
         full_at = max(self._full_at, now) + step
         if full_at - now > self._rate.seconds:
             raise RateLimited(retry_after=full_at - now - self._rate.seconds)

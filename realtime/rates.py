@@ -8,9 +8,9 @@ PATTERN = re.compile(r"(\d+)/(\d*)([smhd])")
 
 
 class Rate(NamedTuple):
-    """`count` events in `seconds`. A tuple, because django-ratelimit takes one as it is."""
+    """`events` in `seconds`. A tuple, because django-ratelimit takes one as it is."""
 
-    count: int
+    events: int
     seconds: int
 
     @classmethod
@@ -19,9 +19,9 @@ class Rate(NamedTuple):
         if match is None:
             raise ValueError(f"{text!r} is no rate; write count/period, for example 10/5s, 100/15m or 5/h")
         rate = cls(int(match[1]), int(match[2] or 1) * UNITS[match[3]])
-        if rate.count < 1 or rate.seconds < 1:
+        if rate.events < 1 or rate.seconds < 1:
             raise ValueError(f"{text!r} is no rate; count and period must be at least 1")
         return rate
 
     def __str__(self) -> str:
-        return f"{self.count}/{self.seconds}s"
+        return f"{self.events}/{self.seconds}s"

@@ -94,7 +94,8 @@ class ConnectionSession:
         self.frames = 0
 
     async def run(self, receive: Any) -> None:
-        connection, connected = self.connection, []
+        connection = self.connection
+        connected: list[EventConsumer] = []
         tasks: list[asyncio.Task[Any]] = []
         peer_left = False
         try:
