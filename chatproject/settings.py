@@ -5,17 +5,36 @@ docs/configuration.md lists the variables. Code outside this file reads settings
 """
 
 import secrets
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
-from environs import Env
+from environs import Env, EnvError, validate
 
 from realtime.rates import Rate
 
+T = TypeVar("T")
+
 env = Env()
-env.add_parser("rate", Rate.parse)
-rate = env.rate  # type: ignore[attr-defined]  # added by add_parser
+whole = partial(env.int, validate=validate.Range(min=1))  # counts, sizes and durations: none of them may be 0
+seconds = partial(env.float, validate=validate.Range(min=0, min_inclusive=False))
+
+
+def parsed(name: str, default: str, parse: Callable[[str], T]) -> T:
+    """The variable as `parse` reads it; what it raises as a ValueError stops the start, and names the variable."""
+    try:
+        return parse(env.str(name, default))
+    except ValueError as error:
+        raise EnvError(f'Environment variable "{name}" invalid: {error}') from error
+
+
+def rate(name: str, default: str) -> Rate:
+    return parsed(name, default, Rate.parse)
+
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(env.str("DATA_DIR", str(BASE_DIR / "data")))
@@ -23,9 +42,9 @@ DATA_DIR.mkdir(parents=True, exist_ok=True)
 
 DEBUG = env.bool("DEBUG", False)
 HOST = env.str("HOST", "127.0.0.1")
-PORT = env.int("PORT", 8000)
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
-ALLOWED_ORIGINS = env.list("ALLOWED_ORIGINS", [])
+PORT = env.int("PORT", 8000, validate=validate.Range(min=1, max=65535))
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
+ALLOWED_ORIGINS: list[str] = env.list("ALLOWED_ORIGINS", [])
 CSRF_TRUSTED_ORIGINS = [origin for origin in ALLOWED_ORIGINS if "://" in origin and "*" not in origin]
 
 
@@ -45,7 +64,7 @@ def _secret_key() -> str:
 
 
 SECRET_KEY = _secret_key()
-SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", [])
+SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
 
 # --- what the contract calls limits -------------------------------------------------------------------------
 
@@ -58,15 +77,15 @@ LIMIT_REST_USER = rate("LIMIT_REST_USER", "1000/15m")
 LIMIT_LOGIN_ACCOUNT = rate("LIMIT_LOGIN_ACCOUNT", "5/1m")
 LIMIT_LOGIN_IP = rate("LIMIT_LOGIN_IP", "20/1m")
 LIMIT_SIGNUP_IP = rate("LIMIT_SIGNUP_IP", "10/1h")
-MAX_CONTENT_CHARS = env.int("MAX_CONTENT_CHARS", 4000)
-MAX_META_BYTES = env.int("MAX_META_BYTES", 4096)
-MAX_FRAME_BYTES = env.int("MAX_FRAME_BYTES", 65536)
-MAX_CONNECTIONS_USER = env.int("MAX_CONNECTIONS_USER", 10)
-MAX_ROOM_MEMBERS = env.int("MAX_ROOM_MEMBERS", 1000)
-PRESENCE_ROOM_LIMIT = env.int("PRESENCE_ROOM_LIMIT", 100)
-PRESENCE_LEASE_SECONDS = env.float("PRESENCE_LEASE_SECONDS", 20.0)
-PRESENCE_RENEW_SECONDS = env.float("PRESENCE_RENEW_SECONDS", 8.0)
-PRESENCE_GRACE_SECONDS = env.float("PRESENCE_GRACE_SECONDS", 3.0)
+MAX_CONTENT_CHARS = whole("MAX_CONTENT_CHARS", 4000)
+MAX_META_BYTES = whole("MAX_META_BYTES", 4096)
+MAX_FRAME_BYTES = whole("MAX_FRAME_BYTES", 65536)
+MAX_CONNECTIONS_USER = whole("MAX_CONNECTIONS_USER", 10)
+MAX_ROOM_MEMBERS = whole("MAX_ROOM_MEMBERS", 1000)
+PRESENCE_ROOM_LIMIT = whole("PRESENCE_ROOM_LIMIT", 100)
+PRESENCE_LEASE_SECONDS = seconds("PRESENCE_LEASE_SECONDS", 20.0)
+PRESENCE_RENEW_SECONDS = seconds("PRESENCE_RENEW_SECONDS", 8.0)
+PRESENCE_GRACE_SECONDS = seconds("PRESENCE_GRACE_SECONDS", 3.0)
 
 # --- applications -------------------------------------------------------------------------------------------
 
@@ -93,9 +112,9 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    # The one asynchronous middleware stands first; behind it the whole chain runs in one thread, with one hop.
-    "servestatic.middleware.ServeStaticMiddleware",
+    # The asynchronous ones stand first; behind them the whole chain runs in one thread, with one hop.
     "chatproject.middleware.request_log",
+    "servestatic.middleware.ServeStaticMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -132,17 +151,18 @@ SERVESTATIC_AUTOREFRESH = False
 
 # --- database -----------------------------------------------------------------------------------------------
 
-DATABASE_URL = env.str("DATABASE_URL", "")
-DB_THREADS = env.int("DB_THREADS", 8)
+DB_THREADS = whole("DB_THREADS", 8)
 
 
-def _database() -> dict:
-    """SQLite in DATA_DIR by default; mongodb:// goes through djongo_lts, anything else as dj-database-url has it."""
-    if DATABASE_URL.startswith("mongodb"):
+def _database(database_url: str) -> dict[str, Any]:
+    """SQLite in DATA_DIR by default; mongodb:// by djongo_lts, anything else as dj-database-url has it."""
+    if database_url.startswith("mongodb"):
         from djongo_lts import url
 
-        return url.parse(DATABASE_URL)
-    database = dj_database_url.parse(DATABASE_URL or f"sqlite:///{DATA_DIR / 'chat.sqlite3'}")
+        return url.parse(database_url)
+    database: dict[str, Any] = {
+        **dj_database_url.parse(database_url or f"sqlite:///{DATA_DIR / 'chat.sqlite3'}")
+    }
     if database["ENGINE"] == "django.db.backends.sqlite3":
         database["OPTIONS"] = {
             "timeout": 10,
@@ -154,12 +174,19 @@ def _database() -> dict:
     return database
 
 
-DATABASES = {"default": _database()}
+DATABASES = {"default": parsed("DATABASE_URL", "", _database)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Redis: fan-out, cache, presence, limits ----------------------------------------------------------------
 
-REDIS_URL = env.str("REDIS_URL", "")
+
+def _redis_url(url: str) -> str:
+    if url and urlsplit(url).scheme not in ("redis", "rediss", "unix"):
+        raise ValueError("it begins with redis://, rediss:// or unix://")
+    return url
+
+
+REDIS_URL = parsed("REDIS_URL", "", _redis_url)
 if REDIS_URL:
     CHANNEL_LAYERS = {
         "default": {
@@ -203,9 +230,10 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-ACCESS_TOKEN_SECONDS = env.int("ACCESS_TOKEN_SECONDS", 15 * 60)
-REFRESH_TOKEN_SECONDS = env.int("REFRESH_TOKEN_SECONDS", 30 * 24 * 3600)
+ACCESS_TOKEN_SECONDS = whole("ACCESS_TOKEN_SECONDS", 15 * 60)
+REFRESH_TOKEN_SECONDS = whole("REFRESH_TOKEN_SECONDS", 30 * 24 * 3600)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
+CSRF_FAILURE_VIEW = "api.exceptions.csrf_failed"
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
@@ -246,7 +274,10 @@ ROOMS_LAST_MESSAGES = "messaging.selectors.last_messages"
 
 # --- logs ---------------------------------------------------------------------------------------------------
 
-LOG_LEVEL = env.str("LOG_LEVEL", "INFO").upper()
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+LOG_LEVEL = env.str(
+    "LOG_LEVEL", "INFO", validate=lambda level: validate.OneOf(LOG_LEVELS)(level.upper())
+).upper()
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -259,6 +290,8 @@ LOGGING = {
         # request_log writes the one access record, with more in it; only tracebacks are news.
         "django.request": {"level": "ERROR", "filters": ["tracebacks"]},
         "django.server": {"level": "CRITICAL", "propagate": False},
+        # At DEBUG it writes every header and frame: tokens, and what people say to each other.
+        "uvicorn.error": {"level": "INFO" if LOG_LEVEL == "DEBUG" else LOG_LEVEL},
         "uvicorn.access": {"level": "CRITICAL", "propagate": False},
         "daphne": {"level": "WARNING"},
     },
