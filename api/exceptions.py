@@ -100,5 +100,9 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> JsonR
     return error_page(403, errors.Forbidden())
 
 
+def csrf_failed(request: HttpRequest, reason: str = "") -> JsonResponse:
+    return error_page(403, errors.Forbidden(f"{reason} Load the page again, or send a Bearer token.".strip()))
+
+
 def server_error(request: HttpRequest) -> JsonResponse:
     return error_page(500, errors.Internal())

@@ -3,9 +3,10 @@
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.decorators import async_only_middleware
 
 from api.clients import client_address
 from realtime import context
@@ -17,8 +18,12 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 QUIET = {"healthz", "readyz", "metrics"}
 
 
-def request_log(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    def middleware(request: HttpRequest) -> HttpResponse:
+Handler = Callable[[HttpRequest], Awaitable[HttpResponse]]
+
+
+@async_only_middleware
+def request_log(get_response: Handler) -> Handler:
+    async def middleware(request: HttpRequest) -> HttpResponse:
         request_id = request.headers.get("X-Request-ID", "")
         if not REQUEST_ID.fullmatch(request_id):
             request_id = str(uuid7())
@@ -26,7 +31,7 @@ def request_log(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable
         context.client_ip.set(client_address(request.META))
         context.user_id.set(None)
         started = time.perf_counter()
-        response = get_response(request)
+        response = await get_response(request)
         response["X-Request-ID"] = request_id
         route = getattr(request.resolver_match, "route", None) if request.resolver_match else None
         quiet = request.resolver_match is not None and request.resolver_match.url_name in QUIET
