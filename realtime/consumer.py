@@ -29,7 +29,7 @@ class EventSpec:
 
 
 def on(event: str, data: type[msgspec.Struct], *, reply: Any) -> Callable[[Handler], Handler]:
-    """Have the method handle client event `event`, whose data is decoded to `data`; what it returns is the reply."""
+    """Have the method handle client event `event` with its data decoded to `data`; it returns the reply."""
 
     def mark(method: Handler) -> Handler:
         method.chat_event = (event, data, reply)  # type: ignore[attr-defined]
@@ -87,7 +87,7 @@ class EventRegistry:
         """The handler's spec; UnknownEvent suggests the nearest name."""
         spec = self.events.get(event)
         if spec is None:
-            near = difflib.get_close_matches(event, self.events, n=1)
+            near = difflib.get_close_matches(event[:64], self.events, n=1)
             hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(self.events)}."
             raise UnknownEvent(f"There is no event {event[:64]!r}. {hint}")
         return spec

@@ -30,17 +30,33 @@ class Envelope(Wire):
     ref: str | int | None = None
 
 
+class _Ref(msgspec.Struct):
+    """The least that is read of a frame that is no envelope, so that its sender knows which one was refused."""
+
+    ref: str | int | None = None
+
+
 _encoder = msgspec.json.Encoder()
 _envelope_decoder = msgspec.json.Decoder(Envelope)
+_ref_decoder = msgspec.json.Decoder(_Ref)
 _decoders: dict[type, msgspec.json.Decoder[Any]] = {}
 
 
 def decode_envelope(frame: str | bytes) -> Envelope:
     """First step: which event is it. Raises Invalid for anything that is no envelope."""
     envelope = _decode(_envelope_decoder, frame, "frame")
-    if isinstance(envelope.ref, str) and len(envelope.ref) > MAX_REF_CHARS:
+    if len(str(envelope.ref)) > MAX_REF_CHARS:
         raise Invalid(f"ref is longer than {MAX_REF_CHARS} characters.", fields={"ref": ["Too long."]})
     return envelope
+
+
+def find_ref(frame: str) -> str | int | None:
+    """The ref of a frame that was refused before, or while, it was decoded; None where there is none to echo."""
+    try:
+        ref = _ref_decoder.decode(frame).ref
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+    return ref if len(str(ref)) <= MAX_REF_CHARS else None
 
 
 def decode_data(data: msgspec.Raw, shape: type[S]) -> S:

@@ -20,7 +20,16 @@ from .connection import Connection
 from .consumer import EventConsumer, EventRegistry
 from .errors import ChatError, Internal, Invalid
 from .hub import get_hub
-from .protocol import Envelope, Wire, decode_data, decode_envelope, encode_error, encode_event, encode_reply
+from .protocol import (
+    Envelope,
+    Wire,
+    decode_data,
+    decode_envelope,
+    encode_error,
+    encode_event,
+    encode_reply,
+    find_ref,
+)
 from .ratelimit import FrameLimiter
 from .transport import AsgiTransport
 
@@ -179,12 +188,13 @@ class ConnectionSession:
         self.frames += 1
         request_id = f"{self.connection.id}.{self.frames}"
         context.request_id.set(request_id)
-        started, event, ref = time.perf_counter(), None, None
+        started, event, ref, text = time.perf_counter(), None, None, ""
         status = "ok"
         try:
-            envelope = self._decode(message)
-            event, ref = envelope.event, envelope.ref
+            text = self._text(message)
             self.limiter.check()
+            envelope = decode_envelope(text)
+            event, ref = envelope.event, envelope.ref
             reply = await self._dispatch(envelope)
             self.limiter.accepted()
             if ref is not None:
@@ -193,6 +203,7 @@ class ConnectionSession:
             raise
         except ChatError as error:
             status = error.code
+            ref = find_ref(text) if ref is None else ref
             await self.connection.send(encode_error(error, ref=ref, request_id=request_id))
             self.limiter.note(error)
         except Exception:
@@ -203,15 +214,15 @@ class ConnectionSession:
             duration = round((time.perf_counter() - started) * 1000, 1)
             logger.debug("frame", extra={"event": event, "status": status, "durationMs": duration})
 
-    def _decode(self, message: dict[str, Any]) -> Envelope:
-        text = message.get("text")
+    def _text(self, message: dict[str, Any]) -> str:
+        text: str | None = message.get("text")
         if text is None:
             if len(message["bytes"]) > settings.MAX_FRAME_BYTES:
                 raise CloseSocket(CloseCode.TOO_BIG, "frame too big")
             raise Invalid("Frames are JSON text; this one was binary.")
         if len(text) > settings.MAX_FRAME_BYTES or len(text.encode()) > settings.MAX_FRAME_BYTES:
             raise CloseSocket(CloseCode.TOO_BIG, "frame too big")
-        return decode_envelope(text)
+        return text
 
     async def _dispatch(self, envelope: Envelope) -> Any:
         spec = self.registry.find(envelope.event)

@@ -330,7 +330,8 @@ class ChatSocketClient:
                     self.frames.append(frame)
                     self._unread.append(frame)
         except ConnectionClosed as closed:
-            assert closed.rcvd is not None, "the connection was cut without a close frame"
+            if closed.rcvd is None:
+                raise AssertionError("the connection was cut without a close frame") from closed
             return closed.rcvd.code
         except TimeoutError:
             raise AssertionError("the server did not close the connection") from None
