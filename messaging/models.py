@@ -22,7 +22,8 @@ class Message(models.Model):
     seq = models.BigIntegerField()
     # PROTECT: an account with messages is deactivated, not deleted, so the log always knows its authors.
     sender = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    client_message_id = models.CharField(max_length=64, null=True, blank=True)
+    # None where the client gave none: only what is there has to be unique.
+    client_message_id = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001
     # Of what was sent, so that a late retry is told from a different message even after an edit.
     fingerprint = models.CharField(max_length=32, editable=False)
     content = models.TextField()

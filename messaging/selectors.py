@@ -47,7 +47,8 @@ def room_history(
         page = _range(room, first, first + limit - 1)
         return _history(room, page, has_more=first + limit - 1 < last)
     if around is not None:
-        first = max(1, anchor_seq(room=room, anchor=around, head=last) - limit // 2)
+        middle = min(anchor_seq(room=room, anchor=around, head=last), last)
+        first = max(1, middle - limit // 2)
         page = _range(room, first, first + limit - 1)
         return _history(room, page, has_more=first > 1 or first + limit - 1 < last)
     end = last + 1 if before is None else min(anchor_seq(room=room, anchor=before, head=last), last + 1)

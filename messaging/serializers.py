@@ -14,8 +14,8 @@ MAX_SEQ = 2**53 - 1
 
 class SendMessageSerializer(Serializer):
     # Sizes and emptiness are the service's to check, so that socket and REST refuse alike.
-    content = serializers.CharField(trim_whitespace=False, allow_blank=True)
-    type = serializers.RegexField(r"^[a-z][a-z0-9_.-]{0,31}$", required=False)
+    content = TextField(trim_whitespace=False, allow_blank=True)
+    type = TextField(trim_whitespace=False, required=False)
     client_message_id = TextField(
         min_length=1, max_length=64, trim_whitespace=False, required=False, allow_null=True
     )
@@ -24,7 +24,7 @@ class SendMessageSerializer(Serializer):
 
 
 class EditMessageSerializer(Serializer):
-    content = serializers.CharField(trim_whitespace=False, allow_blank=True)
+    content = TextField(trim_whitespace=False, allow_blank=True)
 
 
 class ReportSerializer(Serializer):

@@ -3,6 +3,7 @@
 `hub.publish` stands only in services, after the write. Socket and REST both enter here.
 """
 
+import re
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -30,6 +31,7 @@ from .models import Message, MessageRevision, Report
 from .writer import MessageWriter
 
 MAX_EDIT_ATTEMPTS = 5
+MESSAGE_TYPE = re.compile(r"[a-z][a-z0-9_.-]{0,31}")
 
 _writer: MessageWriter | None = None
 _writer_loop: Any = None
@@ -126,6 +128,8 @@ def _check_rest(type: str, client_message_id: str | None, meta: dict[str, Any] |
         raise Invalid(
             fields={"type": [f"{DELETED_TYPE} is what deleted messages show; choose another type."]}
         )
+    if not MESSAGE_TYPE.fullmatch(type):
+        raise Invalid(fields={"type": ["A small letter, then up to 31 of a-z, 0-9, '.', '_' and '-'."]})
     if client_message_id is not None and (problem := text_problem(client_message_id)):
         raise Invalid(fields={"clientMessageId": [problem]})
     if meta is not None and (problem := meta_problem(meta, max_bytes=settings.MAX_META_BYTES)):
