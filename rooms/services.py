@@ -55,23 +55,25 @@ def _create_group(
 
 async def open_direct(*, user_id: UUID, other_id: UUID) -> tuple[Room, bool]:
     """The direct room of two users, and whether this call made it. Both sides at once get the same room."""
-    room, added = await run_db(_open_direct, user_id, other_id)
+    room, made, added = await run_db(_open_direct, user_id, other_id)
     _tell_added(room, added)
-    return room, bool(added)
+    return room, made
 
 
-def _open_direct(user_id: UUID, other_id: UUID) -> tuple[Room, list[UUID]]:
-    if other_id != user_id:
-        _require_users([other_id], field="userId")
-    key = direct_key(user_id, other_id)
+def _open_direct(user_id: UUID, other_id: UUID) -> tuple[Room, bool, list[UUID]]:
+    """The room, whether this call made it, and who became a member by it."""
+    key, made = direct_key(user_id, other_id), False
     room = Room.objects.filter(direct_key=key).first()
     if room is None:
+        if other_id != user_id:
+            _require_users([other_id], field="userId")
         try:
             room = Room.objects.create(kind=Room.Kind.DIRECT, direct_key=key, created_by_id=user_id)
+            made = True
         except IntegrityError:  # the other side was faster
             room = Room.objects.get(direct_key=key)
     # Also where the room is old: whoever made it may have died before the memberships were written.
-    return room, [user for user in {user_id, other_id} if _join(room, user, Role.MEMBER)]
+    return room, made, [user for user in {user_id, other_id} if _join(room, user, Role.MEMBER)]
 
 
 async def update_room(*, room_id: UUID, actor_id: UUID, changes: dict[str, Any]) -> Room:
