@@ -6,7 +6,7 @@ from rest_framework import viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.clients import user_id_of
+from accounts.authentication import user_of
 from api.serializers import validated, validated_query
 from realtime import loop
 from realtime.ids import parse_uuid
@@ -52,7 +52,7 @@ class MessageViewSet(viewsets.GenericViewSet):
         filters=False,
     )
     def list(self, request: Request, room_id: str) -> Response:
-        membership = require_member(room_id=parse_uuid(room_id), user_id=user_id_of(request))
+        membership = require_member(room_id=parse_uuid(room_id), user_id=user_of(request).pk)
         query = validated_query(HistoryQuerySerializer, request)
         return Response(to_builtins(selectors.room_history(room=membership.room, **query)))
 
@@ -64,7 +64,7 @@ class MessageViewSet(viewsets.GenericViewSet):
     def create(self, request: Request, room_id: str) -> Response:
         room = parse_uuid(room_id)
         body = validated(SendMessageSerializer, request)
-        stored = loop.call(services.send_message(sender_id=user_id_of(request), room_id=room, **body))
+        stored = loop.call(services.send_message(sender_id=user_of(request).pk, room_id=room, **body))
         data = to_builtins(message_data(stored.message, stored.room))
         return Response(data, status=200 if stored.duplicate else 201)
 
@@ -75,7 +75,7 @@ class MessageViewSet(viewsets.GenericViewSet):
             services.edit_message(
                 room_id=parse_uuid(room_id),
                 message_id=parse_uuid(message_id),
-                actor_id=user_id_of(request),
+                actor_id=user_of(request).pk,
                 **body,
             )
         )
@@ -85,7 +85,7 @@ class MessageViewSet(viewsets.GenericViewSet):
     def destroy(self, request: Request, room_id: str, message_id: str) -> Response:
         loop.call(
             services.delete_message(
-                room_id=parse_uuid(room_id), message_id=parse_uuid(message_id), actor_id=user_id_of(request)
+                room_id=parse_uuid(room_id), message_id=parse_uuid(message_id), actor_id=user_of(request).pk
             )
         )
         return Response(status=204)
@@ -93,7 +93,7 @@ class MessageViewSet(viewsets.GenericViewSet):
     @extend_schema(summary="Who has received and read a message", responses=Receipts)
     def receipts(self, request: Request, room_id: str, message_id: str) -> Response:
         room = parse_uuid(room_id)
-        require_member(room_id=room, user_id=user_id_of(request))
+        require_member(room_id=room, user_id=user_of(request).pk)
         receipts = selectors.message_receipts(room_id=room, message_id=parse_uuid(message_id))
         return Response(to_builtins(receipts))
 
@@ -108,7 +108,7 @@ class MessageViewSet(viewsets.GenericViewSet):
             services.report_message(
                 room_id=parse_uuid(room_id),
                 message_id=parse_uuid(message_id),
-                reporter_id=user_id_of(request),
+                reporter_id=user_of(request).pk,
                 **body,
             )
         )
@@ -125,7 +125,7 @@ class MessageViewSet(viewsets.GenericViewSet):
     def search(self, request: Request) -> Response:
         query = validated_query(SearchQuerySerializer, request)
         found = selectors.search_messages(
-            user_id=user_id_of(request), text=query["q"], room_id=query.get("room_id")
+            user_id=user_of(request).pk, text=query["q"], room_id=query.get("room_id")
         )
         page = self.paginate_queryset(found) or []
         data = [to_builtins(message_data(message, message.room)) for message in page]

@@ -5,6 +5,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.authentication import user_of
 from realtime import loop
 from realtime.ids import parse_uuid
 from realtime.protocol import to_builtins
@@ -19,12 +20,12 @@ class UserPresenceView(APIView):
         tags=["presence"], summary="A user's presence, for those who share a room", responses=UserPresence
     )
     def get(self, request: Request, user_id: str) -> Response:
-        found = loop.call(selectors.user_presence(viewer_id=request.user.pk, user_id=parse_uuid(user_id)))
+        found = loop.call(selectors.user_presence(viewer_id=user_of(request).pk, user_id=parse_uuid(user_id)))
         return Response(to_builtins(found))
 
 
 class RoomPresenceView(APIView):
     @extend_schema(tags=["presence"], summary="The presence of a room's members", responses=MEMBERS)
     def get(self, request: Request, room_id: str) -> Response:
-        found = loop.call(selectors.room_presence(viewer_id=request.user.pk, room_id=parse_uuid(room_id)))
+        found = loop.call(selectors.room_presence(viewer_id=user_of(request).pk, room_id=parse_uuid(room_id)))
         return Response(to_builtins(found))

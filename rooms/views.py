@@ -7,7 +7,7 @@ from rest_framework import viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.clients import user_id_of
+from accounts.authentication import user_of
 from api.pagination import CursorPage
 from api.serializers import validated
 from realtime import loop
@@ -45,14 +45,14 @@ class RoomViewSet(viewsets.GenericViewSet):
 
     @extend_schema(summary="My rooms, newest activity first", responses=RoomPage)
     def list(self, request: Request) -> Response:
-        user_id = user_id_of(request)
+        user_id = user_of(request).pk
         page = self.paginate_queryset(selectors.user_rooms(user_id=user_id)) or []
         return self.get_paginated_response(to_builtins(snapshots.room_list(user_id=user_id, rooms=page)))
 
     @extend_schema(summary="Make a group room", request=CreateRoomSerializer, responses={201: RoomDetail})
     def create(self, request: Request) -> Response:
         body = validated(CreateRoomSerializer, request)
-        room = loop.call(services.create_group(creator_id=user_id_of(request), **body))
+        room = loop.call(services.create_group(creator_id=user_of(request).pk, **body))
         return self._detail(request, room.pk, status=201)
 
     @extend_schema(
@@ -62,7 +62,7 @@ class RoomViewSet(viewsets.GenericViewSet):
     )
     def direct(self, request: Request) -> Response:
         body = validated(OpenDirectSerializer, request)
-        room, made = loop.call(services.open_direct(user_id=user_id_of(request), other_id=body["user_id"]))
+        room, made = loop.call(services.open_direct(user_id=user_of(request).pk, other_id=body["user_id"]))
         return self._detail(request, room.pk, status=201 if made else 200)
 
     @extend_schema(summary="One of my rooms, with its members", responses=RoomDetail)
@@ -75,16 +75,16 @@ class RoomViewSet(viewsets.GenericViewSet):
     def partial_update(self, request: Request, room_id: str) -> Response:
         changes = validated(UpdateRoomSerializer, request)
         room = parse_uuid(room_id)
-        loop.call(services.update_room(room_id=room, actor_id=user_id_of(request), changes=changes))
+        loop.call(services.update_room(room_id=room, actor_id=user_of(request).pk, changes=changes))
         return self._detail(request, room)
 
     @extend_schema(summary="Delete a room, as its owner", responses={204: None})
     def destroy(self, request: Request, room_id: str) -> Response:
-        loop.call(services.delete_room(room_id=parse_uuid(room_id), actor_id=user_id_of(request)))
+        loop.call(services.delete_room(room_id=parse_uuid(room_id), actor_id=user_of(request).pk))
         return Response(status=204)
 
     def _detail(self, request: Request, room_id: UUID, status: int = 200) -> Response:
-        room = snapshots.room_detail(room_id=room_id, user_id=user_id_of(request))
+        room = snapshots.room_detail(room_id=room_id, user_id=user_of(request).pk)
         return Response(to_builtins(room), status=status)
 
 
@@ -100,7 +100,7 @@ class MemberViewSet(viewsets.GenericViewSet):
     def create(self, request: Request, room_id: str) -> Response:
         body = validated(AddMemberSerializer, request)
         added = loop.call(
-            services.add_member(room_id=parse_uuid(room_id), actor_id=user_id_of(request), **body)
+            services.add_member(room_id=parse_uuid(room_id), actor_id=user_of(request).pk, **body)
         )
         return Response(to_builtins(member_data(added)), status=201)
 
@@ -112,7 +112,7 @@ class MemberViewSet(viewsets.GenericViewSet):
         changed = loop.call(
             services.change_member(
                 room_id=parse_uuid(room_id),
-                actor_id=user_id_of(request),
+                actor_id=user_of(request).pk,
                 user_id=parse_uuid(user_id),
                 changes=changes,
             )
@@ -123,7 +123,7 @@ class MemberViewSet(viewsets.GenericViewSet):
     def destroy(self, request: Request, room_id: str, user_id: str) -> Response:
         loop.call(
             services.remove_member(
-                room_id=parse_uuid(room_id), actor_id=user_id_of(request), user_id=parse_uuid(user_id)
+                room_id=parse_uuid(room_id), actor_id=user_of(request).pk, user_id=parse_uuid(user_id)
             )
         )
         return Response(status=204)
