@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from api.clients import client_address
+from api.clients import client_address, client_network
 from api.pagination import CursorPage
 from api.schema import ErrorAnswer
 from api.serializers import validated
@@ -41,8 +41,8 @@ def client_of(request: Request) -> dict[str, str]:
 
 def limit_logins(request: Request, email: str) -> None:
     """Count a try of a password, of the address and of the account, whether there is one or not."""
-    ip = client_address(request.META)
-    check_rate(request, group="login-ip", key=ip, rate=settings.LIMIT_LOGIN_IP)
+    network = client_network(request.META)
+    check_rate(request, group="login-ip", key=network, rate=settings.LIMIT_LOGIN_IP)
     check_rate(request, group="login-account", key=email, rate=settings.LIMIT_LOGIN_ACCOUNT)
 
 
@@ -63,8 +63,8 @@ class TokenViewSet(viewsets.GenericViewSet):
     )
     def signup(self, request: Request) -> Response:
         body = validated(SignupSerializer, request)
-        rate, ip = settings.LIMIT_SIGNUP_IP, client_address(request.META)
-        check_rate(request, group="signup-ip", key=ip, rate=rate)
+        rate, network = settings.LIMIT_SIGNUP_IP, client_network(request.META)
+        check_rate(request, group="signup-ip", key=network, rate=rate)
         return self._login_answer(loop.call(services.signup(**body, **client_of(request))), status=201)
 
     @extend_schema(

@@ -13,7 +13,7 @@ from rest_framework.throttling import BaseThrottle
 from realtime.errors import RateLimited
 from realtime.rates import Rate
 
-from .clients import client_address
+from .clients import client_network
 
 
 def check_rate(request: HttpRequest, *, group: str, key: str, rate: Rate) -> None:
@@ -33,6 +33,6 @@ class RestThrottle(BaseThrottle):
             check_rate(request, group="rest-user", key=str(request.user.pk), rate=settings.LIMIT_REST_USER)
         else:
             check_rate(
-                request, group="rest-anon", key=client_address(request.META), rate=settings.LIMIT_REST_ANON
+                request, group="rest-anon", key=client_network(request.META), rate=settings.LIMIT_REST_ANON
             )
         return True

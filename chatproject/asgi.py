@@ -17,6 +17,7 @@ from realtime import loop  # noqa: E402
 from realtime.hub import get_hub  # noqa: E402
 from realtime.origin import AllowedOrigins  # noqa: E402
 
+from .proxies import ClientBehindProxies  # noqa: E402
 from .routing import websocket_urlpatterns  # noqa: E402
 
 logger = logging.getLogger(__name__)
@@ -50,8 +51,9 @@ router = ProtocolTypeRouter(
         "lifespan": lifespan,
     }
 )
+behind_proxies = ClientBehindProxies(router, settings.TRUSTED_PROXIES)
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
     loop.adopt()
-    await router(scope, receive, send)
+    await behind_proxies(scope, receive, send)

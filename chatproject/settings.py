@@ -17,6 +17,8 @@ from environs import Env, EnvError, validate
 
 from realtime.rates import Rate
 
+from .proxies import TrustedProxies
+
 T = TypeVar("T")
 
 env = Env()
@@ -45,6 +47,7 @@ HOST = env.str("HOST", "127.0.0.1")
 PORT = env.int("PORT", 8000, validate=validate.Range(min=1, max=65535))
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
 ALLOWED_ORIGINS: list[str] = env.list("ALLOWED_ORIGINS", [])
+TRUSTED_PROXIES = parsed("TRUSTED_PROXIES", "", TrustedProxies.parse)
 CSRF_TRUSTED_ORIGINS = [origin for origin in ALLOWED_ORIGINS if "://" in origin and "*" not in origin]
 
 
