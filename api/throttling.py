@@ -1,6 +1,6 @@
 """Requests over time, per address when anonymous and per user when not, counted by django-ratelimit.
 
-Knows django-ratelimit and the shared cache; must not know any app.
+Knows django-ratelimit, the shared cache and what stands in for it; must not know any app.
 """
 
 from typing import Any
@@ -8,21 +8,37 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 from django_ratelimit.core import get_usage
+from django_redis.exceptions import ConnectionInterrupted
 from rest_framework.throttling import BaseThrottle
 
 from realtime.errors import RateLimited
+from realtime.outage import REDIS_AWAY, get_outage
+from realtime.ratelimit import get_local_limiter
 from realtime.rates import Rate
 
 from .clients import client_network
 
 
 def check_rate(request: HttpRequest, *, group: str, key: str, rate: Rate) -> None:
-    """Count one request under `key`; raise RateLimited with `retry_after` when it is over `rate`."""
+    """Count one request under `key`; raise RateLimited with `retry_after` when it is over `rate`.
+
+    While the cache is away each process counts for itself: neither may everybody try passwords without end,
+    nor may nobody log in.
+    """
     if not settings.RATE_LIMITS:
         return
-    usage = get_usage(request, group=group, key=lambda group, request: key, rate=rate, increment=True)
-    if usage is not None and usage["should_limit"]:
-        raise RateLimited(retry_after=max(1, usage["time_left"]))
+    outage = get_outage()
+    if not outage.lasts():
+        try:
+            usage = get_usage(request, group=group, key=lambda group, request: key, rate=rate, increment=True)
+        except (ConnectionInterrupted, *REDIS_AWAY) as error:
+            outage.began(error)
+        else:
+            outage.ended()
+            if usage is not None and usage["should_limit"]:
+                raise RateLimited(retry_after=max(1, usage["time_left"]))
+            return
+    get_local_limiter().check((f"{group}:{key}", rate))
 
 
 class RestThrottle(BaseThrottle):

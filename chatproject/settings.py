@@ -9,13 +9,13 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError, validate
 
 from realtime.rates import Rate
+from realtime.redis_address import RedisAddress
 
 from .proxies import TrustedProxies
 
@@ -182,29 +182,16 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Redis: fan-out, cache, presence, limits ----------------------------------------------------------------
 
-
-def _redis_url(url: str) -> str:
-    if url and urlsplit(url).scheme not in ("redis", "rediss", "unix"):
-        raise ValueError("it begins with redis://, rediss:// or unix://")
-    return url
-
-
-REDIS_URL = parsed("REDIS_URL", "", _redis_url)
+REDIS_URL = env.str("REDIS_URL", "")
 if REDIS_URL:
+    redis_address = parsed("REDIS_URL", "", RedisAddress.parse)
     CHANNEL_LAYERS = {
         "default": {
             "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-            "CONFIG": {"hosts": [REDIS_URL], "prefix": "chat"},
+            "CONFIG": {"hosts": [redis_address.layer_host()], "prefix": "chat"},
         }
     }
-    CACHES = {
-        "default": {
-            "BACKEND": "django_redis.cache.RedisCache",
-            "LOCATION": REDIS_URL,
-            "KEY_PREFIX": "chat",
-            "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 2, "SOCKET_TIMEOUT": 2},
-        }
-    }
+    CACHES = {"default": redis_address.cache()}
 else:
     CHANNEL_LAYERS = {
         "default": {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 100_000}}

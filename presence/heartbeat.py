@@ -11,10 +11,12 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
+from realtime.outage import REDIS_AWAY
+
 from .announcer import Announcer
 from .events import Change
 from .leases import Intervals, Lease, Leaving, Socket
-from .store import REDIS_AWAY, PresenceStore
+from .store import PresenceStore
 
 logger = logging.getLogger(__name__)
 

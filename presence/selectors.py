@@ -10,11 +10,12 @@ from uuid import UUID
 from accounts import selectors as accounts
 from realtime import times
 from realtime.errors import NotFound
+from realtime.outage import REDIS_AWAY
 from realtime.threads import run_db
 from rooms import selectors as rooms
 
 from .events import MemberPresence, PresenceState, UserPresence
-from .store import REDIS_AWAY, get_store
+from .store import get_store
 
 logger = logging.getLogger(__name__)
 

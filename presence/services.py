@@ -13,6 +13,7 @@ from accounts.services import record_last_seen
 from accounts.topics import user_address
 from realtime import loop, times
 from realtime.hub import get_hub
+from realtime.outage import REDIS_AWAY
 from realtime.protocol import encode_event
 from realtime.threads import run_db
 from rooms import selectors as rooms
@@ -22,7 +23,7 @@ from .events import Change, PresenceUpdate
 from .heartbeat import Heartbeat
 from .leases import Intervals, Lease, Socket
 from .pruning import Pruned, prune
-from .store import REDIS_AWAY, get_store
+from .store import get_store
 
 logger = logging.getLogger(__name__)
 

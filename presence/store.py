@@ -14,16 +14,12 @@ from zlib import crc32
 
 from django.conf import settings
 from redis.asyncio.client import Redis
-from redis.exceptions import RedisError
 
 from realtime import times
 from realtime.redis import get_redis
 
 from . import keys
 from .leases import Acquired, Ended, Release, Renewed, Socket, Swept
-
-# What a call raises when Redis is away: refused, cut off, or silent for too long.
-REDIS_AWAY = (RedisError, OSError, TimeoutError)
 
 SHARDS = 16
 LEASES_A_SCRIPT = 200

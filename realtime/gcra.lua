@@ -10,7 +10,8 @@ for i, key in ipairs(KEYS) do
   local period = tonumber(ARGV[2 * i]) * 1000
   local step = period / tonumber(ARGV[2 * i - 1])
   local next_at = math.max(tonumber(redis.call("GET", key) or "0"), now) + step
-  wait = math.max(wait, math.ceil(next_at - now - period))
+  -- A tenth of a millisecond for rounding: without it the last of a burst is refused now and then.
+  wait = math.max(wait, math.ceil(next_at - now - period - 0.1))
   empty_at[i] = next_at
 end
 if wait > 0 then

@@ -1,46 +1,128 @@
 """Limits over time by GCRA: what arrives evenly passes, a burst of `count` passes, more has to wait.
 
-`RateLimiter` shares its counts over Redis; `FrameLimiter` is one connection's and lives in the process. Knows
-rates and Redis; must not know what is limited. The algorithm: https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm
+`RateLimiter` shares its counts over Redis, `LocalLimiter` keeps them in the process, `FrameLimiter` is one
+connection's. Must not know what is limited. https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm
 """
 
-import logging
+import asyncio
+import threading
 import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from redis.commands.core import AsyncScript
+from redis.asyncio.client import Redis
 
+from . import loop
 from .close_codes import CloseCode, CloseSocket
 from .errors import ChatError, RateLimited
+from .outage import REDIS_AWAY, Outage, get_outage
 from .rates import Rate
-from .redis import RedisError, load_script
-
-logger = logging.getLogger(__name__)
+from .redis import get_redis
 
 REFUSALS_BEFORE_CLOSE = 100
+MAX_LOCAL_KEYS = 100_000
+MAX_BATCH = 500
+ANSWER_SECONDS = 2.0
+# Sums of floats: without it the last of a burst is refused now and then.
+ROUNDING_SECONDS = 1e-6
+
+Limit = tuple[str, Rate]
+
+
+class LocalLimiter:
+    """Counts of this process alone, from any thread. Of too many keys the longest unused are forgotten."""
+
+    def __init__(
+        self, *, max_keys: int = MAX_LOCAL_KEYS, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._max_keys = max_keys
+        self._clock = clock
+        self._empty_at: OrderedDict[str, float] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def check(self, *limits: Limit) -> None:
+        """Take one from each `(key, rate)`, or none from any: raises RateLimited with the longest wait."""
+        with self._lock:
+            now, wait_seconds, empty_at = self._clock(), 0.0, {}
+            for key, rate in limits:
+                empty_at[key] = max(self._empty_at.get(key, now), now) + rate.seconds / rate.count
+                wait_seconds = max(wait_seconds, empty_at[key] - now - rate.seconds)
+            if wait_seconds > ROUNDING_SECONDS:
+                raise RateLimited(retry_after=wait_seconds)
+            for key, at in empty_at.items():
+                self._empty_at[key] = at
+                self._empty_at.move_to_end(key)
+            while len(self._empty_at) > self._max_keys:
+                self._empty_at.popitem(last=False)
 
 
 class RateLimiter:
-    """Counts in Redis, on Redis time, so all processes share them. One round trip checks several limits.
+    """Counts in Redis, on Redis time, so all processes share them.
 
-    When Redis is away the limits are open: a chat that goes on unlimited for some seconds harms less than one
-    that stops. docs/operations.md lists this decision for each scope.
+    While one round trip is in flight the checks that come are joined into the next. While Redis is away each
+    process counts for itself: a sender gets at most its limit from each process, and nobody waits for Redis.
+    Lives on the process's loop.
     """
 
-    def __init__(self, script: AsyncScript) -> None:
-        self._script = script
+    def __init__(self, redis: Redis, local: LocalLimiter, outage: Outage) -> None:
+        self.redis = redis
+        self._local = local
+        self._outage = outage
+        self._waiting: deque[tuple[list[Any], asyncio.Future[int]]] = deque()
+        self._drainer: asyncio.Task[None] | None = None
 
-    async def check(self, *limits: tuple[str, Rate]) -> None:
-        """Take one from each `(key, rate)`, or none from any: raises RateLimited with the longest wait."""
-        arguments = [value for _, rate in limits for value in rate]
+    async def check(self, *limits: Limit) -> None:
+        """As LocalLimiter's, for all processes."""
+        if self._outage.lasts():
+            return self._local.check(*limits)
+        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        keys = [f"limit:{key}" for key, _ in limits]
+        self._waiting.append(([len(keys), *keys, *(value for _, rate in limits for value in rate)], answer))
+        if self._drainer is None:
+            self._drainer = asyncio.create_task(self._drain(), name="rate-limiter")
         try:
-            wait_ms = int(await self._script(keys=[f"limit:{key}" for key, _ in limits], args=arguments))
-        except (RedisError, OSError, TimeoutError):
-            logger.warning("limits are not counted: Redis is away")
-            return
+            wait_ms = await answer
+        except REDIS_AWAY as error:
+            self._outage.began(error)
+            return self._local.check(*limits)
+        self._outage.ended()
         if wait_ms > 0:
             raise RateLimited(retry_after=wait_ms / 1000)
+        return None
+
+    async def stop(self) -> None:
+        if self._drainer is not None:
+            await asyncio.gather(self._drainer, return_exceptions=True)
+
+    async def _drain(self) -> None:
+        try:
+            while self._waiting:
+                batch = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
+                for (_, answer), outcome in zip(
+                    batch, await self._ask([call for call, _ in batch]), strict=True
+                ):
+                    if answer.done():
+                        continue
+                    if isinstance(outcome, BaseException):
+                        answer.set_exception(outcome)
+                    else:
+                        answer.set_result(int(outcome))
+        finally:
+            self._drainer = None
+
+    async def _ask(self, calls: list[list[Any]]) -> list[Any]:
+        """The answer to each call, or the exception it met. By EVAL: a Redis that restarted needs no second try."""
+        pipeline = self.redis.pipeline(transaction=False)
+        for call in calls:
+            pipeline.eval(_script(), *call)
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await pipeline.execute(raise_on_error=False)
+        except REDIS_AWAY as error:
+            return [error] * len(calls)
 
 
 class FrameLimiter:
@@ -56,7 +138,7 @@ class FrameLimiter:
             return
         now, step = time.monotonic(), self._rate.seconds / self._rate.events
         full_at = max(self._full_at, now) + step
-        if full_at - now > self._rate.seconds:
+        if full_at - now > self._rate.seconds + ROUNDING_SECONDS:
             raise RateLimited(retry_after=full_at - now - self._rate.seconds)
         self._full_at = full_at
 
@@ -73,9 +155,24 @@ class FrameLimiter:
 
 
 @cache
-def _script_path() -> Path:
-    return Path(__file__).with_name("gcra.lua")
+def _script() -> str:
+    return Path(__file__).with_name("gcra.lua").read_text()
+
+
+@cache
+def get_local_limiter() -> LocalLimiter:
+    """The counts of this process alone."""
+    return LocalLimiter()
+
+
+_limiter: RateLimiter | None = None
 
 
 def get_rate_limiter() -> RateLimiter:
-    return RateLimiter(load_script(_script_path()))
+    """The limiter over the process's Redis."""
+    global _limiter
+    redis = get_redis()
+    if _limiter is None or _limiter.redis is not redis:
+        _limiter = RateLimiter(redis, get_local_limiter(), get_outage())
+        loop.on_stop("rate limiter", _limiter.stop)
+    return _limiter

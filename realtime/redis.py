@@ -5,21 +5,14 @@ is kept in it.
 """
 
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import redis.asyncio
+import redis
 from django.conf import settings
 from redis.asyncio.client import Redis
-from redis.commands.core import AsyncScript
-from redis.exceptions import RedisError
 
 from . import loop
-
-CONNECT_TIMEOUT_SECONDS = 2.0
-ANSWER_TIMEOUT_SECONDS = 2.0
-
-__all__ = ["RedisError", "get_redis", "load_script"]
+from .redis_address import RedisAddress
 
 _client: Redis | None = None
 _client_loop: Any = None
@@ -40,12 +33,7 @@ def _connect(url: str) -> Redis:
         import fakeredis
 
         return fakeredis.FakeAsyncRedis(server=_in_process_server())
-    return redis.asyncio.from_url(
-        url,
-        socket_connect_timeout=CONNECT_TIMEOUT_SECONDS,
-        socket_timeout=ANSWER_TIMEOUT_SECONDS,
-        health_check_interval=15,
-    )
+    return RedisAddress.parse(url).client()
 
 
 @cache
@@ -63,11 +51,3 @@ class InProcessConnectionPool(redis.ConnectionPool):
 
         kwargs |= {"connection_class": FakeConnection, "server": _in_process_server()}
         super().__init__(**kwargs)
-
-
-def load_script(path: Path) -> AsyncScript:
-    """The Lua script in `path`, ready to be called with `keys` and `args`.
-
-    Redis forgets scripts when it restarts; a registered script is sent again by itself then.
-    """
-    return AsyncScript(get_redis(), path.read_text())

@@ -7,8 +7,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from presence import services
-from presence.store import REDIS_AWAY
 from realtime import loop
+from realtime.outage import REDIS_AWAY
 
 TIMEOUT_SECONDS = 600.0
 

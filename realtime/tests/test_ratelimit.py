@@ -1,0 +1,177 @@
+"""GCRA over a real Redis, and what stands in for it while Redis is away."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from realtime.close_codes import CloseCode, CloseSocket
+from realtime.errors import Invalid, RateLimited
+from realtime.outage import Outage
+from realtime.ratelimit import ANSWER_SECONDS, REFUSALS_BEFORE_CLOSE, FrameLimiter, LocalLimiter, RateLimiter
+from realtime.rates import Rate
+from realtime.redis_address import RedisAddress
+from realtime.testing import RedisServer, free_port
+
+THREE_AN_HOUR = Rate(3, 3600)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+async def limiter(redis_server: RedisServer) -> AsyncIterator[RateLimiter]:
+    redis = RedisAddress.parse(redis_server.url).client()
+    await redis.flushall()
+    yield RateLimiter(redis, LocalLimiter(), Outage())
+    await redis.aclose()
+
+
+async def passes(limiter: RateLimiter, *limits: tuple[str, Rate], tries: int) -> int:
+    """How many of `tries` at once get through."""
+    outcomes = await asyncio.gather(*(limiter.check(*limits) for _ in range(tries)), return_exceptions=True)
+    assert all(outcome is None or isinstance(outcome, RateLimited) for outcome in outcomes), outcomes
+    return outcomes.count(None)
+
+
+async def test_check_when_many_ask_at_once_then_exactly_the_burst_passes(limiter: RateLimiter) -> None:
+    assert await passes(limiter, ("a", THREE_AN_HOUR), tries=50) == 3
+    assert await passes(limiter, ("b", THREE_AN_HOUR), tries=2) == 2
+    assert await passes(limiter, ("c", Rate(6, 3599)), tries=50) == 6, "a step that is no whole number"
+
+
+async def test_check_when_two_processes_ask_then_they_share_the_count(
+    limiter: RateLimiter, redis_server: RedisServer
+) -> None:
+    other = RateLimiter(RedisAddress.parse(redis_server.url).client(), LocalLimiter(), Outage())
+    try:
+        counts = await asyncio.gather(
+            *(passes(one, ("a", THREE_AN_HOUR), tries=20) for one in (limiter, other))
+        )
+    finally:
+        await other.redis.aclose()
+    assert sum(counts) == 3
+
+
+async def test_check_when_one_of_two_limits_is_full_then_nothing_is_taken_from_the_other(
+    limiter: RateLimiter,
+) -> None:
+    full, free = ("full", Rate(1, 3600)), ("free", THREE_AN_HOUR)
+    assert await passes(limiter, full, free, tries=5) == 1
+    assert await passes(limiter, free, tries=5) == 2
+
+
+async def test_check_when_refused_then_says_how_long_and_passes_after_that(limiter: RateLimiter) -> None:
+    rate = Rate(4, 1)
+    assert await passes(limiter, ("a", rate), tries=10) == 4
+    with pytest.raises(RateLimited) as refused:
+        await limiter.check(("a", rate))
+    assert refused.value.retry_after is not None
+    assert 0 < refused.value.retry_after <= 0.25
+    await asyncio.sleep(refused.value.retry_after + 0.002)
+    await limiter.check(("a", rate))
+
+
+async def test_check_when_it_is_over_then_nothing_is_left_in_redis(limiter: RateLimiter) -> None:
+    await limiter.check(("a", Rate(100, 1)))
+    async with asyncio.timeout(5):
+        while await limiter.redis.dbsize():  # noqa: ASYNC110  # Redis tells nobody that a key has expired
+            await asyncio.sleep(0.01)
+
+
+async def test_check_when_redis_restarted_then_it_counts_on() -> None:
+    server = RedisServer()
+    server.start()
+    limiter = RateLimiter(RedisAddress.parse(server.url).client(), LocalLimiter(), Outage(pause_seconds=0))
+    try:
+        await limiter.check(("a", THREE_AN_HOUR))
+        server.restart()
+        assert await passes(limiter, ("a", THREE_AN_HOUR), tries=20) == 3
+    finally:
+        await limiter.redis.aclose()
+        server.stop()
+
+
+async def test_check_when_redis_is_away_then_the_process_counts_by_itself() -> None:
+    nobody = RedisAddress.parse(f"redis://127.0.0.1:{free_port()}/0").client()
+    limiter = RateLimiter(nobody, LocalLimiter(), Outage())
+    assert await passes(limiter, ("a", THREE_AN_HOUR), tries=20) == 3
+    await nobody.aclose()
+
+
+async def test_check_when_redis_is_silent_then_only_the_first_waits_for_it() -> None:
+    server = RedisServer()
+    server.start()
+    clock = Clock()
+    limiter = RateLimiter(RedisAddress.parse(server.url).client(), LocalLimiter(), Outage(clock=clock))
+    try:
+        await limiter.check(("a", THREE_AN_HOUR))
+        server.pause()
+        await limiter.check(("a", THREE_AN_HOUR))  # waits, then counts here
+        async with asyncio.timeout(ANSWER_SECONDS / 2):  # an answer would be waited for longer
+            assert await passes(limiter, ("b", THREE_AN_HOUR), tries=100) == 3
+        server.resume()
+        clock.now += 60
+        await limiter.check(("a", THREE_AN_HOUR))  # this one finds out
+        assert await passes(limiter, ("c", THREE_AN_HOUR), tries=20) == 3
+        assert await limiter.redis.exists("limit:c")
+    finally:
+        server.resume()
+        await limiter.redis.aclose()
+        server.stop()
+
+
+def test_local_limiter_when_time_passes_then_lets_one_through_for_each_step() -> None:
+    clock = Clock()
+    limiter = LocalLimiter(clock=clock)
+    rate = Rate(2, 10)
+    limiter.check(("a", rate))
+    limiter.check(("a", rate))
+    with pytest.raises(RateLimited) as refused:
+        limiter.check(("a", rate))
+    assert refused.value.retry_after == pytest.approx(5)
+    clock.now += 5
+    limiter.check(("a", rate))
+    with pytest.raises(RateLimited):
+        limiter.check(("a", rate))
+
+
+def test_local_limiter_when_there_are_too_many_keys_then_forgets_the_longest_unused() -> None:
+    limiter = LocalLimiter(max_keys=2)
+    once = Rate(1, 3600)
+    for key in ("a", "b", "c"):
+        limiter.check((key, once))
+    limiter.check(("a", once))
+    with pytest.raises(RateLimited):
+        limiter.check(("c", once))
+
+
+def test_frame_limiter_when_a_peer_goes_on_while_limited_then_closes() -> None:
+    limiter = FrameLimiter(Rate(1, 3600))
+    limiter.check()
+    with pytest.raises(RateLimited) as refused:
+        limiter.check()
+    limiter.note(Invalid())
+    for _ in range(REFUSALS_BEFORE_CLOSE - 1):
+        limiter.note(refused.value)
+    with pytest.raises(CloseSocket) as closed:
+        limiter.note(refused.value)
+    assert closed.value.code is CloseCode.LIMITED
+
+
+def test_outage_when_one_has_failed_then_others_ask_again_only_after_the_pause() -> None:
+    clock = Clock()
+    outage = Outage(pause_seconds=1, clock=clock)
+    assert not outage.lasts()
+    outage.began(OSError())
+    assert outage.lasts()
+    clock.now += 1
+    assert not outage.lasts(), "one may find out"
+    assert outage.lasts(), "the others do not wait with it"
+    outage.ended()
+    assert not outage.lasts()
