@@ -12,7 +12,7 @@ from realtime import context
 from realtime.connection import Identity
 from realtime.errors import ChatError
 
-from . import selectors
+from . import keys, selectors
 from .models import User
 from .tokens import verify_access
 
@@ -37,6 +37,7 @@ class SessionJWTAuthentication(BaseAuthentication):
 
     @sensitive_variables("token")
     def _identify(self, token: str) -> tuple[User, Identity]:
+        keys.refresh_sync()
         identity = verify_access(token)
         session = selectors.live_session(session_id=identity.session_id)
         context.user_id.set(str(session.user_id))

@@ -14,7 +14,7 @@ from realtime.hub import get_hub
 from realtime.protocol import Empty
 from realtime.threads import run_db
 
-from . import selectors
+from . import keys, selectors
 from .events import AuthRefreshed, Pong, RefreshAuth
 from .tokens import verify_access
 from .topics import session_address, user_address
@@ -45,6 +45,7 @@ class AccountsConsumer(EventConsumer):
     @sensitive_variables("data")
     async def refresh(self, data: RefreshAuth) -> AuthRefreshed:
         """Keep the connection open past its token's end, with a newer access token of the same user."""
+        await keys.refresh()
         identity, old = verify_access(data.token), self.connection.identity
         if identity.user_id != old.user_id:
             raise Unauthenticated("This token is of another user. Open a connection of its own with it.")

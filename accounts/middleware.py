@@ -1,6 +1,6 @@
 """JWT on the ASGI stack: who opens a socket.
 
-Knows the three ways to bring a token; must not know the database.
+Knows the three ways to bring a token; must not know sessions.
 """
 
 from typing import Any
@@ -10,6 +10,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from realtime.errors import ChatError, Unauthenticated
 
+from . import keys
 from .tokens import verify_access
 
 BEARER_PROTOCOL = "bearer."
@@ -27,15 +28,16 @@ class JWTAuthMiddleware:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
         if scope["type"] == "websocket":
-            authenticate(scope, take_token(scope))
+            await authenticate(scope, take_token(scope))
         return await self.app(scope, receive, send)
 
 
 @sensitive_variables("token")
-def authenticate(scope: dict[str, Any], token: str | None) -> None:
+async def authenticate(scope: dict[str, Any], token: str | None) -> None:
     try:
         if not token:
             raise Unauthenticated
+        await keys.refresh()
         scope["identity"] = verify_access(token)
     except ChatError as error:
         scope["auth_error"] = error

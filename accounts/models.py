@@ -126,3 +126,18 @@ class Session(models.Model):
 
     def __str__(self) -> str:
         return f"session {self.pk}"
+
+
+class SigningSeed(models.Model):
+    """The database's half of a key that signs tokens; worth nothing without SECRET_KEY, the other half."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False, db_column="_id")
+    seed = models.CharField(max_length=64, editable=False)
+    created_at = models.DateTimeField(default=times.now, editable=False)
+    signs_from = models.DateTimeField(editable=False)
+
+    class Meta:
+        ordering = ["signs_from", "pk"]
+
+    def __str__(self) -> str:
+        return f"signing seed {self.pk}"

@@ -13,7 +13,7 @@ from realtime.errors import Forbidden, InvalidCredentials, NotFound, TokenReused
 from realtime.hub import get_hub
 from realtime.threads import run_db
 
-from . import selectors, tokens
+from . import keys, selectors, tokens
 from .models import MAX_IP_CHARS, MAX_USER_AGENT_CHARS, Session, User
 from .tokens import RefreshClaims, TokenPair
 from .topics import session_address
@@ -24,6 +24,7 @@ async def open_session(*, user: User, ip: str, user_agent: str) -> TokenPair:
 
     Raises InvalidCredentials if it was changed meanwhile.
     """
+    await keys.refresh()
     return await run_db(_open, user, _client(ip, user_agent))
 
 
@@ -34,6 +35,7 @@ async def refresh_tokens(*, refresh_token: str, ip: str, user_agent: str) -> Tok
     Raises TokenReused, and ends the session, for a token that was spent before: its owner or a thief has the newer
     one, and nobody can tell which. Raises Unauthenticated, TokenExpired, Forbidden.
     """
+    await keys.refresh()
     claims = tokens.verify_refresh(refresh_token)
     try:
         return await run_db(_rotate, claims, _client(ip, user_agent))
@@ -45,6 +47,7 @@ async def refresh_tokens(*, refresh_token: str, ip: str, user_agent: str) -> Tok
 @sensitive_variables("refresh_token")
 async def logout(*, refresh_token: str) -> None:
     """End the token's session now. Safe to repeat. Raises Unauthenticated, TokenExpired."""
+    await keys.refresh()
     claims = tokens.verify_refresh(refresh_token)
     await _end(Session.objects.filter(pk=claims.session_id))
 

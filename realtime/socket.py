@@ -80,9 +80,8 @@ class ChatSocket(AsyncConsumer):
         subprotocol = SUBPROTOCOL if SUBPROTOCOL in scope.get("subprotocols", ()) else None
         await send({"type": "websocket.accept", "subprotocol": subprotocol})
         if error := scope.get("auth_error"):
-            await send(
-                {"type": "websocket.close", "code": int(CloseCode.UNAUTHENTICATED), "reason": error.code}
-            )
+            code = CloseCode.RESTART if error.temporary else CloseCode.UNAUTHENTICATED
+            await send({"type": "websocket.close", "code": int(code), "reason": error.code})
             return
         connection = Connection(
             identity=scope["identity"], device_id=device_id_of(scope), transport=AsgiTransport(send)

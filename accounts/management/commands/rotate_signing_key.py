@@ -1,0 +1,30 @@
+"""`manage.py rotate_signing_key`: a new key signs tokens; nobody is logged out."""
+
+from argparse import ArgumentParser
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from accounts import keys
+from realtime import times
+
+
+class Command(BaseCommand):
+    help = "Adds a key that signs tokens once every process knows it; older ones stay good until their tokens end."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--after",
+            type=float,
+            default=keys.SIGNS_AFTER.total_seconds(),
+            help=f"seconds until it signs; processes read the keys every {keys.REREAD_SECONDS:g} s",
+        )
+
+    def handle(self, *args: Any, after: float, **options: Any) -> None:
+        rotation = keys.rotate(signs_after=timedelta(seconds=after))
+        self.stdout.write(
+            f"key {rotation.kid} signs from {times.to_wire(rotation.signs_from)}\n"
+            f"what older keys signed is accepted until {times.to_wire(rotation.old_accepted_until)}\n"
+            f"{rotation.forgotten} key(s) whose tokens have all ended were forgotten"
+        )

@@ -1,0 +1,115 @@
+"""Rotation of the signing keys: many processes, and nobody is logged out."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+
+import jwt
+import pytest
+from django.test import override_settings
+
+from accounts import keys
+from accounts.models import SigningSeed
+from realtime import times
+from realtime.testing import ChatServer, ChatUser
+
+MONTH = timedelta(days=30)
+
+
+def kid_of(user: ChatUser) -> str:
+    return str(jwt.get_unverified_header(user.access_token)["kid"])
+
+
+def refresh(user: ChatUser) -> None:
+    with user.server.http() as http:
+        answer = http.post("/api/auth/refresh", json={"refreshToken": user.refresh_token})
+    assert answer.status_code == 200, answer.text
+    user.access_token, user.refresh_token = answer.json()["accessToken"], answer.json()["refreshToken"]
+
+
+async def test_key_rotated_under_two_processes_then_each_accepts_what_the_other_signs(
+    start_server: type[ChatServer],
+) -> None:
+    one = start_server()
+    two = start_server(DATA_DIR=one.env["DATA_DIR"])
+    alice, bob = one.sign_up("alice"), two.sign_up("bob")
+    idle = alice.login(two)  # has only tokens of the old key until the end
+    old = kid_of(alice)
+    after = keys.REREAD_SECONDS + 1
+    one.manage("rotate_signing_key", "--after", str(after))
+    deadline = time.monotonic() + after + 20
+    while old in (kid_of(alice), kid_of(bob)):
+        assert time.monotonic() < deadline, "the new key never signed"
+        for user in (alice, bob):
+            refresh(user)
+            for server in (one, two):
+                answer = server.http(user).get("/api/users/me")
+                assert answer.status_code == 200, answer.text
+        await asyncio.sleep(0.3)
+    assert kid_of(alice) == kid_of(bob)
+    async with alice.on(two).connect(), bob.on(one).connect(), idle.connect():
+        refresh(idle)
+    assert kid_of(idle) == kid_of(alice)
+
+
+@pytest.fixture
+def rotated(monkeypatch: pytest.MonkeyPatch) -> Iterator[type]:
+    """Rings of seeds that began to sign so long ago, without a database."""
+
+    class Rotated:
+        @staticmethod
+        def ring(*ages: timedelta) -> keys.KeyRing:
+            seeds = tuple((times.now() - age, f"seed{age.total_seconds()}") for age in ages)
+            monkeypatch.setattr(keys, "_seeds", seeds)
+            return keys.get_key_ring()
+
+    with override_settings(REFRESH_TOKEN_SECONDS=MONTH.total_seconds()):
+        yield Rotated
+
+
+def test_ring_with_a_key_that_is_not_due_then_the_older_one_signs_and_both_are_accepted(
+    rotated: type,
+) -> None:
+    first = rotated.ring().active
+    ring = rotated.ring(timedelta(seconds=-30))
+    assert ring.active == first
+    assert len(ring.by_kid) == 2
+
+
+def test_ring_with_keys_then_the_newest_signs_and_each_is_accepted_until_its_tokens_end(
+    rotated: type,
+) -> None:
+    day = timedelta(days=1)
+    first = rotated.ring().active
+    second = rotated.ring(day).active
+    assert second != first
+    assert set(rotated.ring(day).by_kid) == {first.kid, second.kid}
+    # Superseded more than the life of a refresh token ago: its last token has ended.
+    assert set(rotated.ring(MONTH + day).by_kid) == {rotated.ring(MONTH + day).active.kid}
+    assert len(rotated.ring(MONTH + day, day).by_kid) == 2
+
+
+def test_key_with_another_secret_key_then_is_another(rotated: type) -> None:
+    one = rotated.ring(MONTH).active
+    with override_settings(SECRET_KEY="b" * 50, SECRET_KEY_FALLBACKS=[]):
+        assert rotated.ring(MONTH).active != one
+
+
+@pytest.mark.django_db
+def test_rotation_then_forgets_only_keys_whose_tokens_have_ended() -> None:
+    now = times.now()
+    for days in (90, 60, 40, 20):
+        SigningSeed.objects.create(seed=f"{days}", signs_from=now - timedelta(days=days))
+    with override_settings(REFRESH_TOKEN_SECONDS=MONTH.total_seconds()):
+        rotation = keys.rotate()
+    # The one of 40 days ago signed until 20 days ago, so its tokens live; those before it stopped 40 days ago.
+    left = [seed.seed for seed in SigningSeed.objects.all()]
+    assert left[:2] == ["40", "20"]
+    assert (len(left), rotation.forgotten) == (3, 2)
+
+
+def test_key_command_then_shows_no_secret(server: ChatServer) -> None:
+    said = server.manage("rotate_signing_key", "--after", "86400").stdout
+    assert "signs from" in said
+    assert server.env["SECRET_KEY"] not in said
