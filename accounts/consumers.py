@@ -39,7 +39,7 @@ class AccountsConsumer(EventConsumer):
     async def disconnected(self) -> None:
         if self._expiry is not None:
             self._expiry.cancel()
-        await get_hub().detach(self.connection)
+        get_hub().detach(self.connection)
 
     @on("auth:refresh", RefreshAuth, reply=AuthRefreshed)
     @sensitive_variables("data")

@@ -13,14 +13,17 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  # mode
 from django.conf import settings  # noqa: E402
 
 from accounts.middleware import JWTAuthMiddleware  # noqa: E402
+from messaging.repair import RoomLogs  # noqa: E402
 from realtime import loop  # noqa: E402
-from realtime.hub import get_hub  # noqa: E402
+from realtime.hub import get_hub, use_log  # noqa: E402
 from realtime.origin import AllowedOrigins  # noqa: E402
 
 from .proxies import ClientBehindProxies  # noqa: E402
 from .routing import websocket_urlpatterns  # noqa: E402
 
 logger = logging.getLogger(__name__)
+
+use_log(RoomLogs())
 
 
 async def lifespan(scope: Any, receive: Any, send: Any) -> None:

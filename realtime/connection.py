@@ -12,6 +12,7 @@ from uuid import UUID
 
 from . import times
 from .close_codes import CloseCode
+from .frames import Frame
 from .ids import uuid7
 from .transport import Transport
 
@@ -43,33 +44,35 @@ class Connection:
         self.closing: tuple[CloseCode, str] | None = None
         self._closed = asyncio.Event()
         self._transport = transport
-        self._held: list[bytes] | None = None
+        self._held: list[Frame] | None = None
         self.controls: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue(MAX_CONTROLS)
 
     @property
     def user_id(self) -> UUID:
         return self.identity.user_id
 
-    def push(self, payload: bytes, *, droppable: bool = False) -> bool:
-        """Queue a frame for the peer. False when it was dropped: the peer is closing or reads too slowly."""
+    def push(self, payload: bytes) -> None:
+        """Queue one frame for the peer."""
+        self.push_frames([Frame(payload)])
+
+    def push_frames(self, frames: list[Frame]) -> None:
+        """Queue frames for the peer, to leave together; a peer that is closing gets none, a slow one is closed."""
         if self.closing is not None:
-            return False
+            return
         buffered = self._transport.buffered_bytes()
-        if droppable and buffered > DROPPABLE_BUFFERED_BYTES:
-            return False
+        if buffered > DROPPABLE_BUFFERED_BYTES:
+            frames = [frame for frame in frames if not frame.droppable]
         if buffered > MAX_BUFFERED_BYTES or (self._held is not None and len(self._held) >= MAX_HELD_FRAMES):
             self.close(CloseCode.SLOW_READER, "outbox full")
-            return False
-        if self._held is not None:
-            self._held.append(payload)
-        else:
-            self._transport.write(payload)
-        return True
+        elif self._held is not None:
+            self._held.extend(frames)
+        elif frames:
+            self._transport.write(frames)
 
     async def send(self, payload: bytes) -> None:
         """Send a frame at the peer's own pace, past `hold`: for answers and replays the peer asked for."""
         if self.closing is None:
-            self._transport.write(payload)
+            self._transport.write([Frame(payload)])
             if self._transport.buffered_bytes() > DROPPABLE_BUFFERED_BYTES:
                 await self._transport.drained()
 
@@ -80,8 +83,8 @@ class Connection:
 
     def release(self) -> None:
         held, self._held = self._held or [], None
-        for payload in held:
-            self.push(payload)
+        if held:
+            self.push_frames(held)
 
     def tell(self, control: str, data: dict[str, Any]) -> None:
         """Queue a control for the consumers of this connection; a peer that piles them up has to start anew."""

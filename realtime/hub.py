@@ -1,32 +1,44 @@
 """Fan-out: one channel-layer channel per process, and local delivery to the process's connections.
 
-A *topic* is heard by whoever subscribed and has a channel-layer group of its own, joined with the first local
-subscriber and left with the last. An *address* (a user, a session) is known only inside each process; what is
-sent to addresses goes to all processes over one common group, so that a connection costs no subscription.
+A *topic* is heard by whoever subscribed; an *address* (a user, a session) is a connection's own. Both are known
+only inside each process: what is sent goes to this process's connections at once and, joined with what is sent
+meanwhile, to all other processes over one common group (docs/decisions/0010 has the measurement).
 Knows connections and the channel layer; must not know rooms, users or what a frame says.
 """
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from channels.layers import BaseChannelLayer, get_channel_layer
+from channels.layers import BaseChannelLayer, InMemoryChannelLayer, get_channel_layer
 
 from . import loop
 from .connection import Connection
+from .frames import Frame
 from .ids import uuid7
+from .ordering import TopicOrder
+from .publisher import Item, Publisher
+from .repair import Repairer, TopicLog
 
 logger = logging.getLogger(__name__)
 
-COMMON_GROUP = "hub"
-MAX_PENDING_ITEMS = 20_000
-TOPIC_LOCKS = 256
-PUBLISH_TIMEOUT_SECONDS = 2.0
+GROUP = "hub"
+START_TIMEOUT_SECONDS = 2.0
+PROBE_TIMEOUT_SECONDS = 2.0
 RETRY_SECONDS = 0.5
+
+Notice = Callable[[dict[str, Any]], None]
 
 _hub: "Hub | None" = None
 _hub_loop: asyncio.AbstractEventLoop | None = None
+_log: TopicLog | None = None
+
+
+def use_log(log: TopicLog) -> None:
+    """Name what lost frames are repaired from; called once, where the process is put together."""
+    global _log
+    _log = log
 
 
 def get_hub() -> "Hub":
@@ -36,31 +48,34 @@ def get_hub() -> "Hub":
     if _hub is None or _hub_loop is not current:
         layer = get_channel_layer()
         assert layer is not None, "CHANNEL_LAYERS is not set"
-        _hub, _hub_loop = Hub(layer), current
+        _hub, _hub_loop = Hub(layer, _log), current
         loop.on_stop("hub", _hub.stop)
     return _hub
 
 
 class Hub:
-    """All methods are called on the process's loop. `publish`, `send_to` and `tell` never wait.
+    """All methods are called on the process's loop. `publish`, `send_to`, `tell` and `notify` never wait.
 
-    What they are given is joined, for each group, into the next message to the layer while the last one is in
-    flight. A publish that the layer loses is lost: the log is the truth, a push only a hint.
+    A publish that the layer loses is lost to the other processes until they look: the log is the truth, a push
+    only a hint. Frames with a `seq` reach each connection in order, and what is missing is fetched from the log.
     """
 
-    def __init__(self, layer: BaseChannelLayer) -> None:
+    def __init__(self, layer: BaseChannelLayer, log: TopicLog | None = None) -> None:
         self._layer = layer
+        self._id = str(uuid7())
+        self._alone = isinstance(layer, InMemoryChannelLayer)  # it reaches no other process
+        self._publisher = Publisher(layer, GROUP, self._id)
         self._channel = ""
-        self._start_lock = asyncio.Lock()
+        self._starter: asyncio.Task[None] | None = None
         self._receiver: asyncio.Task[None] | None = None
         self._subscribers: dict[str, set[Connection]] = {}
         self._addressed: dict[str, set[Connection]] = {}
         self._topics: dict[Connection, set[str]] = {}
         self._addresses: dict[Connection, tuple[str, ...]] = {}
-        self._locks = [asyncio.Lock() for _ in range(TOPIC_LOCKS)]
-        self._pending: dict[str, list[list[Any]]] = {}
-        self._pending_items = 0
-        self._drainer: asyncio.Task[None] | None = None
+        self._orders: dict[str, TopicOrder] = {}
+        self._repairer = Repairer(log, self._orders, self._hand_on) if log is not None else None
+        self._listeners: dict[str, list[Notice]] = {}
+        self._local: list[Item] = []
         self._probes: dict[str, asyncio.Event] = {}
 
     # --- connections ----------------------------------------------------------------------------------------
@@ -76,36 +91,38 @@ class Hub:
         for address in addresses:
             self._addressed.setdefault(address, set()).add(connection)
 
-    async def detach(self, connection: Connection) -> None:
+    def detach(self, connection: Connection) -> None:
         """Forget the connection, its addresses and its topics; safe to repeat."""
         for address in self._addresses.pop(connection, ()):
             _discard(self._addressed, address, connection)
         for topic in tuple(self._topics.get(connection, ())):
-            await self.unsubscribe(connection, topic)
+            self.unsubscribe(connection, topic)
         self._topics.pop(connection, None)
 
-    async def subscribe(self, connection: Connection, topic: str) -> None:
-        """Let the connection hear `topic`; returns once the layer delivers it to this process.
+    def subscribe(self, connection: Connection, topic: str) -> None:
+        """Let the connection hear `topic` from now on. A topic with a log then needs its `note_head`."""
+        if connection not in self._topics:
+            return  # detached meanwhile
+        if topic not in self._subscribers:
+            self._subscribers[topic] = set()
+            self._orders[topic] = TopicOrder()
+        self._subscribers[topic].add(connection)
+        self._topics[connection].add(topic)
 
-        First-in and last-out of a topic are decided under its lock: a join that waits for the layer must not
-        be overtaken by a leave.
-        """
-        async with self._lock_of(topic):
-            if connection not in self._topics:
-                return  # detached while it waited for the lock
-            if topic not in self._subscribers:
-                await self._layer.group_add(topic, self._channel)
-            self._subscribers.setdefault(topic, set()).add(connection)
-            self._topics[connection].add(topic)
+    def unsubscribe(self, connection: Connection, topic: str) -> None:
+        self._topics.get(connection, set()).discard(topic)
+        if _discard(self._subscribers, topic, connection):
+            del self._orders[topic]
 
-    async def unsubscribe(self, connection: Connection, topic: str) -> None:
-        async with self._lock_of(topic):
-            self._topics.get(connection, set()).discard(topic)
-            if _discard(self._subscribers, topic, connection):
-                await self._layer.group_discard(topic, self._channel)
+    def note_head(self, topic: str, head: int) -> None:
+        """Learn how far the log of `topic` reaches, read after subscribing; what lies beyond comes in order."""
+        order = self._orders.get(topic)
+        if order is not None:
+            self._hand_on(topic, order.note_head(head))
+            self._mend(topic, order)
 
-    def _lock_of(self, topic: str) -> asyncio.Lock:
-        return self._locks[hash(topic) % TOPIC_LOCKS]
+    def topics(self, connection: Connection) -> frozenset[str]:
+        return frozenset(self._topics.get(connection, ()))
 
     def connections(self) -> list[Connection]:
         return list(self._topics)
@@ -117,39 +134,61 @@ class Hub:
     # --- sending --------------------------------------------------------------------------------------------
 
     def publish(
-        self, topic: str, payload: bytes, *, droppable: bool = False, exclude_address: str | None = None
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        seq: int | None = None,
+        droppable: bool = False,
+        exclude_address: str | None = None,
     ) -> None:
-        """Send a frame to every subscriber of `topic` in every process."""
-        self._enqueue(topic, ["topic", topic, payload, droppable, exclude_address])
+        """Send a frame to every subscriber of `topic` in every process; `seq` is its place in the topic's log."""
+        self._send(["topic", topic, payload, seq, droppable, exclude_address], len(payload))
 
     def send_to(self, addresses: Iterable[str], payload: bytes, *, droppable: bool = False) -> None:
         """Send a frame once to every connection, in every process, that has one of the addresses."""
-        self._enqueue(COMMON_GROUP, ["address", list(addresses), payload, droppable])
+        addresses = list(addresses)
+        self._send(["address", addresses, payload, droppable], len(payload) + 50 * len(addresses))
 
     def tell(self, addresses: Iterable[str], control: str, data: dict[str, Any]) -> None:
         """Run the consumers' `@on_control(control)` for every connection that has one of the addresses."""
-        self._enqueue(COMMON_GROUP, ["control", list(addresses), control, data])
+        addresses = list(addresses)
+        self._send(["control", addresses, control, data], 500 + 50 * len(addresses))
+
+    def notify(self, notice: str, data: dict[str, Any]) -> None:
+        """Call what listens to `notice` in every process, this one included."""
+        self._send(["notice", notice, data], 500)
+
+    def listen(self, notice: str, listener: Notice) -> None:
+        """Have `listener` called with the data of each `notify(notice, ..)`, of this or any other process."""
+        self._listeners.setdefault(notice, []).append(listener)
 
     async def flush(self) -> None:
         """Wait until what was given so far has left this process, or was lost."""
-        if self._drainer is not None:
-            await asyncio.shield(self._drainer)
+        self._deliver_local()
+        await self._publisher.flush()
 
     # --- life -----------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        async with self._start_lock:
-            if self._receiver is None:
-                self._channel = await self._layer.new_channel()
-                await self._layer.group_add(COMMON_GROUP, self._channel)
-                self._receiver = asyncio.create_task(self._receive(), name="hub-receiver")
+        """Join the layer, once. Where it is away this returns all the same, and joining goes on in the background:
+        connections of this process reach each other meanwhile, and the log repairs what the others said."""
+        if self._receiver is not None:
+            return
+        if self._starter is None:
+            self._starter = asyncio.create_task(self._join(), name="hub-starter")
+            if self._repairer is not None:
+                self._repairer.start()
+        await asyncio.wait([self._starter], timeout=START_TIMEOUT_SECONDS)
 
     async def stop(self) -> None:
         await self.flush()
-        if self._receiver is not None:
-            self._receiver.cancel()
-            await asyncio.gather(self._receiver, return_exceptions=True)
-            self._receiver = None
+        tasks = [task for task in (self._starter, self._receiver) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._repairer is not None:
+            await self._repairer.stop()
 
     async def check(self) -> None:
         """Send a probe through the layer back to this process; raises TimeoutError when it does not return."""
@@ -157,68 +196,101 @@ class Hub:
         probe, returned = str(uuid7()), asyncio.Event()
         self._probes[probe] = returned
         try:
-            async with asyncio.timeout(PUBLISH_TIMEOUT_SECONDS):
-                await self._layer.send(self._channel, {"type": "hub", "items": [["probe", probe]]})
+            async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
+                await self._layer.send(
+                    self._channel, {"type": "hub", "from": "", "items": [["probe", probe]]}
+                )
                 await returned.wait()
         finally:
             del self._probes[probe]
 
     # --- inside ---------------------------------------------------------------------------------------------
 
-    def _enqueue(self, group: str, item: list[Any]) -> None:
-        if self._pending_items >= MAX_PENDING_ITEMS:
-            logger.error("publish queue is full; a frame for %s was dropped", group)
-            return
-        self._pending.setdefault(group, []).append(item)
-        self._pending_items += 1
-        if self._drainer is None:
-            self._drainer = asyncio.create_task(self._drain(), name="hub-drainer")
+    def _send(self, item: Item, size_bytes: int) -> None:
+        if not self._local:
+            asyncio.get_running_loop().call_soon(self._deliver_local)
+        self._local.append(item)
+        if not self._alone:
+            self._publisher.add(item, size_bytes=size_bytes)
 
-    async def _drain(self) -> None:
-        try:
-            while self._pending:
-                batch, self._pending, self._pending_items = self._pending, {}, 0
-                for group, items in batch.items():
-                    await self._send_group(group, items)
-        finally:
-            self._drainer = None
+    def _deliver_local(self) -> None:
+        items, self._local = self._local, []
+        if items:
+            self._deliver(items)
 
-    async def _send_group(self, group: str, items: list[list[Any]]) -> None:
-        try:
-            async with asyncio.timeout(PUBLISH_TIMEOUT_SECONDS):
-                await self._layer.group_send(group, {"type": "hub", "items": items})
-        except Exception:
-            logger.exception("publishing %d frames to %s failed", len(items), group)
+    async def _join(self) -> None:
+        while True:
+            try:
+                self._channel = await self._layer.new_channel()
+                await self._layer.group_add(GROUP, self._channel)
+                break
+            except Exception:
+                logger.warning("the hub could not join the channel layer; trying again", exc_info=True)
+                await asyncio.sleep(RETRY_SECONDS)
+        self._receiver = asyncio.create_task(self._receive(), name="hub-receiver")
 
     async def _receive(self) -> None:
         while True:
             try:
                 message = await self._layer.receive(self._channel)
-                for item in message["items"]:
-                    self._deliver(*item)
+                if message["from"] != self._id:
+                    self._deliver(message["items"])
             except Exception:
                 logger.exception("the hub could not receive; trying again")
                 await asyncio.sleep(RETRY_SECONDS)
 
-    def _deliver(self, kind: str, target: Any, *rest: Any) -> None:
-        if kind == "topic":
-            payload, droppable, exclude_address = rest
-            excluded = self._addressed.get(exclude_address, ()) if exclude_address else ()
-            for connection in tuple(self._subscribers.get(target, ())):
-                if connection not in excluded:
-                    connection.push(payload, droppable=droppable)
-        elif kind == "address":
-            payload, droppable = rest
-            for connection in self._local(target):
-                connection.push(payload, droppable=droppable)
-        elif kind == "control":
-            name, data = rest
-            for connection in self._local(target):
-                connection.tell(name, data)
-        elif kind == "probe" and target in self._probes:
-            self._probes[target].set()
+    def _deliver(self, items: list[Item]) -> None:
+        """Hand items on in their order; the frames for one connection leave together."""
+        outgoing: dict[Connection, list[Frame]] = {}
+        for kind, target, *rest in items:
+            if kind == "topic":
+                self._route(outgoing, target, *rest)
+            elif kind == "address":
+                frame = Frame(rest[0], droppable=rest[1])
+                for connection in self._having(target):
+                    outgoing.setdefault(connection, []).append(frame)
+            elif kind == "control":
+                for connection in self._having(target):
+                    connection.tell(*rest)
+            elif kind == "notice":
+                for listener in self._listeners.get(target, ()):
+                    listener(*rest)
+            elif kind == "probe" and target in self._probes:
+                self._probes[target].set()
+        for connection, frames in outgoing.items():
+            connection.push_frames(frames)
 
-    def _local(self, addresses: list[str]) -> set[Connection]:
+    def _route(
+        self,
+        outgoing: dict[Connection, list[Frame]],
+        topic: str,
+        payload: bytes,
+        seq: int | None,
+        droppable: bool,
+        exclude_address: str | None,
+    ) -> None:
+        order = self._orders.get(topic)
+        if order is None:
+            return
+        frames = order.accept(Frame(payload, droppable=droppable, seq=seq))
+        excluded = self._addressed.get(exclude_address, ()) if exclude_address else ()
+        for connection in self._subscribers[topic]:
+            if connection not in excluded:
+                outgoing.setdefault(connection, []).extend(frames)
+        self._mend(topic, order)
+
+    def _hand_on(self, topic: str, frames: list[Frame]) -> None:
+        if frames:
+            for connection in tuple(self._subscribers.get(topic, ())):
+                connection.push_frames(frames)
+
+    def _mend(self, topic: str, order: TopicOrder) -> None:
+        if order.position is None or order.position >= order.head:
+            return
+        if self._repairer is not None:
+            self._repairer.mend(topic)
+
+    def _having(self, addresses: list[str]) -> set[Connection]:
         return {connection for address in addresses for connection in self._addressed.get(address, ())}
 
 

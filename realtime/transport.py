@@ -5,10 +5,11 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from .close_codes import CloseCode
+from .frames import Frame
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -16,8 +17,8 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 class Transport(Protocol):
     """What a Connection needs of the way out to its peer."""
 
-    def write(self, payload: bytes) -> None:
-        """Queue one text frame; returns at once."""
+    def write(self, frames: Sequence[Frame]) -> None:
+        """Queue text frames, to leave together; returns at once."""
 
     def buffered_bytes(self) -> int:
         """Bytes that the peer has not taken yet, as far as this process can tell."""
@@ -51,9 +52,10 @@ class AsgiTransport:
         self._idle.set()
         self._task = asyncio.create_task(self._drain(), name="outbox")
 
-    def write(self, payload: bytes) -> None:
-        self._outbox.append(payload)
-        self._outbox_bytes += len(payload)
+    def write(self, frames: Sequence[Frame]) -> None:
+        for frame in frames:
+            self._outbox.append(frame.payload)
+            self._outbox_bytes += len(frame.payload)
         self._idle.clear()
         self._wakeup.set()
 

@@ -10,32 +10,38 @@ from realtime.protocol import encode_event
 from realtime.threads import run_db
 
 from . import selectors, snapshots
+from .audit import get_audit
 from .topics import room_topic
 
 
 class RoomsConsumer(EventConsumer):
     async def connected(self) -> dict[str, Any]:
         """Subscribe first and read the heads after: a message between the two is then either seen or counted."""
+        get_audit().start()
         user_id = self.connection.user_id
         memberships = await run_db(selectors.user_memberships, user_id=user_id)
         for room_id in memberships:
-            await get_hub().subscribe(self.connection, room_topic(room_id))
+            get_hub().subscribe(self.connection, room_topic(room_id))
         # Joins and leaves since then wait as controls of this connection, and run after `ready`.
         current = await run_db(selectors.user_memberships, user_id=user_id, room_ids=memberships)
-        return {"rooms": {str(room_id): membership.room.last_seq for room_id, membership in current.items()}}
+        heads = {str(room_id): membership.room.last_seq for room_id, membership in current.items()}
+        for room_id, head in heads.items():
+            get_hub().note_head(room_topic(room_id), head)
+        return {"rooms": heads}
 
     @on_control("room:added")
     async def room_added(self, data: dict[str, Any]) -> None:
         room_id = UUID(data["room_id"])
-        await get_hub().subscribe(self.connection, room_topic(room_id))
+        get_hub().subscribe(self.connection, room_topic(room_id))
         try:
             room = await run_db(snapshots.room_detail, room_id=room_id, user_id=self.connection.user_id)
         except NotFound:  # removed again before this was done
-            await get_hub().unsubscribe(self.connection, room_topic(room_id))
+            get_hub().unsubscribe(self.connection, room_topic(room_id))
         else:
             self.connection.push(encode_event("room:added", room))
+            get_hub().note_head(room_topic(room_id), room.last_seq)
 
     @on_control("room:removed")
     async def room_removed(self, data: dict[str, Any]) -> None:
-        await get_hub().unsubscribe(self.connection, room_topic(data["room_id"]))
+        get_hub().unsubscribe(self.connection, room_topic(data["room_id"]))
         self.connection.push(data["frame"])

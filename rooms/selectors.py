@@ -40,6 +40,15 @@ def user_memberships(*, user_id: UUID, room_ids: Iterable[UUID] | None = None) -
     return {membership.room_id: membership for membership in memberships}
 
 
+def rooms_of_users(*, user_ids: Iterable[UUID]) -> dict[UUID, set[UUID]]:
+    """The ids of each user's rooms, of many users in one query."""
+    rooms: dict[UUID, set[UUID]] = {user_id: set() for user_id in user_ids}
+    members = Membership.objects.filter(user_id__in=list(rooms))
+    for user_id, room_id in members.values_list("user_id", "room_id"):
+        rooms[user_id].add(room_id)
+    return rooms
+
+
 def user_rooms(*, user_id: UUID) -> QuerySet[Room]:
     """The user's rooms; ids first, so that the list walks an index of rooms and joins nothing."""
     room_ids = list(Membership.objects.filter(user_id=user_id).values_list("room_id", flat=True))

@@ -1,0 +1,51 @@
+"""The rooms' logs as the hub sees them: how far each reaches, and the frames of what it has lost.
+
+Knows the log and the shape of a message; must not know hubs or connections.
+"""
+
+from uuid import UUID
+
+from realtime.frames import Frame
+from realtime.protocol import encode_event
+from realtime.threads import run_db
+from rooms.models import Room
+from rooms.services import advance_head
+from rooms.topics import room_of
+
+from .events import message_data
+from .log import read_heads
+from .models import Message
+from .selectors import messages_between
+
+
+class RoomLogs:
+    """The hub's TopicLog (realtime.repair). Raises Unavailable while the database is away."""
+
+    async def heads(self, topics: list[str]) -> dict[str, int]:
+        rooms = {room_id: topic for topic in topics if (room_id := room_of(topic)) is not None}
+        heads = await run_db(_heads, list(rooms))
+        return {rooms[room_id]: head for room_id, head in heads.items()}
+
+    async def frames(self, topic: str, first_seq: int, last_seq: int) -> list[Frame]:
+        room_id = room_of(topic)
+        return [] if room_id is None else await run_db(_frames, room_id, first_seq, last_seq)
+
+
+def _heads(room_ids: list[UUID]) -> dict[UUID, int]:
+    """Two queries for all rooms; hints that lag behind the log, after a crash between two writes, are set right."""
+    rooms = list(Room.objects.filter(pk__in=room_ids))
+    heads = read_heads(rooms)
+    for room in rooms:
+        if heads[room.pk] > room.last_seq:
+            last = Message.objects.get(room_id=room.pk, seq=heads[room.pk])
+            advance_head(room_id=room.pk, seq=last.seq, at=last.created_at)
+    return heads
+
+
+def _frames(room_id: UUID, first_seq: int, last_seq: int) -> list[Frame]:
+    room = Room.objects.get(pk=room_id)
+    missed = messages_between(room_id=room_id, after_seq=first_seq - 1, through_seq=last_seq)
+    return [
+        Frame(encode_event("message:receive", message_data(message, room)), seq=message.seq)
+        for message in missed
+    ]

@@ -1,0 +1,81 @@
+"""The order of one topic's log in this process: each seq handed on once, in order, and holes known.
+
+Knows frames and their seqs; must not know connections, the layer, or where what is missing comes from.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+
+from .frames import Frame
+
+MAX_PARKED_FRAMES = 1_000
+
+
+class TopicOrder:
+    """`position` is the seq up to which all was handed on, None until `note_head` gave a first one.
+
+    What comes beyond a hole is parked, and with it what tells of the log without being in it (an edit must not
+    overtake its message). Past the bound nothing more is parked: it is in the log, and is fetched from there.
+    """
+
+    def __init__(self) -> None:
+        self.position: int | None = None
+        self.head = 0
+        self._parked: dict[int, Frame] = {}
+        self._behind: deque[tuple[int, Frame]] = deque()  # (what has to come first, frame)
+
+    @property
+    def hole(self) -> tuple[int, int] | None:
+        """The first and the last seq of what is missing next, if anything is."""
+        if self.position is None or self.position >= self.head:
+            return None
+        return self.position + 1, min(self._parked, default=self.head + 1) - 1
+
+    def accept(self, frame: Frame) -> list[Frame]:
+        """What may be handed on now that `frame` has come."""
+        if frame.seq is None:
+            waits = self.position is not None and self.position < self.head and not frame.droppable
+            if waits and len(self._behind) < MAX_PARKED_FRAMES:
+                self._behind.append((self.head, frame))
+                return []
+            return [frame]
+        if self.position is not None and frame.seq <= self.position:
+            return []
+        self.head = max(self.head, frame.seq)
+        if frame.seq - 1 == self.position:
+            self.position = frame.seq
+            return [frame, *self._ready()] if self._parked or self._behind else [frame]
+        if len(self._parked) < MAX_PARKED_FRAMES:
+            self._parked[frame.seq] = frame
+        return []
+
+    def fill(self, frames: Iterable[Frame]) -> list[Frame]:
+        """What may be handed on with these frames from the log."""
+        return [ready for frame in frames for ready in self.accept(frame)]
+
+    def note_head(self, head: int) -> list[Frame]:
+        """Learn that the log reaches `head`; the first time, that what lies up to there was seen elsewhere."""
+        if self.position is None:
+            self.position = head
+            for seq in [seq for seq in self._parked if seq <= head]:
+                del self._parked[seq]
+        self.head = max(self.head, head)
+        return self._ready()
+
+    def skip(self) -> list[Frame]:
+        """Give up what is missing next; clients see the hole and ask for it themselves."""
+        if self.hole is not None:
+            self.position = self.hole[1]
+        return self._ready()
+
+    def _ready(self) -> list[Frame]:
+        ready: list[Frame] = []
+        assert self.position is not None
+        while True:
+            while self._behind and self._behind[0][0] <= self.position:
+                ready.append(self._behind.popleft()[1])
+            frame = self._parked.pop(self.position + 1, None)
+            if frame is None:
+                return ready
+            self.position += 1
+            ready.append(frame)

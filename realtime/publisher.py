@@ -1,0 +1,84 @@
+"""What leaves this process for the others: joined, in order, and kept a while when the layer is away.
+
+Knows the channel layer; must not know what an item says.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from typing import Any
+
+from channels.layers import BaseChannelLayer
+
+from . import metrics
+
+logger = logging.getLogger(__name__)
+
+MAX_PENDING_ITEMS = 20_000
+MAX_BATCH_ITEMS = 500
+MAX_BATCH_BYTES = 1024 * 1024
+TIMEOUT_SECONDS = 2.0
+RETRY_SECONDS = 0.5
+KEEP_SECONDS = 10.0
+
+Item = list[Any]
+
+
+class Publisher:
+    """`add` never waits. While one message to the layer is in flight, what comes is joined into the next.
+
+    A message that may have got through is sent again: receivers know what they have seen.
+    """
+
+    def __init__(self, layer: BaseChannelLayer, group: str, sender: str) -> None:
+        self._layer = layer
+        self._group = group
+        self._sender = sender
+        self._pending: deque[tuple[Item, int]] = deque()
+        self._drainer: asyncio.Task[None] | None = None
+
+    def add(self, item: Item, *, size_bytes: int) -> None:
+        if len(self._pending) >= MAX_PENDING_ITEMS:
+            metrics.PUBLISH_FAILURES.inc()
+            return  # what is in a log is found by the others' check of its head
+        self._pending.append((item, size_bytes))
+        if self._drainer is None:
+            self._drainer = asyncio.create_task(self._drain(), name="hub-drainer")
+
+    async def flush(self) -> None:
+        """Wait until what was given so far has left this process, or was lost."""
+        if self._drainer is not None:
+            await asyncio.shield(self._drainer)
+
+    async def _drain(self) -> None:
+        try:
+            while self._pending:
+                await self._send(self._next_batch())
+        finally:
+            self._drainer = None
+
+    def _next_batch(self) -> list[Item]:
+        batch, batch_bytes = [], 0
+        while self._pending and len(batch) < MAX_BATCH_ITEMS and batch_bytes < MAX_BATCH_BYTES:
+            item, size_bytes = self._pending.popleft()
+            batch.append(item)
+            batch_bytes += size_bytes
+        return batch
+
+    async def _send(self, items: list[Item]) -> None:
+        message = {"type": "hub", "from": self._sender, "items": items}
+        give_up_at = time.monotonic() + KEEP_SECONDS
+        while True:
+            try:
+                with metrics.PUBLISH_SECONDS.time():
+                    async with asyncio.timeout(TIMEOUT_SECONDS):
+                        await self._layer.group_send(self._group, message)
+                return
+            except Exception as error:
+                metrics.PUBLISH_FAILURES.inc()
+                if time.monotonic() > give_up_at:
+                    logger.error("%d frames did not reach the other processes: %r", len(items), error)
+                    return
+                logger.warning("publishing %d frames failed, trying again: %r", len(items), error)
+            await asyncio.sleep(RETRY_SECONDS)

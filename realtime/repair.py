@@ -1,0 +1,124 @@
+"""Holes in the topics' order, filled from the log: the layer may lose a message, the log does not.
+
+Knows orders and a log to ask; must not know whose log it is, connections, or the layer.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from .frames import Frame
+from .ordering import TopicOrder
+
+logger = logging.getLogger(__name__)
+
+GRACE_SECONDS = 0.1  # another process's message is late far more often than lost
+CHECK_SECONDS = 4.0
+CHECK_TOPICS_AT_ONCE = 200
+FETCH_FRAMES_AT_ONCE = 200
+FETCHES_AT_ONCE = 4
+FETCH_TIMEOUT_SECONDS = 5.0
+MAX_HOLE = 1_000  # more than that clients ask for themselves, by resume and history
+EMPTY_FETCHES = 5
+
+
+class TopicLog(Protocol):
+    """What the frames with a seq are repaired from. Both may raise; they are asked again."""
+
+    async def heads(self, topics: list[str]) -> dict[str, int]:
+        """The highest seq of each topic that has a log, of many topics at once."""
+
+    async def frames(self, topic: str, first_seq: int, last_seq: int) -> list[Frame]:
+        """The log's frames from `first_seq` to `last_seq`, in order."""
+
+
+class Repairer:
+    """`hand_on(topic, frames)` takes what became ready. One task for each topic with a hole, one for the check."""
+
+    def __init__(
+        self, log: TopicLog, orders: dict[str, TopicOrder], hand_on: Callable[[str, list[Frame]], None]
+    ) -> None:
+        self._log = log
+        self._orders = orders
+        self._hand_on = hand_on
+        self._menders: dict[str, asyncio.Task[None]] = {}
+        self._checker: asyncio.Task[None] | None = None
+        self._fetches = asyncio.Semaphore(FETCHES_AT_ONCE)
+
+    def start(self) -> None:
+        if self._checker is None:
+            self._checker = asyncio.create_task(self._check(), name="hub-head-check")
+
+    async def stop(self) -> None:
+        tasks = [*self._menders.values(), *([self._checker] if self._checker else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def mend(self, topic: str) -> None:
+        """See to it that the hole in `topic` is filled, by a late message or from the log."""
+        if topic not in self._menders:
+            self._menders[topic] = asyncio.create_task(self._mend(topic), name="hub-mender")
+
+    async def _mend(self, topic: str) -> None:
+        empty = 0
+        try:
+            while hole := self._hole(topic):
+                await asyncio.sleep(GRACE_SECONDS)
+                if (missing := self._hole(topic)) is None or missing[0] != hole[0]:
+                    continue  # it was only late
+                filled = await self._fill(topic, *missing)
+                empty = 0 if filled else empty + 1
+                if empty >= EMPTY_FETCHES:
+                    logger.error("the log has no messages for a hole in %s", topic)
+                    self._skip(topic)
+        finally:
+            del self._menders[topic]
+
+    async def _fill(self, topic: str, first_seq: int, last_seq: int) -> bool:
+        """One fetch; False when it brought nothing."""
+        if last_seq - first_seq >= MAX_HOLE:
+            self._skip(topic)
+            return True
+        try:
+            async with self._fetches, asyncio.timeout(FETCH_TIMEOUT_SECONDS):
+                last_seq = min(last_seq, first_seq + FETCH_FRAMES_AT_ONCE - 1)
+                frames = await self._log.frames(topic, first_seq, last_seq)
+        except Exception:
+            logger.warning("a hole in %s could not be filled yet", topic, exc_info=True)
+            await asyncio.sleep(CHECK_SECONDS / 2)
+            return True  # it is the database that is away, not the messages
+        if (order := self._orders.get(topic)) is not None:
+            self._hand_on(topic, order.fill(frames))
+        return bool(frames)
+
+    def _hole(self, topic: str) -> tuple[int, int] | None:
+        order = self._orders.get(topic)
+        return order.hole if order is not None else None
+
+    def _skip(self, topic: str) -> None:
+        if (order := self._orders.get(topic)) is not None:
+            self._hand_on(topic, order.skip())
+
+    async def _check(self) -> None:
+        """A lost last message leaves no hole to be seen: ask the log how far it reaches."""
+        while True:
+            await asyncio.sleep(CHECK_SECONDS)
+            topics = [topic for topic, order in self._orders.items() if order.position is not None]
+            for start in range(0, len(topics), CHECK_TOPICS_AT_ONCE):
+                try:
+                    async with asyncio.timeout(FETCH_TIMEOUT_SECONDS):
+                        heads = await self._log.heads(topics[start : start + CHECK_TOPICS_AT_ONCE])
+                except Exception:
+                    logger.warning("the log could not be asked for its heads", exc_info=True)
+                    break
+                for topic, head in heads.items():
+                    self._note_head(topic, head)
+
+    def _note_head(self, topic: str, head: int) -> None:
+        order = self._orders.get(topic)
+        if order is not None:
+            self._hand_on(topic, order.note_head(head))
+            if order.hole is not None:
+                self.mend(topic)

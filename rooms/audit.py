@@ -1,0 +1,97 @@
+"""Sockets compared with memberships, a part of them at a time: a join or a kick may have been lost on its way.
+
+Knows the hub and memberships; must not know sockets or what a client is shown.
+"""
+
+import asyncio
+import logging
+from uuid import UUID
+
+from realtime import loop
+from realtime.connection import Connection
+from realtime.hub import get_hub
+from realtime.protocol import encode_event
+from realtime.threads import run_db
+
+from . import selectors
+from .events import RoomRemoved
+from .topics import room_of
+
+logger = logging.getLogger(__name__)
+
+PERIOD_SECONDS = 3.0
+PARTS = 10  # every socket is looked at within PARTS periods
+MIN_CONNECTIONS_AT_ONCE = 50
+
+Difference = tuple[Connection, UUID]
+
+_audit: "MembershipAudit | None" = None
+_audit_loop: asyncio.AbstractEventLoop | None = None
+
+
+def get_audit() -> "MembershipAudit":
+    """The audit of this process, running from the first socket on."""
+    global _audit, _audit_loop
+    current = loop.get_loop()
+    if _audit is None or _audit_loop is not current:
+        _audit, _audit_loop = MembershipAudit(), current
+        loop.on_stop("membership audit", _audit.stop)
+    return _audit
+
+
+class MembershipAudit:
+    """A difference counts when it is there in two looks: the first may have been ahead of the event."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Connection] = []
+        self._seen: set[Difference] = set()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="membership-audit")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(PERIOD_SECONDS)
+            try:
+                await self._look(self._next_part())
+            except Exception:
+                logger.warning("memberships could not be compared", exc_info=True)
+
+    def _next_part(self) -> set[Connection]:
+        if not self._waiting:
+            self._waiting = get_hub().connections()
+            self._part = max(MIN_CONNECTIONS_AT_ONCE, len(self._waiting) // PARTS)
+        part, self._waiting = self._waiting[: self._part], self._waiting[self._part :]
+        return {*part, *(connection for connection, _ in self._seen)}
+
+    async def _look(self, connections: set[Connection]) -> None:
+        heard = {connection: _rooms_heard(connection) for connection in connections}
+        user_ids = {connection.user_id for connection in connections}
+        rooms = await run_db(selectors.rooms_of_users, user_ids=user_ids)
+        found: set[Difference] = set()
+        for connection in connections:
+            for room_id in heard[connection] ^ rooms[connection.user_id]:
+                found.add((connection, room_id))
+        for connection, room_id in found & self._seen:
+            logger.warning("a change of membership in room %s was lost; made up for", room_id)
+            _make_up(connection, room_id, is_member=room_id in rooms[connection.user_id])
+        self._seen = found - self._seen
+
+
+def _rooms_heard(connection: Connection) -> set[UUID]:
+    return {room_id for topic in get_hub().topics(connection) if (room_id := room_of(topic)) is not None}
+
+
+def _make_up(connection: Connection, room_id: UUID, *, is_member: bool) -> None:
+    if is_member:
+        connection.tell("room:added", {"room_id": str(room_id)})
+    else:
+        frame = encode_event("room:removed", RoomRemoved(room_id=room_id, reason="removed"))
+        connection.tell("room:removed", {"room_id": str(room_id), "frame": frame})
