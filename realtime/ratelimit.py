@@ -48,7 +48,7 @@ class LocalLimiter:
         with self._lock:
             now, wait_seconds, empty_at = self._clock(), 0.0, {}
             for key, rate in limits:
-                empty_at[key] = max(self._empty_at.get(key, now), now) + rate.seconds / rate.count
+                empty_at[key] = max(self._empty_at.get(key, now), now) + rate.seconds / rate.events
                 wait_seconds = max(wait_seconds, empty_at[key] - now - rate.seconds)
             if wait_seconds > ROUNDING_SECONDS:
                 raise RateLimited(retry_after=wait_seconds)
