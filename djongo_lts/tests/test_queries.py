@@ -1,0 +1,235 @@
+"""What queries become: commands an index can serve, and a refusal for what has no sound translation."""
+
+import sys
+import uuid
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import NotSupportedError, connection
+from django.db.models import Avg, Case, Count, F, Max, OuterRef, Q, Subquery, Sum, Value, When, Window
+from django.db.models.functions import Greatest, Lower, RowNumber
+
+from djongo_lts.testing import plans, scans
+
+from .testapp import make
+from .testapp.models import Message, Room, Tag
+
+HOSTILE = [".*", "a.b", "+", "(", "[a]", "{2}", "^", "$", "|", "\\", "%", "_", "\0", "\n", '{"$gt": ""}', "$ne", "'\""]
+
+
+# --- text is data
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_text_lookup_when_the_text_is_hostile_then_it_is_found_as_it_is(room, text):
+    make.message(room, 1, content=f"x{text}y").save()
+    make.message(room, 2, content="xy").save()
+    make.message(room, 3, content=f"{text}").save()
+    make.message(room, 4, content=f"{text}\n").save()
+
+    def found(**lookup):
+        return list(Message.objects.filter(**lookup).order_by("seq").values_list("seq", flat=True))
+
+    assert found(content__contains=text) == found(content__icontains=text) == [1, 3, 4]
+    assert found(content__startswith=text) == found(content__istartswith=text) == [3, 4]
+    assert 4 not in found(content__endswith=f"x{text}") and found(content__endswith=f"{text}y") == [1]
+    assert found(content=text) == found(content__iexact=text) == found(content__in=[text]) == [3]
+    assert found(content__gte=text, content__lte=text) == [3]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_update_when_the_text_is_hostile_then_it_is_stored_as_it_is(messages, text):
+    Message.objects.filter(seq=1).update(note=text)
+    Message.objects.filter(seq=2).update(note=text, seq=F("seq") + 100)  # a pipeline, where $x is a field
+    chosen = Case(When(pk=messages[3].pk, then=Value(text)), default=F("content"))
+    Message.objects.filter(pk=messages[3].pk).update(content=chosen)
+    assert set(Message.objects.filter(note=text).values_list("seq", flat=True)) == {1, 102}
+    assert Message.objects.get(pk=messages[3].pk).content == text
+
+
+# --- what becomes of a query
+
+
+def sent(call) -> list[str]:
+    commands = []
+
+    def keep(execute, sql, params, many, context):
+        commands.append(str(sql))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(keep):
+        call()
+    return commands
+
+
+def test_hot_queries_when_explained_then_each_runs_on_an_index(messages):
+    room, author = messages[0].room, User.objects.create_user("ann")
+    keyset = Q(seq__lt=20) | Q(seq=20, id__lt=messages[20].pk)
+    with plans(connection) as seen:
+        list(Message.objects.filter(room=room, seq__gte=5, seq__lt=15).order_by("seq")[:10])
+        list(Message.objects.filter(room=room).filter(keyset).order_by("-seq", "-id")[:10])
+        list(Message.objects.filter(room=room, seq__in=[1, 2, 3]))
+        list(Message.objects.filter(pk__in=[m.pk for m in messages[:3]]))
+        Message.objects.filter(room=room, seq__gt=3).count()
+        Message.objects.filter(room=room, seq=3).exists()
+        Message.objects.filter(room=room, author=author, client_id="x").first()
+        list(Message.objects.filter(author=author).order_by("-at")[:5])
+        list(Message.objects.filter(room=room).values("room_id").annotate(Max("seq"), Count("pk")))
+        list(Message.objects.filter(room=room, seq__lt=9).select_related("author", "room").order_by("seq"))
+        Room.objects.filter(slug="x").first()
+        User.objects.get(username="ann")
+    assert len(seen) == 12
+    for text, plan in seen:
+        assert not scans(plan), text
+
+
+def test_plans_when_no_index_serves_then_the_scan_is_seen(messages):
+    with plans(connection) as seen:
+        Message.objects.filter(note="x").count()
+    assert scans(seen[0][1])
+    assert "COLLSCAN" in Message.objects.filter(note="x").explain()
+    assert "IXSCAN" in Message.objects.filter(room=messages[0].room, seq=1).explain()
+
+
+def test_simple_filters_when_compiled_then_they_are_native(messages):
+    room = messages[0].room
+    pairs = Q()
+    for seq in range(200):
+        pairs |= Q(room=room, seq=seq)
+    texts = sent(
+        lambda: [
+            list(Message.objects.filter(room=room, seq__gte=1, seq__lt=3).order_by("seq")[:2]),
+            list(Message.objects.exclude(content="x").filter(note__isnull=True, content__startswith="m")),
+            list(Message.objects.filter(pairs)),
+            Message.objects.filter(at__date=make.NOON.date()).count(),
+            Message.objects.filter(at__year=2024).exists(),
+            Message.objects.filter(room=room, seq=1).update(note="x"),
+            Message.objects.filter(room=room, seq=2).delete(),
+            list(Message.objects.filter(room__in=Room.objects.filter(name="room"))),
+        ]
+    )
+    assert not [text for text in texts if "$expr" in text or "$where" in text]
+    assert f"find({{'room_id': {room.pk!r}, 'seq': {{'$gte': 1, '$lt': 3}}}}" in texts[0]
+    assert "{'sort': {'seq': 1}, 'limit': 2}" in texts[0]
+    assert not [text for text in texts if "aggregate(" in text]
+
+
+def test_conditional_update_when_it_matches_then_the_count_says_so_in_one_command(messages):
+    first = Message.objects.filter(pk=messages[5].pk)
+    commands = sent(lambda: [first.filter(score__isnull=True).update(score=1), first.filter(score=7).update(score=2)])
+    assert len(commands) == 2
+    assert all("update_many" in command for command in commands)
+    assert first.filter(score=1).update(score=1) == 1  # matched, though nothing changes
+    assert first.filter(score__lt=1).update(score=3) == 0
+
+
+def test_watermarks_when_raised_for_many_rows_then_in_one_update_and_never_lowered(messages):
+    rows = messages[:3]
+    Message.objects.filter(pk=rows[1].pk).update(seq=5000)
+    raised = Case(*[When(pk=row.pk, then=Value(1000 + i)) for i, row in enumerate(rows)], default=F("seq"))
+    notes = Case(*[When(pk=row.pk, then=Value(f"$n{i}")) for i, row in enumerate(rows)], default=F("note"))
+    wanted = Message.objects.filter(pk__in=[row.pk for row in messages[:4]])
+    commands = sent(lambda: wanted.update(seq=Greatest(F("seq"), raised), note=notes))
+    assert len(commands) == 1
+    found = dict(Message.objects.filter(pk__in=[row.pk for row in messages[:4]]).values_list("seq", "note"))
+    assert found == {1000: "$n0", 5000: "$n1", 1002: "$n2", 3: None}
+
+
+def test_bulk_update_when_some_values_are_null_then_all_are_stored(messages):
+    for message in messages[:5]:
+        message.note, message.content = f"$note {message.seq}", "changed"
+    messages[4].note = None
+    assert Message.objects.bulk_update(messages[:5], ["note", "content"]) == 5
+    assert list(Message.objects.filter(content="changed").order_by("seq").values_list("note", flat=True)) == [
+        *[f"$note {seq}" for seq in range(4)],
+        None,
+    ]
+
+
+def test_related_rows_when_selected_then_in_one_command_and_a_missing_one_is_none(messages):
+    author = User.objects.create_user("ann")
+    Message.objects.filter(seq__lt=3).update(author=author)
+
+    def page():
+        found = Message.objects.filter(room=messages[0].room, seq__lt=6).select_related("author", "room")
+        return [(m.room.name, m.author and m.author.username) for m in found.order_by("seq")]
+
+    assert len(sent(page)) == 1
+    assert page() == [("room", "ann")] * 3 + [("room", None)] * 3
+
+
+def test_delete_when_others_refer_then_they_go_or_are_set_null(messages):
+    tag = Tag.objects.create(name="t")
+    messages[0].tags.add(tag)
+    Message.objects.filter(seq=1).update(reply_to=messages[0])
+    messages[0].delete()
+    assert Message.objects.get(seq=1).reply_to is None
+    assert Message.tags.through.objects.count() == 0
+    count, by_model = messages[1].room.delete()
+    assert by_model == {"testapp.Message": 29, "testapp.Room": 1}
+    assert count == 30
+
+
+# --- refusals
+
+
+@pytest.mark.parametrize(
+    ("shape", "query"),
+    [
+        ("select_for_update", lambda: Message.objects.select_for_update().first()),
+        ("select_for_update", lambda: Room.objects.update_or_create(name="x")),
+        ("union", lambda: list(Room.objects.all().union(Room.objects.all()))),
+        ("distinct() on fields", lambda: list(Room.objects.distinct("name"))),
+        ("Subquery", lambda: list(Room.objects.annotate(x=Subquery(Message.objects.values("seq")[:1])))),
+        ("correlated", lambda: list(Room.objects.filter(pk__in=Message.objects.filter(note=OuterRef("name")).values("room")))),
+        ("window", lambda: list(Room.objects.annotate(x=Window(RowNumber())).filter(x=1))),
+        ("Window", lambda: list(Room.objects.annotate(x=Window(RowNumber())))),
+        ("Lower", lambda: list(Room.objects.order_by(Lower("name")))),
+        ("Random", lambda: list(Room.objects.order_by("?"))),
+        ("JSON", lambda: list(Message.objects.filter(meta={"a": 1}))),
+        ("KeyTransform", lambda: list(Message.objects.filter(meta__a=1))),
+        ("XOR", lambda: list(Message.objects.filter(Q(seq=1) ^ Q(seq=2)))),
+        ("raw SQL", lambda: list(Room.objects.raw("SELECT 1"))),
+        ("icontains on IntegerField", lambda: list(Room.objects.filter(rank__icontains="1"))),
+        ("nulls", lambda: list(Room.objects.order_by(F("rank").asc(nulls_last=True)))),
+        ("Sum over distinct", lambda: Message.objects.aggregate(Sum("seq", distinct=True))),
+        ("distinct, sliced", lambda: Message.objects.annotate(n=Count("tags")).aggregate(Avg("n"))),
+        ("When() with other", lambda: Message.objects.update(seq=Case(When(seq=1, then=Value(2)), default=F("seq")))),
+        ("Greatest of what may be null", lambda: Message.objects.update(seq=Greatest(F("seq"), F("score")))),
+        ("_id", lambda: Room.objects.update(id=uuid.uuid4())),
+        ("extra()", lambda: list(Room.objects.extra(tables=["auth_user"]))),
+    ],
+)  # fmt: skip
+def test_query_when_it_has_no_sound_translation_then_it_is_refused_by_its_shape(room, shape, query):
+    with pytest.raises(NotSupportedError) as refusal:
+        query()
+    assert shape in str(refusal.value)
+
+
+def test_raw_sql_when_given_to_the_cursor_then_it_is_refused(transactional_db):
+    with connection.cursor() as cursor:
+        for call in (cursor.execute, lambda sql: cursor.executemany(sql, [])):
+            with pytest.raises(NotSupportedError, match="raw SQL"):
+                call("SELECT 1")
+        with pytest.raises(AttributeError):
+            cursor.no_such_collection
+
+
+def test_translator_of_djongo_when_all_kinds_of_queries_run_then_it_is_never_called(messages):
+    called = []
+
+    def watch(frame, event, argument):
+        if event == "call" and "djongo/sql2mongo" in frame.f_code.co_filename:
+            called.append(frame.f_code.co_qualname)
+
+    sys.setprofile(watch)
+    try:
+        list(Message.objects.filter(content__icontains="m").select_related("room").order_by("-at")[:3])
+        list(Message.objects.values("room").annotate(Count("pk")))
+        Message.objects.filter(seq=1).update(seq=F("seq") + 100)
+        messages[3].save()
+        messages[4].delete()
+        str(Message.objects.all().query)
+    finally:
+        sys.setprofile(None)
+    assert called == []

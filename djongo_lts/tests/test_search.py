@@ -1,0 +1,58 @@
+"""Text search: by index where the server has one, escaped and within the other filters where not."""
+
+import logging
+
+from django.db import connection, connections
+from pymongo.errors import OperationFailure
+
+from djongo_lts import search
+
+from .testapp import make
+from .testapp.models import Message, Room
+
+
+def test_text_search_when_words_are_looked_for_then_they_are_found(messages, caplog):
+    search.known.clear()
+    other = Room.objects.create(name="other")
+    make.message(other, 1, content="message 3 elsewhere").save()
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            found = Message.objects.filter(room=messages[0].room, content__text_search="MESSAGE 3")
+            assert [message.seq for message in found.order_by("seq")][:1] == [3]
+    warned = [record for record in caplog.records if "no text index" in record.message]
+    # once, where the server has no text index; not at all where it has
+    assert len(warned) == (0 if search.has_text_index(connection, "testapp_message", "content") else 1)
+
+
+def test_text_search_when_an_index_exists_then_it_is_asked_word_by_word(messages):
+    key = (connection.settings_dict["NAME"], "testapp_message", "content")
+    search.known[key] = True
+    try:
+        query = Message.objects.filter(room=messages[0].room, content__text_search='two -"words $x')
+        text = {"$search": '"two" "words" "x"', "$language": "none"}
+        assert repr(text) in str(query.query)
+        # below an OR or a NOT MongoDB does not take it
+        assert "$text" not in str(Message.objects.exclude(content__text_search="x").query)
+    finally:
+        search.known.clear()
+
+
+def test_text_index_when_migrated_then_it_is_there_or_the_lookup_knows_that_it_is_not(transactional_db):
+    names = connection.indexes("testapp_message")
+    try:
+        connection.ask(lambda database: database["probe"].create_index([("x", "text")]))
+    except Exception as error:
+        assert isinstance(error.__cause__, OperationFailure)
+        assert "message_text" not in names
+    else:
+        assert "message_text" in names
+
+
+def test_text_index_when_the_database_is_another_then_it_is_nothing(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock():
+        sqlite = connections["sqlite"]
+        with sqlite.cursor() as cursor:
+            assert "message_text" not in sqlite.introspection.get_constraints(cursor, "testapp_message")
+        sql = str(Message.objects.using("sqlite").filter(content__text_search="50%").query)
+        assert "LIKE" in sql
+        assert list(Message.objects.using("sqlite").filter(content__text_search="50%")) == []
