@@ -57,7 +57,8 @@ def _secret_key() -> str:
         return key
     if not DEBUG:
         raise ImproperlyConfigured(
-            "SECRET_KEY is not set. Outside DEBUG give one of at least 50 random characters."
+            "SECRET_KEY is not set. Give one of at least 50 random characters; or, for work on this machine only, "
+            "set DEBUG=on, and one is made and kept in DATA_DIR (`make run` does so)."
         )
     path = DATA_DIR / "secret_key"
     if not path.exists():
@@ -284,5 +285,6 @@ LOGGING = {
         "uvicorn.error": {"level": "INFO" if LOG_LEVEL == "DEBUG" else LOG_LEVEL},
         "uvicorn.access": {"level": "CRITICAL", "propagate": False},
         "daphne": {"level": "WARNING"},
+        "httpx": {"level": "WARNING"},  # of the reference client in demo and chat
     },
 }
