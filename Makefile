@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 RUN_ENV = DEBUG=$${DEBUG:-on} HOST=$(HOST) PORT=$(PORT)
 TEST_ENV = SECRET_KEY=tests-only-0123456789-0123456789-0123456789-0123456789 DEBUG=off
 
-.PHONY: install run test lint check docs lock
+.PHONY: install run demo test lint check docs lock
 .DEFAULT_GOAL := run
 
 $(VENV)/run.stamp: requirements.txt
@@ -22,14 +22,21 @@ $(VENV)/dev.stamp: requirements-dev.txt requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@ $(VENV)/run.stamp
 
+# What tests of the JavaScript client and of other libraries' peers need; without npm those tests are skipped.
+node_modules/.package-lock.json: package-lock.json
+	if command -v npm >/dev/null; then npm ci --ignore-scripts --no-audit --no-fund --silent; fi
+
 install: $(VENV)/run.stamp  ## what the server needs, into .venv
 
 run: $(VENV)/run.stamp  ## migrate and serve on http://$(HOST):$(PORT)
 	@$(RUN_ENV) $(BIN)/python manage.py migrate --verbosity 0
 	@$(RUN_ENV) exec $(BIN)/python manage.py serve --host $(HOST) --port $(PORT)
 
-test: $(VENV)/dev.stamp  ## all tests
-	$(TEST_ENV) $(BIN)/python -m pytest
+demo: $(VENV)/run.stamp  ## two users talk through the server that `make run` started
+	@$(RUN_ENV) $(BIN)/python manage.py demo
+
+test: $(VENV)/dev.stamp node_modules/.package-lock.json  ## all tests, or some: make test ARGS=messaging
+	$(TEST_ENV) $(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/dev.stamp  ## ruff, formatted and clean
 	$(BIN)/ruff format --check .

@@ -1,6 +1,8 @@
 """Fixtures for every app: one real server for the whole run, and a way to start others with other settings."""
 
 import os
+import shutil
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 
@@ -9,7 +11,9 @@ import pytest
 os.environ.setdefault("SECRET_KEY", "tests-only-" + "k" * 50)
 os.environ.setdefault("DATA_DIR", tempfile.mkdtemp(prefix="chat-tests-"))
 
-from realtime.testing import ChatServer, ChatUser, RedisServer
+from realtime.testing import ROOT, ChatServer, ChatUser, RedisServer
+
+NODE_SECONDS = 100
 
 
 @pytest.fixture(scope="session")
@@ -59,3 +63,27 @@ def bob(server: ChatServer) -> ChatUser:
 @pytest.fixture
 def carol(server: ChatServer) -> ChatUser:
     return server.sign_up("carol")
+
+
+@pytest.fixture(scope="session")
+def node() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs node with the packages of package-lock.json, which `make test` installs; skips where node is missing."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        pytest.skip("node and npm are not installed")
+    if not (ROOT / "node_modules" / ".package-lock.json").exists():
+        install = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        subprocess.run(install, cwd=ROOT, check=True, capture_output=True)
+
+    def run(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            ["node", *arguments],
+            cwd=ROOT,
+            env={**os.environ, **env},
+            capture_output=True,
+            text=True,
+            timeout=NODE_SECONDS,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    return run

@@ -1,0 +1,61 @@
+"""`manage.py write_docs`: docs/openapi.yaml and docs/asyncapi.yaml, as the code has them; `--check` tells drift."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+import yaml
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from drf_spectacular.drainage import GENERATOR_STATS
+from drf_spectacular.settings import spectacular_settings
+from drf_spectacular.validation import validate_schema
+
+from chatproject.events_page import document
+
+
+class Plain(yaml.SafeDumper):
+    """Writes out what stands in several places, and prose as prose."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+Plain.add_representer(str, _text)
+
+
+class Command(BaseCommand):
+    help = "Write docs/openapi.yaml and docs/asyncapi.yaml from the code."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--check", action="store_true", help="write nothing; fail where a file differs")
+
+    def handle(self, *args: Any, check: bool, **options: Any) -> None:
+        documents = {"openapi.yaml": openapi(), "asyncapi.yaml": document()}
+        stale = []
+        for name, content in documents.items():
+            path = settings.BASE_DIR / "docs" / name
+            text = yaml.dump(content, Dumper=Plain, sort_keys=False, allow_unicode=True, width=110)
+            if path.exists() and path.read_text() == text:
+                continue
+            stale.append(name)
+            if not check:
+                path.write_text(text)
+                self.stdout.write(f"wrote docs/{name}")
+        if check and stale:
+            raise CommandError(
+                f"docs/{', docs/'.join(stale)} no longer say what the code does: run `make docs`."
+            )
+
+
+def openapi() -> dict[str, Any]:
+    """The OpenAPI document, valid and without a warning; CommandError says what is wrong with it."""
+    schema = spectacular_settings.DEFAULT_GENERATOR_CLASS().get_schema(request=None, public=True)
+    if GENERATOR_STATS:
+        GENERATOR_STATS.emit_summary()
+        raise CommandError("drf-spectacular warns; see above.")
+    validate_schema(schema)
+    return dict(schema)

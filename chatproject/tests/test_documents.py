@@ -1,0 +1,61 @@
+"""The checked-in documents are valid, and are what the code says. About four seconds."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from chatproject.routing import registry
+from chatproject.server_events import SERVER_EVENTS
+from realtime.testing import ROOT, ChatServer
+
+
+@pytest.fixture
+def asyncapi() -> dict:
+    return yaml.safe_load((ROOT / "docs" / "asyncapi.yaml").read_text())
+
+
+def test_documents_when_checked_then_have_not_drifted(server: ChatServer) -> None:
+    server.manage("write_docs", "--check")
+
+
+def test_write_docs_check_when_a_file_differs_then_names_it(server: ChatServer, tmp_path: Path) -> None:
+    code = (
+        "from pathlib import Path\n"
+        "from django.conf import settings\n"
+        "from django.core.management import call_command\n"
+        f"settings.BASE_DIR = Path({str(tmp_path)!r})\n"
+        "call_command('write_docs', check=True)\n"
+    )
+    run = server.manage("shell", "-c", code, check=False)
+    assert run.returncode == 1
+    assert "docs/openapi.yaml, docs/asyncapi.yaml" in run.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_asyncapi_when_parsed_by_the_reference_parser_then_has_no_complaint(
+    node: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    code = (
+        "import { Parser } from '@asyncapi/parser';\n"
+        "import { readFileSync } from 'node:fs';\n"
+        "const found = await new Parser().parse(readFileSync('docs/asyncapi.yaml', 'utf8'));\n"
+        "console.log(JSON.stringify({ parsed: Boolean(found.document), diagnostics: found.diagnostics }));\n"
+    )
+    answer = json.loads(node("--input-type=module", "--eval", code).stdout)
+    serious = [problem for problem in answer["diagnostics"] if problem["severity"] < 2]
+    assert serious == []
+    assert answer["parsed"]
+
+
+def test_asyncapi_when_read_then_has_every_event(asyncapi: dict) -> None:
+    named = {message["name"] for message in asyncapi["channels"]["chat"]["messages"].values()}
+    assert named >= {*registry.events, *SERVER_EVENTS, "reply", "error:<code>"}
+
+
+def test_asyncapi_when_served_then_is_the_checked_in_one(server: ChatServer, asyncapi: dict) -> None:
+    with server.http() as http:
+        assert http.get("/docs/asyncapi.json").json() == asyncapi
