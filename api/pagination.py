@@ -32,7 +32,7 @@ class CursorPage(pagination.CursorPagination):
             cursor = super().decode_cursor(request)
         except NotFound as error:
             raise Invalid(fields={"cursor": [self.invalid_cursor_message]}) from error
-        if cursor is not None and "\x00" in (cursor.position or ""):
+        if cursor is not None and "\x00" in str(cursor.position):
             raise Invalid(fields={"cursor": [self.invalid_cursor_message]})
         return cursor
 
