@@ -66,6 +66,23 @@ def carol(server: ChatServer) -> ChatUser:
 
 
 @pytest.fixture(scope="session")
+def ann(server: ChatServer) -> ChatUser:
+    """With `ben` and `cleo` one of three users whom all tests share, since a sign-up hashes a password for a third
+    of a second. A test makes rooms of its own for them, and leaves their sessions and profiles as they are."""
+    return server.sign_up("ann")
+
+
+@pytest.fixture(scope="session")
+def ben(server: ChatServer) -> ChatUser:
+    return server.sign_up("ben")
+
+
+@pytest.fixture(scope="session")
+def cleo(server: ChatServer) -> ChatUser:
+    return server.sign_up("cleo")
+
+
+@pytest.fixture(scope="session")
 def node() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs node with the packages of package-lock.json, which `make test` installs; skips where node is missing."""
     if shutil.which("node") is None or shutil.which("npm") is None:

@@ -59,7 +59,8 @@ class Publisher:
             self._drainer = None
 
     def _next_batch(self) -> list[Item]:
-        batch, batch_bytes = [], 0
+        batch: list[Item] = []
+        batch_bytes = 0
         while self._pending and len(batch) < MAX_BATCH_ITEMS and batch_bytes < MAX_BATCH_BYTES:
             item, size_bytes = self._pending.popleft()
             batch.append(item)

@@ -25,8 +25,8 @@ class RoomsConsumer(EventConsumer):
         # Joins and leaves since then wait as controls of this connection, and run after `ready`.
         current = await run_db(selectors.user_memberships, user_id=user_id, room_ids=memberships)
         heads = {str(room_id): membership.room.last_seq for room_id, membership in current.items()}
-        for room_id, head in heads.items():
-            get_hub().note_head(room_topic(room_id), head)
+        for room, head in heads.items():
+            get_hub().note_head(room_topic(room), head)
         return {"rooms": heads}
 
     @on_control("room:added")

@@ -79,8 +79,13 @@ class Demo:
                 await alice.send(text, room_id=room_id)
 
             self.write("\nBob comes back and resumes: nothing is missing, and nothing comes twice.")
-            tokens = {"access_token": bob.access_token, "refresh_token": bob.refresh_token}
-            async with ChatClient(self.url, **tokens, state=state, **self.options("bob", heard)):
+            async with ChatClient(
+                self.url,
+                access_token=bob.access_token,
+                refresh_token=bob.refresh_token,
+                state=state,
+                **self.options("bob", heard),
+            ):
                 await heard.until(message(5))
                 await told.until(lambda event, data: event == "message:ack" and data["deliveredSeq"] == 5)
             receipts = await self.receipts(alice, room_id)
