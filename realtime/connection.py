@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from . import times
+from . import metrics, times
 from .close_codes import CloseCode
 from .frames import Frame
 from .ids import uuid7
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 MAX_BUFFERED_BYTES = 1024 * 1024
 DROPPABLE_BUFFERED_BYTES = MAX_BUFFERED_BYTES // 4
-MAX_HELD_FRAMES = 10_000
+MAX_HELD_FRAMES = 2_000
 MAX_CONTROLS = 1_000
 
 
@@ -59,15 +59,30 @@ class Connection:
         """Queue frames for the peer, to leave together; a peer that is closing gets none, a slow one is closed."""
         if self.closing is not None:
             return
-        buffered = self._transport.buffered_bytes()
-        if buffered > DROPPABLE_BUFFERED_BYTES:
-            frames = [frame for frame in frames if not frame.droppable]
-        if buffered > MAX_BUFFERED_BYTES or (self._held is not None and len(self._held) >= MAX_HELD_FRAMES):
-            self.close(CloseCode.SLOW_READER, "outbox full")
-        elif self._held is not None:
+        if buffered := self._transport.buffered_bytes():
+            frames = self._admitted(frames, buffered)
+        if self._held is not None:
             self._held.extend(frames)
+            if len(self._held) > MAX_HELD_FRAMES:
+                self._close_slow(buffered)
         elif frames:
             self._transport.write(frames)
+
+    def _admitted(self, frames: list[Frame], buffered: int) -> list[Frame]:
+        """What a peer that has not taken all before still gets: not what may be lost, or nothing more at all."""
+        if buffered > DROPPABLE_BUFFERED_BYTES:
+            kept = [frame for frame in frames if not frame.droppable]
+            metrics.DROPPED.inc(len(frames) - len(kept))
+            frames = kept
+        if buffered + sum(len(frame.payload) for frame in frames) > MAX_BUFFERED_BYTES:
+            self._close_slow(buffered)
+            return []
+        return frames
+
+    def _close_slow(self, buffered: int) -> None:
+        metrics.SLOW_READERS.inc()
+        logger.info("a peer reads too slowly", extra={"bufferedBytes": buffered})
+        self.close(CloseCode.SLOW_READER, "outbox full")
 
     async def send(self, payload: bytes) -> None:
         """Send a frame at the peer's own pace, past `hold`: for answers and replays the peer asked for."""

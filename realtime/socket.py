@@ -83,8 +83,9 @@ class ChatSocket(AsyncConsumer):
             code = CloseCode.RESTART if error.temporary else CloseCode.UNAUTHENTICATED
             await send({"type": "websocket.close", "code": int(code), "reason": error.code})
             return
+        transport = scope.get("extensions", {}).get("chat.transport") or AsgiTransport(send)
         connection = Connection(
-            identity=scope["identity"], device_id=device_id_of(scope), transport=AsgiTransport(send)
+            identity=scope["identity"], device_id=device_id_of(scope), transport=transport
         )
         context.connection_id.set(connection.id)
         context.user_id.set(str(connection.user_id))

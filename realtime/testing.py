@@ -193,6 +193,9 @@ class ChatServer(Process):
         if self.command == "daphne":
             command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port)]
             self.spawn(*command, "chatproject.asgi:application", env=self.env)
+        elif self.command == "uvicorn":  # as it comes, without the transport of our own
+            command = [sys.executable, "-m", "uvicorn", "--port", str(self.port), "--no-access-log"]
+            self.spawn(*command, "chatproject.asgi:application", env=self.env)
         else:
             self.spawn(sys.executable, "manage.py", "serve", "--port", str(self.port), env=self.env)
         self.wait_until(lambda: httpx.get(f"{self.base_url}/healthz").status_code == 200, "the chat server")

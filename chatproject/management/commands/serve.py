@@ -33,7 +33,7 @@ class Command(BaseCommand):
             workers=workers,
             loop="uvloop",
             http="httptools",
-            ws="websockets-sansio",
+            ws="realtime.server:ChatProtocol",
             ws_max_size=settings.MAX_FRAME_BYTES,
             ws_ping_interval=PING_SECONDS,
             ws_ping_timeout=PING_SECONDS,

@@ -1,0 +1,113 @@
+"""uvicorn's sansio WebSocket protocol, with what plain ASGI cannot say: `scope["extensions"]["chat.transport"]`.
+
+Knows uvicorn and sockets; must not know connections, events or who sends. Without it everything works over
+ASGI's `send` (transport.AsgiTransport), only dearer: a task and an await for each frame of each peer.
+"""
+
+import asyncio
+import socket
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame as WireFrame
+from websockets.http11 import Request
+from websockets.protocol import State
+
+from .close_codes import CloseCode
+from .frames import Frame
+
+EXTENSION = "chat.transport"
+# The kernel would take 3 to 4 MB for a peer that does not read; it doubles what it is given here.
+SEND_BUFFER_BYTES = 128 * 1024
+RESET = struct.pack(
+    "ii", 1, 0
+)  # SO_LINGER for no time: closing throws away what is queued, in the kernel too
+READ_AHEAD_FRAMES = 16
+CUT_SECONDS = 5.0  # for a peer to take what is queued and the close frame behind it
+
+
+class ChatProtocol(WebSocketsSansIOProtocol):
+    """Named to uvicorn as `ws="realtime.server:ChatProtocol"`."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        _set_option(transport, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if not self.close_sent:
+            self.scope["extensions"][EXTENSION] = DirectTransport(self)  # type: ignore[assignment]
+
+    def send_receive_event_to_app(self) -> None:
+        """As uvicorn's, but a peer may be some frames ahead: pausing and resuming costs two syscalls a frame."""
+        if self.queue.qsize() >= READ_AHEAD_FRAMES:
+            return super().send_receive_event_to_app()
+        paused, self.read_paused = self.read_paused, True
+        try:
+            return super().send_receive_event_to_app()
+        finally:
+            self.read_paused = paused
+
+    def handle_close(self, event: WireFrame) -> None:
+        super().handle_close(event)
+        self.loop.call_later(CUT_SECONDS, self.cut)  # closing waits for a peer that may never read
+
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        self.loop.call_later(CUT_SECONDS, self.cut)
+
+    def end(self, code: CloseCode, reason: str) -> None:
+        """Queue a close frame behind what is queued, and cut a peer that does not take it. Never waits."""
+        if self.close_sent or self.disconnected or self.conn.state is not State.OPEN:
+            return
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": int(code), "reason": reason})
+        self.conn.send_close(int(code), reason)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        if self.read_paused:  # the peer's answer has to be read
+            self.read_paused = False
+            self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(CUT_SECONDS, self.cut)
+
+    def cut(self) -> None:
+        """Drop the peer, and what is queued for it."""
+        if not self.disconnected:
+            _set_option(self.transport, socket.SO_LINGER, RESET)
+            self.transport.abort()
+
+
+class DirectTransport:
+    """A Transport that writes frames, framed once for all peers, straight to the socket."""
+
+    def __init__(self, protocol: ChatProtocol) -> None:
+        self._protocol = protocol
+
+    def write(self, frames: Sequence[Frame]) -> None:
+        protocol = self._protocol
+        if protocol.close_sent or protocol.disconnected:
+            return
+        if len(frames) == 1:
+            protocol.transport.write(frames[0].wire)
+        else:
+            protocol.transport.write(b"".join([frame.wire for frame in frames]))
+
+    def buffered_bytes(self) -> int:
+        return self._protocol.transport.get_write_buffer_size()
+
+    async def drained(self) -> None:
+        await self._protocol.writable.wait()
+
+    async def close(self, code: CloseCode, reason: str) -> None:
+        self._protocol.end(code, reason)
+
+    async def drop(self, code: CloseCode, reason: str) -> None:
+        """As close: what is queued stays bounded, and a peer that reads at last hears why."""
+        self._protocol.end(code, reason)
+
+
+def _set_option(transport: Any, option: int, value: int | bytes) -> None:
+    peer = transport.get_extra_info("socket")
+    if peer is not None and peer.family != socket.AF_UNIX:
+        peer.setsockopt(socket.SOL_SOCKET, option, value)

@@ -1,0 +1,103 @@
+"""Ways out to a peer: on the server of our own, on plain uvicorn and on daphne; and peers that do not read."""
+
+import asyncio
+import json
+import socket
+from collections.abc import Callable
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from realtime.testing import ChatServer, ChatUser
+
+CONTENT = "x" * 4000
+MAX_MESSAGES = 3_000
+
+
+async def test_delivery_when_many_send_at_once_then_every_frame_is_whole_and_in_order(server: ChatServer):
+    senders = [server.sign_up() for _ in range(4)]
+    room_id = senders[0].make_room(*senders[1:])
+    async with senders[0].connect() as watcher:
+
+        async def send(sender: ChatUser) -> None:
+            async with sender.connect() as client:
+                for number in range(50):
+                    data = {"roomId": room_id, "content": f"{number} {'é' * number * 20}"}
+                    await client.send("message:send", data, ref=number)
+                for number in range(50):
+                    await client.expect(lambda frame, ref=number: frame.get("ref") == ref)
+
+        await asyncio.gather(*(send(sender) for sender in senders))
+        received = [(await watcher.expect("message:receive"))["data"] for _ in range(200)]
+    assert [message["seq"] for message in received] == list(range(1, 201))
+    for sender in senders:
+        own = [message["content"] for message in received if message["from"] == sender.id]
+        assert own == [f"{number} {'é' * number * 20}" for number in range(50)]
+
+
+@pytest.mark.parametrize("command", ["uvicorn", "daphne"])
+async def test_delivery_when_the_server_has_no_extension_then_it_works_over_asgi(
+    start_server: Callable[..., ChatServer], command: str
+):
+    server = start_server(command=command)
+    alice, bob = server.sign_up("alice"), server.sign_up("bob")
+    room_id = alice.make_room(bob)
+    async with alice.connect() as writer, bob.connect() as reader:
+        for number in range(20):
+            await writer.send("message:send", {"roomId": room_id, "content": str(number)})
+        received = [(await reader.expect("message:receive"))["data"]["content"] for _ in range(20)]
+        assert received == [str(number) for number in range(20)]
+        assert (
+            alice.http.post("/api/auth/logout", json={"refreshToken": alice.refresh_token}).status_code == 204
+        )
+        assert await writer.close_code() == 4401
+
+
+async def test_delivery_when_a_peer_does_not_read_then_it_is_closed_and_nobody_else_notices(
+    start_server: Callable[..., ChatServer],
+):
+    server = start_server()
+    alice, stuck, reader = server.sign_up("alice"), server.sign_up("stuck"), server.sign_up("reader")
+    room_id = alice.make_room(stuck, reader)
+    async with alice.connect() as writer, reader.connect() as neighbour, _stuck(stuck) as ws:
+        await ws.recv()
+        sent = 0
+        while not _cut(server):
+            assert sent < MAX_MESSAGES, "the peer that does not read was never closed"
+            sent += 1
+            await writer.reply("message:send", {"roomId": room_id, "content": CONTENT})
+            assert (await neighbour.expect("message:receive"))["data"]["seq"] == sent
+        seqs, code = await _read_all(ws)
+        assert code == 4408
+        assert seqs == list(range(1, len(seqs) + 1))
+        assert len(seqs) < sent
+        await writer.reply("message:send", {"roomId": room_id, "content": "and on"})
+        assert (await neighbour.expect("message:receive"))["data"]["seq"] == sent + 1
+
+
+def _stuck(user: ChatUser) -> connect:
+    """A client that reads only when it is asked to, and whose kernel takes little for it."""
+    peer = socket.socket()
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32 * 1024)
+    peer.connect(("127.0.0.1", user.server.port))
+    peer.setblocking(False)
+    headers = {"Authorization": f"Bearer {user.access_token}"}
+    return connect(user.server.ws_url, sock=peer, additional_headers=headers, compression=None, max_queue=1)
+
+
+async def _read_all(ws: ClientConnection) -> tuple[list[int], int | None]:
+    """The seqs of all that was queued, each frame whole, and the code the server closed with."""
+    seqs = []
+    try:
+        while True:
+            frame = json.loads(await ws.recv())
+            if frame["event"] == "message:receive":
+                assert frame["data"]["content"] == CONTENT
+                seqs.append(frame["data"]["seq"])
+    except ConnectionClosed as closed:
+        return seqs, closed.rcvd.code if closed.rcvd else None
+
+
+def _cut(server: ChatServer) -> bool:
+    return any(record["message"] == "a peer reads too slowly" for record in server.log_records())
