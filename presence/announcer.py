@@ -29,6 +29,7 @@ class Announcer:
         self._retry_seconds = retry_seconds
         self._waiting: deque[Change] = deque()
         self._task: asyncio.Task[None] | None = None
+        self._stopping = False
 
     @property
     def busy(self) -> bool:
@@ -49,19 +50,20 @@ class Announcer:
             await asyncio.shield(self._task)
 
     async def stop(self) -> None:
+        self._stopping = True  # a call to Redis may swallow the cancellation, see Heartbeat.stop
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
         try:
-            while self._waiting:
+            while self._waiting and not self._stopping:
                 batch = self._next_batch()
                 told = await asyncio.gather(*(self._try(change) for change in batch))
                 if not all(told):
                     again = [change for change, done in zip(batch, told, strict=True) if not done]
                     self._waiting.extendleft(reversed(again))
-                    await asyncio.sleep(self._retry_seconds)
+                    await asyncio.sleep(0 if self._stopping else self._retry_seconds)
         finally:
             self._task = None
 

@@ -45,14 +45,13 @@ class Heartbeat:
         self._store = store
         self._announcer = announcer
         self._every = intervals
-        self._max_sockets = max_sockets
-        self._sole = sole
+        self._max_sockets, self._sole = max_sockets, sole
         self._clock = clock
         self._leases: set[Lease] = set()
         self._leaving: list[Leaving] = []
-        self._away = False
-        self._renew_at = clock() + intervals.renew_seconds
+        self._away = self._stopping = False
         self._sweep_at = self._no_sweep_before = clock()
+        self._renew_at = self._sweep_at + intervals.renew_seconds
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -95,33 +94,33 @@ class Heartbeat:
 
     async def stop(self) -> None:
         """Give back all leases and tell what waits to be told, as far as Redis and database let it."""
+        # asyncio.wait_for of Python 3.11, which redis-py uses, may swallow a cancellation; hence the flag.
+        self._stopping = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        for lease in tuple(self._leases):
-            self.give_back(lease)
         try:
+            for lease in tuple(self._leases):
+                self.give_back(lease)
             while self._leaving:
                 await self._release()
             while self._sole and await self._sweep(ahead_seconds=self._every.lease_seconds):
                 pass
             await self._announcer.drain()
         except REDIS_AWAY as error:
-            logger.warning("leases end by time, Redis is away: %r", error)
+            logger.warning("leases end by time, Redis is away: %s", error)
         finally:
             await self._announcer.stop()
 
     async def _run(self) -> None:
-        while True:
+        while not self._stopping:
             self._wake.clear()
             try:
                 await self._beat()
-            except REDIS_AWAY as error:
+            except Exception as error:
                 self._note_away(error)
-            except Exception:
-                logger.exception("the presence heartbeat failed")
-                self._away = True
-            await self._pause()
+            if not self._stopping:
+                await self._pause()
 
     async def _beat(self) -> None:
         while self._leaving:
@@ -156,16 +155,14 @@ class Heartbeat:
         lease = next(iter(self._leases), None)
         if self._sole or lease is None:
             return False
-        state = await self._store.states([lease.socket.user_id])
-        return not state[lease.socket.user_id] and lease in self._leases
+        return not all((await self._store.states([lease.socket.user_id])).values())
 
     async def _renew(self) -> None:
         leases, asked_at = list(self._leases), self._clock()
         renewed = await self._store.renew([lease.socket for lease in leases])
-        answered_at = self._clock()
-        for lease, (at, was_gone, sockets) in zip(leases, renewed, strict=True):
-            if lease.made_online(was_gone=was_gone, sockets=sockets, answered_at=answered_at):
-                self._tell(lease.socket.user_id, True, at)
+        for lease, found in zip(leases, renewed, strict=True):
+            if lease.made_online(found, answered_at=self._clock()):
+                self._tell(lease.socket.user_id, True, found.at)
             lease.held_until = asked_at + self._every.lease_seconds
         self._renew_at = asked_at + self._every.renew_seconds
 
@@ -183,8 +180,8 @@ class Heartbeat:
     async def _sweep(self, *, ahead_seconds: float = 0) -> bool:
         """Take and tell whose leases have ended; False when there was nobody."""
         swept = await self._store.sweep(limit=SWEEP_LIMIT, ahead_seconds=ahead_seconds)
-        for user_id, last_seen in swept.ended:
-            self._tell(user_id, False, last_seen)
+        for ended in swept.ended:
+            self._tell(ended.user_id, False, ended.last_seen)
         wait_seconds = self._every.sweep_seconds
         if swept.next_seconds is not None:
             wait_seconds = min(wait_seconds, swept.next_seconds + MARGIN_SECONDS)
@@ -194,8 +191,10 @@ class Heartbeat:
     def _tell(self, user_id: UUID, online: bool, at: datetime) -> None:
         self._announcer.add(Change(user_id, online, at))
 
-    def _note_away(self, error: BaseException) -> None:
-        if not self._away:
-            logger.warning("presence is not kept until Redis is back: %r", error)
+    def _note_away(self, error: Exception) -> None:
+        if not isinstance(error, REDIS_AWAY):
+            logger.error("the presence heartbeat failed", exc_info=error)
+        elif not self._away:
+            logger.warning("presence is not kept until Redis is back: %s %s", type(error).__name__, error)
         self._away = True
         self._wake.set()

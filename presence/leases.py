@@ -70,13 +70,13 @@ class Lease:
     socket: Socket
     held_until: float | None = None
 
-    def made_online(self, *, was_gone: bool, sockets: int, answered_at: float) -> bool:
+    def made_online(self, found: Renewed, *, answered_at: float) -> bool:
         """Whether a renewal that found this has to be told as coming online."""
         if self.held_until is None:
             # It may have been taken by a call whose answer did not come.
-            return was_gone or sockets == 1
+            return found.was_gone or found.sockets == 1
         # Gone before its end, it was lost by Redis and nobody was told; after it, a sweep has taken it.
-        return was_gone and answered_at >= self.held_until
+        return found.was_gone and answered_at >= self.held_until
 
 
 @dataclass(slots=True)

@@ -58,7 +58,7 @@ async def online_users() -> int:
     try:
         return await get_store().count()
     except REDIS_AWAY as error:
-        logger.warning("presence is not known, Redis is away: %r", error)
+        logger.warning("presence is not known, Redis is away: %s", error)
         return 0
 
 
@@ -67,7 +67,7 @@ async def _states(user_ids: Iterable[UUID]) -> dict[UUID, PresenceState]:
     try:
         online = await get_store().states(user.pk for user in users)
     except REDIS_AWAY as error:
-        logger.warning("presence is not known, Redis is away: %r", error)
+        logger.warning("presence is not known, Redis is away: %s", error)
         online = {}
     now = times.to_wire(times.now())
     return {

@@ -1,0 +1,99 @@
+"""What tests of presence share: Redis servers of three kinds, a heartbeat that records, waiting for a condition."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+from presence.announcer import Announcer
+from presence.events import Change
+from presence.heartbeat import Heartbeat
+from presence.leases import Intervals, Socket
+from presence.store import PresenceStore
+from realtime.ids import uuid7
+from realtime.testing import RedisServer, _redis_binary, free_port
+
+SLOTS = 16384
+MAX_CLUSTER_PORT = 55535  # its bus listens 10,000 higher
+WAIT_SECONDS = 15.0
+
+# Short, but long enough for a machine that does something else for a moment.
+INTERVALS = Intervals(
+    lease_seconds=1.5, renew_seconds=0.3, grace_seconds=0.3, sweep_seconds=0.1, retry_seconds=0.05
+)
+
+
+def a_socket(user_id: UUID | None = None, device_id: str = "phone") -> Socket:
+    return Socket(user_id or uuid7(), device_id, str(uuid7()))
+
+
+async def until(holds: Callable[[], Awaitable[bool]], what: str) -> None:
+    """Wait until the condition holds; fail when it never does."""
+    try:
+        async with asyncio.timeout(WAIT_SECONDS):
+            while not await holds():  # noqa: ASYNC110  # what is waited for is in Redis
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        raise AssertionError(f"never: {what}") from None
+
+
+class ClusterServer(RedisServer):
+    """A cluster of one node: it refuses scripts and commands whose keys lie in two slots, as any cluster does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        while self.port > MAX_CLUSTER_PORT:
+            self.port = free_port()
+
+    def start(self) -> str:
+        self.spawn(
+            _redis_binary(), "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+            "--dir", str(self.folder), "--cluster-enabled", "yes",
+        )  # fmt: skip
+        self.wait_until(self._answers, "redis-server")
+        slots = range(SLOTS)
+        self._command("CLUSTER", "ADDSLOTS", *map(str, slots))
+        self.wait_until(lambda: b"cluster_state:ok" in self._command("CLUSTER", "INFO"), "the cluster")
+        return self.url
+
+    def _command(self, *words: str) -> bytes:
+        request = b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w.encode()) for w in words)
+        with socket.create_connection(("127.0.0.1", self.port), timeout=2) as connection:
+            connection.sendall(request)
+            return connection.recv(4096)
+
+
+class Process:
+    """A heartbeat as a server process has one. What it tells goes to `told`, which processes may share."""
+
+    def __init__(
+        self, store: PresenceStore, told: list[Change], *, max_sockets: int = 10, sole: bool = False
+    ) -> None:
+        self.store = store
+        self.told = told
+        self.heartbeat = Heartbeat(
+            store, Announcer(self._tell), INTERVALS, max_sockets=max_sockets, sole=sole
+        )
+
+    async def _tell(self, change: Change) -> None:
+        self.told.append(change)
+
+    async def crash(self) -> None:
+        """End as by -9: nothing is given back."""
+        task = self.heartbeat._task
+        while task is not None and not task.done():
+            task.cancel()  # again and again: see Heartbeat.stop
+            await asyncio.wait([task], timeout=0.1)
+
+    async def sentinel(self) -> None:
+        """Let a user come and go, and wait until both were told: what was to be told before has been."""
+        lease = await self.heartbeat.take(a_socket())
+        assert lease is not None
+        self.heartbeat.give_back(lease)
+        user_id = lease.socket.user_id
+
+        async def told() -> bool:
+            return [change.online for change in self.told if change.user_id == user_id] == [True, False]
+
+        await until(told, "the sentinel was told")
+        self.told[:] = [change for change in self.told if change.user_id != user_id]

@@ -1,0 +1,89 @@
+"""The order of announcements, and what happens to one that fails."""
+
+import asyncio
+import logging
+from uuid import UUID
+
+import pytest
+
+from presence.announcer import USERS_AT_ONCE, Announcer
+from presence.events import Change
+from realtime import times
+from realtime.errors import Unavailable
+from realtime.ids import uuid7
+
+
+def change(user_id: UUID | None = None, *, online: bool = True) -> Change:
+    return Change(user_id or uuid7(), online, times.now())
+
+
+async def test_add_of_many_then_all_are_told_and_a_bounded_number_at_once() -> None:
+    told: list[Change] = []
+    running = most = 0
+
+    async def announce(change: Change) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0)
+        running -= 1
+        told.append(change)
+
+    announcer = Announcer(announce)
+    changes = [change() for _ in range(50)]
+    for one in changes:
+        announcer.add(one)
+    assert announcer.busy
+    await announcer.drain()
+    assert not announcer.busy
+    assert sorted(one.user_id for one in told) == sorted(one.user_id for one in changes)
+    assert most == USERS_AT_ONCE
+
+
+async def test_add_for_one_user_then_changes_keep_their_order_even_when_one_fails() -> None:
+    told: list[Change] = []
+    failures = iter([Unavailable(), TimeoutError()])
+    user_id = uuid7()
+
+    async def announce(change: Change) -> None:
+        if error := next(failures, None):
+            raise error
+        told.append(change)
+
+    announcer = Announcer(announce, retry_seconds=0.01)
+    changes = [change(user_id), change(user_id, online=False), change(user_id)]
+    for one in changes:
+        announcer.add(one)
+    await announcer.drain()
+    assert told == changes
+
+
+async def test_add_of_one_that_cannot_be_told_then_it_is_logged_and_the_rest_goes_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    told: list[Change] = []
+    bad, good = change(), change()
+
+    async def announce(change: Change) -> None:
+        if change is bad:
+            raise ValueError("broken")
+        told.append(change)
+
+    announcer = Announcer(announce)
+    with caplog.at_level(logging.ERROR, "presence"):
+        announcer.add(bad)
+        announcer.add(good)
+        await announcer.drain()
+    assert told == [good]
+    assert str(bad.user_id) in caplog.text
+
+
+async def test_stop_while_it_tries_again_then_it_ends() -> None:
+    async def announce(change: Change) -> None:
+        raise Unavailable
+
+    announcer = Announcer(announce, retry_seconds=60)
+    announcer.add(change())
+    await asyncio.sleep(0)
+    async with asyncio.timeout(2):
+        await announcer.stop()

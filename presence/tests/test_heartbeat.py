@@ -1,0 +1,171 @@
+"""Heartbeats as processes have them, several over one Redis. A sentinel shows that nothing more was to be told."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from presence.events import Change
+from presence.leases import Lease
+from presence.store import PresenceStore
+from realtime import times
+
+from .kit import INTERVALS, Process, a_socket, until
+
+# That the scripts work on a cluster is test_store's.
+pytestmark = pytest.mark.parametrize("client", ["in-process", "server"], indirect=True)
+
+StartProcess = Callable[..., Awaitable[Process]]
+
+GRACE = timedelta(seconds=INTERVALS.grace_seconds)
+
+
+def of(told: list[Change], user_id: UUID) -> list[bool]:
+    return [change.online for change in told if change.user_id == user_id]
+
+
+async def until_told(process: Process, user_id: UUID, *online: bool) -> None:
+    async def holds() -> bool:
+        return of(process.told, user_id) == list(online)
+
+    await until(holds, f"told were {online}, but {process.told}")
+
+
+async def take(process: Process, user_id: UUID | None = None, device_id: str = "phone") -> Lease:
+    lease = await process.heartbeat.take(a_socket(user_id, device_id))
+    assert lease is not None
+    return lease
+
+
+async def test_take_of_two_sockets_then_online_is_told_once(start_process: StartProcess) -> None:
+    process = await start_process()
+    lease = await take(process)
+    await take(process, lease.socket.user_id, "laptop")
+    await process.sentinel()
+    assert of(process.told, lease.socket.user_id) == [True]
+
+
+async def test_take_over_the_limit_then_none_and_the_others_stay(start_process: StartProcess) -> None:
+    process = await start_process(max_sockets=1)
+    lease = await take(process)
+    assert await process.heartbeat.take(a_socket(lease.socket.user_id)) is None
+    await process.sentinel()
+    assert of(process.told, lease.socket.user_id) == [True]
+
+
+async def test_give_back_of_the_last_socket_then_offline_is_told_once_with_the_time_of_closing(
+    start_process: StartProcess,
+) -> None:
+    process, other = await start_process(), await start_process()
+    lease = await take(process)
+    closed_at = times.now()
+    process.heartbeat.give_back(lease)
+    process.heartbeat.give_back(lease)
+    await until_told(process, lease.socket.user_id, True, False)
+    await other.sentinel()
+    assert of(process.told, lease.socket.user_id) == [True, False]
+    (offline,) = [change for change in process.told if not change.online]
+    assert abs(offline.at - closed_at) < GRACE
+
+
+async def test_reload_within_the_grace_then_nothing_is_told_here_or_elsewhere(
+    start_process: StartProcess,
+) -> None:
+    here, there = await start_process(), await start_process()
+    lease = await take(here)
+    here.heartbeat.give_back(lease)
+    await take(there, lease.socket.user_id)
+    await here.sentinel()  # it comes and goes after the reload, so the reload's grace is over
+    assert of(here.told, lease.socket.user_id) == [True]
+
+
+async def test_leases_while_sockets_live_then_they_outlast_their_first_end(
+    start_process: StartProcess, store: PresenceStore
+) -> None:
+    process = await start_process()
+    lease = await take(process)
+    first_end = lease.held_until
+    assert first_end is not None
+
+    async def outlasted() -> bool:
+        return process.heartbeat._clock() > first_end + INTERVALS.sweep_seconds
+
+    await until(outlasted, "the first lease would have ended")
+    await process.sentinel()
+    assert of(process.told, lease.socket.user_id) == [True]
+    assert await store.states([lease.socket.user_id]) == {lease.socket.user_id: True}
+
+
+async def test_crash_then_the_others_tell_each_user_once_but_not_who_is_elsewhere_too(
+    start_process: StartProcess,
+) -> None:
+    dying, second, third = await start_process(), await start_process(), await start_process()
+    leases = [await take(dying) for _ in range(12)]
+    stays = leases[0].socket.user_id
+    await take(second, stays, "laptop")
+    await dying.crash()
+    for lease in leases[1:]:
+        await until_told(second, lease.socket.user_id, True, False)
+    await third.sentinel()
+    await second.sentinel()
+    for lease in leases[1:]:
+        assert of(second.told, lease.socket.user_id) == [True, False]
+    assert of(second.told, stays) == [True]
+
+
+async def test_process_that_stood_still_then_its_users_are_told_offline_and_online_again(
+    start_process: StartProcess,
+) -> None:
+    still, other = await start_process(), await start_process()
+    lease = await take(still)
+    await still.crash()
+    await until_told(other, lease.socket.user_id, True, False)
+    still.heartbeat._task = None
+    still.heartbeat.start()
+    await until_told(other, lease.socket.user_id, True, False, True)
+
+
+async def test_take_that_is_cancelled_then_its_lease_is_given_back(
+    start_process: StartProcess, store: PresenceStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = await start_process()
+    acquire, reached = store.acquire, asyncio.Event()
+
+    async def acquire_and_hang(*args: object, **options: object) -> None:
+        await acquire(*args, **options)  # type: ignore[arg-type]
+        reached.set()
+        await asyncio.Event().wait()
+
+    socket = a_socket()
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "acquire", acquire_and_hang)
+        taking = asyncio.create_task(process.heartbeat.take(socket))
+        await reached.wait()
+        taking.cancel()
+        await asyncio.gather(taking, return_exceptions=True)
+    await until(lambda: is_offline(store, socket.user_id), "the user went offline")
+
+
+async def is_offline(store: PresenceStore, user_id: UUID) -> bool:
+    return not (await store.states([user_id]))[user_id]
+
+
+async def test_stop_then_leases_are_given_back_and_another_process_tells(
+    start_process: StartProcess, store: PresenceStore
+) -> None:
+    stopping, other = await start_process(), await start_process()
+    lease = await take(stopping)
+    await stopping.heartbeat.stop()
+    assert await store.devices(lease.socket.user_id) == []
+    await until_told(other, lease.socket.user_id, True, False)
+
+
+async def test_stop_of_the_only_process_then_it_tells_everyone_itself(start_process: StartProcess) -> None:
+    process = await start_process(sole=True)
+    leases = [await take(process) for _ in range(50)]
+    process.heartbeat.give_back(leases[0])
+    await process.heartbeat.stop()
+    for lease in leases:
+        assert of(process.told, lease.socket.user_id) == [True, False]
