@@ -28,6 +28,7 @@ from .permissions import require_outranks, require_role
 from .topics import room_topic
 
 Role = Membership.Role
+LAST_OWNER = "This is the room's only owner. Make another member owner first, or delete the room."
 
 
 async def create_group(
@@ -77,19 +78,16 @@ def _open_direct(user_id: UUID, other_id: UUID) -> tuple[Room, bool, list[UUID]]
 
 
 async def update_room(*, room_id: UUID, actor_id: UUID, changes: dict[str, Any]) -> Room:
-    """Change name or meta of a group, as its admin."""
-    room = await run_db(_update_room, room_id, actor_id, changes)
-    get_hub().publish(room_topic(room_id), encode_event("room:updated", updated_data(room)))
+    """Change name or meta of a group, as its admin; the room hears only of a change."""
+    room, changed = await run_db(_update_room, room_id, actor_id, changes)
+    if changed:
+        get_hub().publish(room_topic(room_id), encode_event("room:updated", updated_data(room)))
     return room
 
 
-def _update_room(room_id: UUID, actor_id: UUID, changes: dict[str, Any]) -> Room:
+def _update_room(room_id: UUID, actor_id: UUID, changes: dict[str, Any]) -> tuple[Room, bool]:
     room = _require_managed_group(room_id, actor_id, Role.ADMIN).room
-    for name, value in changes.items():
-        setattr(room, name, value)
-    if changes:
-        room.save(update_fields=list(changes))
-    return room
+    return room, _apply(room, changes)
 
 
 async def delete_room(*, room_id: UUID, actor_id: UUID) -> None:
@@ -130,12 +128,15 @@ async def change_member(
     *, room_id: UUID, actor_id: UUID, user_id: UUID, changes: dict[str, Any]
 ) -> Membership:
     """Change a member's role or mute, as an admin. The last owner stays one."""
-    membership = await run_db(_change_member, room_id, actor_id, user_id, changes)
-    _tell_member(room_id, user_id, membership)
+    membership, changed = await run_db(_change_member, room_id, actor_id, user_id, changes)
+    if changed:
+        _tell_member(room_id, user_id, membership)
     return membership
 
 
-def _change_member(room_id: UUID, actor_id: UUID, user_id: UUID, changes: dict[str, Any]) -> Membership:
+def _change_member(
+    room_id: UUID, actor_id: UUID, user_id: UUID, changes: dict[str, Any]
+) -> tuple[Membership, bool]:
     actor = _require_managed_group(room_id, actor_id, Role.ADMIN)
     membership = selectors.get_membership(room_id=room_id, user_id=user_id)
     require_outranks(actor, membership)
@@ -143,12 +144,11 @@ def _change_member(room_id: UUID, actor_id: UUID, user_id: UUID, changes: dict[s
         _require_may_grant(actor, changes["role"])
         if membership.role == Role.OWNER:
             _require_another_owner(room_id)
-    for name, value in changes.items():
-        setattr(membership, name, value)
-    if changes:
-        # Only these columns: watermarks move at the same time, and must not be set back.
-        membership.save(update_fields=list(changes))
-    return membership
+            Membership.objects.filter(pk=membership.pk).update(role=changes["role"])
+            if not _has_owner(room_id):  # two stepped down at once
+                Membership.objects.filter(pk=membership.pk).update(role=Role.OWNER)
+                raise Conflict(LAST_OWNER)
+    return membership, _apply(membership, changes)
 
 
 async def remove_member(*, room_id: UUID, actor_id: UUID, user_id: UUID) -> None:
@@ -165,9 +165,13 @@ def _remove_member(room_id: UUID, actor_id: UUID, user_id: UUID) -> None:
         require_role(actor, Role.ADMIN)
         membership = selectors.get_membership(room_id=room_id, user_id=user_id)
         require_outranks(actor, membership)
-    if membership.role == Role.OWNER and selectors.count_members(room_id=room_id) > 1:
+    last_out = selectors.count_members(room_id=room_id) == 1
+    if membership.role == Role.OWNER and not last_out:
         _require_another_owner(room_id)
     Membership.objects.filter(pk=membership.pk).delete()
+    if membership.role == Role.OWNER and not last_out and not _has_owner(room_id):  # two left at once
+        membership.save(force_insert=True)
+        raise Conflict(LAST_OWNER)
 
 
 def advance_head(*, room_id: UUID, seq: int, at: datetime) -> None:
@@ -202,7 +206,21 @@ def _require_may_grant(actor: Membership, role: str) -> None:
 
 def _require_another_owner(room_id: UUID) -> None:
     if Membership.objects.filter(room_id=room_id, role=Role.OWNER).count() < 2:
-        raise Conflict("This is the room's only owner. Make another member owner first, or delete the room.")
+        raise Conflict(LAST_OWNER)
+
+
+def _has_owner(room_id: UUID) -> bool:
+    return Membership.objects.filter(room_id=room_id, role=Role.OWNER).exists()
+
+
+def _apply(row: Room | Membership, changes: dict[str, Any]) -> bool:
+    """Set and save what differs, those columns only: others, such as watermarks, move at the same time."""
+    changed = [name for name, value in changes.items() if getattr(row, name) != value]
+    for name in changed:
+        setattr(row, name, changes[name])
+    if changed:
+        row.save(update_fields=changed)
+    return bool(changed)
 
 
 def _require_users(user_ids: list[UUID], field: str = "memberIds") -> None:
