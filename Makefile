@@ -7,6 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # For work on this machine; a deployment sets these itself (docs/configuration.md).
 RUN_ENV = DEBUG=$${DEBUG:-on} HOST=$(HOST) PORT=$(PORT)
+# Three at once on two cores: tests wait for sockets and processes more than they compute.
+PYTEST_ARGS ?= -n 3 --dist loadfile
 TEST_ENV = SECRET_KEY=tests-only-0123456789-0123456789-0123456789-0123456789 DEBUG=off
 
 .PHONY: install run demo test lint check docs lock
@@ -36,7 +38,9 @@ demo: $(VENV)/run.stamp  ## two users talk through the server that `make run` st
 	@$(RUN_ENV) $(BIN)/python manage.py demo
 
 test: $(VENV)/dev.stamp node_modules/.package-lock.json  ## all tests, or some: make test ARGS=messaging
-	$(TEST_ENV) $(BIN)/python -m pytest $(ARGS)
+	$(TEST_ENV) $(BIN)/python -m pytest $(PYTEST_ARGS) $(ARGS)
+	$(BIN)/python -m pytest -c djongo_lts/tests/pytest.ini djongo_lts/tests
+	$(TEST_ENV) $(BIN)/python -m tests.on_mongodb $(PYTEST_ARGS) -m "not once" $(ARGS)
 
 lint: $(VENV)/dev.stamp  ## ruff, formatted and clean
 	$(BIN)/ruff format --check .

@@ -164,7 +164,7 @@ class ChatServer(Process):
             "LOG_LEVEL": "INFO",
         }
         if url := os.environ.get("TEST_DATABASE_URL"):
-            defaults["DATABASE_URL"] = url
+            defaults["DATABASE_URL"] = url.format(worker=os.environ.get("PYTEST_XDIST_WORKER", "main"))
         self.env = {**os.environ, **defaults, **env}
 
     @property
