@@ -15,6 +15,7 @@ from realtime.protocol import Empty
 from realtime.threads import run_db
 
 from . import keys, selectors
+from .audit import get_session_audit
 from .events import AuthRefreshed, Pong, RefreshAuth
 from .tokens import verify_access
 from .topics import session_address, user_address
@@ -25,6 +26,7 @@ class AccountsConsumer(EventConsumer):
 
     async def connected(self) -> dict[str, Any]:
         """Attach first and look after: a session that ends between the two is then told or seen."""
+        get_session_audit().start()
         identity = self.connection.identity
         await self._attach(identity)
         try:

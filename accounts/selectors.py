@@ -53,12 +53,22 @@ def user_sessions(*, user_id: UUID) -> QuerySet[Session]:
 
 
 def live_session(*, session_id: UUID) -> Session:
-    """The session with its user, if both may act now.
+    """The session with its user, if both may act now. Raises as `require_live` does."""
+    return require_live(get_sessions(session_ids=[session_id]).get(session_id))
+
+
+def get_sessions(*, session_ids: Iterable[UUID]) -> dict[UUID, Session]:
+    """Those of the sessions that exist, live or not, with their users, by id."""
+    sessions = Session.objects.select_related("user").filter(pk__in=list(session_ids))
+    return {session.pk: session for session in sessions}
+
+
+def require_live(session: Session | None) -> Session:
+    """The session, if it and its user may act now.
 
     Raises Forbidden for a deactivated account, before all else, so that its owner learns why; Unauthenticated for
     a session that is revoked, expired or unknown.
     """
-    session = Session.objects.select_related("user").filter(pk=session_id).first()
     if session is None:
         raise Unauthenticated(SESSION_ENDED)
     if not session.user.is_active:

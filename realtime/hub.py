@@ -13,7 +13,8 @@ from typing import Any
 
 from channels.layers import BaseChannelLayer, InMemoryChannelLayer, get_channel_layer
 
-from . import loop
+from . import loop, metrics
+from .arrivals import Arrivals
 from .connection import Connection
 from .frames import Frame
 from .ids import uuid7
@@ -26,7 +27,13 @@ logger = logging.getLogger(__name__)
 GROUP = "hub"
 START_TIMEOUT_SECONDS = 2.0
 PROBE_TIMEOUT_SECONDS = 2.0
+REJOIN_TIMEOUT_SECONDS = 5.0
 RETRY_SECONDS = 0.5
+BEAT_SECONDS = 1.0
+BEATS_MISSED = 3  # a subscription that brings nothing for so long is dead, whatever its TCP connection says
+
+# The notice this process gets when something that another process published did not reach it.
+LOST = "hub:lost"
 
 Notice = Callable[[dict[str, Any]], None]
 
@@ -66,6 +73,9 @@ class Hub:
         self._alone = isinstance(layer, InMemoryChannelLayer)  # it reaches no other process
         self._publisher = Publisher(layer, GROUP, self._id)
         self._channel = ""
+        self._arrivals = Arrivals()
+        self._heard_itself = True
+        self._watcher: asyncio.Task[None] | None = None
         self._starter: asyncio.Task[None] | None = None
         self._receiver: asyncio.Task[None] | None = None
         self._subscribers: dict[str, set[Connection]] = {}
@@ -160,7 +170,8 @@ class Hub:
         self._send(["notice", notice, data], 500)
 
     def listen(self, notice: str, listener: Notice) -> None:
-        """Have `listener` called with the data of each `notify(notice, ..)`, of this or any other process."""
+        """Have `listener` called with the data of each `notify(notice, ..)`, of this or any other process, or when
+        something was lost (LOST)."""
         self._listeners.setdefault(notice, []).append(listener)
 
     async def flush(self) -> None:
@@ -177,13 +188,15 @@ class Hub:
             return
         if self._starter is None:
             self._starter = asyncio.create_task(self._join(), name="hub-starter")
+            if not self._alone:
+                self._watcher = asyncio.create_task(self._watch(), name="hub-watcher")
             if self._repairer is not None:
                 self._repairer.start()
         await asyncio.wait([self._starter], timeout=START_TIMEOUT_SECONDS)
 
     async def stop(self) -> None:
         await self.flush()
-        tasks = [task for task in (self._starter, self._receiver) if task is not None]
+        tasks = [task for task in (self._watcher, self._starter, self._receiver) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -197,9 +210,7 @@ class Hub:
         self._probes[probe] = returned
         try:
             async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
-                await self._layer.send(
-                    self._channel, {"type": "hub", "from": "", "items": [["probe", probe]]}
-                )
+                await self._layer.send(self._channel, {"type": "hub", "probe": probe})
                 await returned.wait()
         finally:
             del self._probes[probe]
@@ -232,12 +243,53 @@ class Hub:
     async def _receive(self) -> None:
         while True:
             try:
-                message = await self._layer.receive(self._channel)
-                if message["from"] != self._id:
-                    self._deliver(message["items"])
+                self._take(await self._layer.receive(self._channel))
             except Exception:
                 logger.exception("the hub could not receive; trying again")
                 await asyncio.sleep(RETRY_SECONDS)
+
+    def _take(self, message: dict[str, Any]) -> None:
+        if "probe" in message:
+            if (returned := self._probes.get(message["probe"])) is not None:
+                returned.set()
+            return
+        if message["from"] == self._id:
+            self._heard_itself = True
+            return
+        new, lost = self._arrivals.note(message["from"], message["number"])
+        if new:
+            self._deliver(message["items"])
+        if lost:
+            metrics.LAYER_LOSSES.inc()
+            logger.warning("messages of another process were lost; looking into the logs")
+            self._deliver([["notice", LOST, {}]])
+
+    async def _watch(self) -> None:
+        """Let the others hear from this process, and hear itself over the layer, or join it anew.
+
+        A host that died without a word leaves the subscription's TCP connection waiting for a quarter of an hour.
+        """
+        missed = 0
+        while True:
+            self._heard_itself = False
+            self._publisher.beat()
+            await asyncio.sleep(BEAT_SECONDS)
+            missed = 0 if self._heard_itself else missed + 1
+            if missed >= BEATS_MISSED and self._receiver is not None:
+                missed = 0
+                try:
+                    await self._rejoin()
+                except Exception:
+                    logger.warning("the hub could not leave the channel layer to join it anew", exc_info=True)
+
+    async def _rejoin(self) -> None:
+        assert self._receiver is not None
+        logger.warning("the hub hears nothing over the channel layer; joining it anew")
+        async with asyncio.timeout(REJOIN_TIMEOUT_SECONDS):
+            await self._layer.flush()
+        self._receiver.cancel()
+        await asyncio.gather(self._receiver, return_exceptions=True)
+        await self._join()
 
     def _deliver(self, items: list[Item]) -> None:
         """Hand items on in their order; the frames for one connection leave together."""
@@ -255,8 +307,6 @@ class Hub:
             elif kind == "notice":
                 for listener in self._listeners.get(target, ()):
                     listener(*rest)
-            elif kind == "probe" and target in self._probes:
-                self._probes[target].set()
         for connection, frames in outgoing.items():
             connection.push_frames(frames)
 

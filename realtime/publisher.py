@@ -28,23 +28,31 @@ Item = list[Any]
 class Publisher:
     """`add` never waits. While one message to the layer is in flight, what comes is joined into the next.
 
-    A message that may have got through is sent again: receivers know what they have seen.
+    A message that may have got through is sent again. Each is numbered, so that receivers know what they have seen
+    and what they have missed (realtime.arrivals).
     """
 
     def __init__(self, layer: BaseChannelLayer, group: str, sender: str) -> None:
         self._layer = layer
         self._group = group
         self._sender = sender
+        self._number = 0
         self._pending: deque[tuple[Item, int]] = deque()
         self._drainer: asyncio.Task[None] | None = None
 
     def add(self, item: Item, *, size_bytes: int) -> None:
         if len(self._pending) >= MAX_PENDING_ITEMS:
             metrics.PUBLISH_FAILURES.inc()
-            return  # what is in a log is found by the others' check of its head
+            self._number += 1  # the others see that something is missing, and look into the logs
+            return
         self._pending.append((item, size_bytes))
         if self._drainer is None:
             self._drainer = asyncio.create_task(self._drain(), name="hub-drainer")
+
+    def beat(self) -> None:
+        """Publish a sign of life, unless something is on its way anyhow."""
+        if self._drainer is None:
+            self.add(["beat", ""], size_bytes=0)
 
     async def flush(self) -> None:
         """Wait until what was given so far has left this process, or was lost."""
@@ -68,7 +76,8 @@ class Publisher:
         return batch
 
     async def _send(self, items: list[Item]) -> None:
-        message = {"type": "hub", "from": self._sender, "items": items}
+        self._number += 1
+        message = {"type": "hub", "from": self._sender, "number": self._number, "items": items}
         give_up_at = time.monotonic() + KEEP_SECONDS
         while True:
             try:

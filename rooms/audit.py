@@ -5,11 +5,12 @@ Knows the hub and memberships; must not know sockets or what a client is shown.
 
 import asyncio
 import logging
+from typing import Any
 from uuid import UUID
 
 from realtime import loop
 from realtime.connection import Connection
-from realtime.hub import get_hub
+from realtime.hub import LOST, get_hub
 from realtime.protocol import encode_event
 from realtime.threads import run_db
 
@@ -20,6 +21,7 @@ from .topics import room_of
 logger = logging.getLogger(__name__)
 
 PERIOD_SECONDS = 3.0
+SECOND_LOOK_SECONDS = 1.0
 PARTS = 10  # every socket is looked at within PARTS periods
 MIN_CONNECTIONS_AT_ONCE = 50
 
@@ -35,6 +37,7 @@ def get_audit() -> "MembershipAudit":
     current = loop.get_loop()
     if _audit is None or _audit_loop is not current:
         _audit, _audit_loop = MembershipAudit(), current
+        get_hub().listen(LOST, _audit.hurry)
         loop.on_stop("membership audit", _audit.stop)
     return _audit
 
@@ -45,6 +48,7 @@ class MembershipAudit:
     def __init__(self) -> None:
         self._waiting: list[Connection] = []
         self._seen: set[Difference] = set()
+        self._lost = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -56,13 +60,35 @@ class MembershipAudit:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
+    def hurry(self, _: dict[str, Any]) -> None:
+        """Look at every socket now, twice: something was lost."""
+        self._lost.set()
+
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(PERIOD_SECONDS)
+            hurried = await self._pause()
             try:
-                await self._look(self._next_part())
+                if hurried:
+                    await self._look(set(get_hub().connections()))
+                    await asyncio.sleep(SECOND_LOOK_SECONDS)
+                    await self._look(set(get_hub().connections()))
+                else:
+                    await self._look(self._next_part())
             except Exception:
                 logger.warning("memberships could not be compared", exc_info=True)
+                if hurried:
+                    await asyncio.sleep(SECOND_LOOK_SECONDS)
+                    self._lost.set()
+
+    async def _pause(self) -> bool:
+        """Wait for the next look; whether it is one of all sockets."""
+        try:
+            async with asyncio.timeout(PERIOD_SECONDS):
+                await self._lost.wait()
+        except TimeoutError:
+            return False
+        self._lost.clear()
+        return True
 
     def _next_part(self) -> set[Connection]:
         if not self._waiting:

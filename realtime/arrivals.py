@@ -1,0 +1,31 @@
+"""What came from each other process: once, in order, and whether anything did not come.
+
+Knows senders and the numbers of their messages; must not know what a message says.
+"""
+
+from collections import OrderedDict
+
+MAX_SENDERS = 1_000
+
+
+class Arrivals:
+    """Every process numbers what it publishes 1, 2, 3, .., and publishes something every second.
+
+    So a number that is skipped was lost, be it that the sender gave up, that the layer dropped it, or that this
+    process did not listen; and a number that comes again was sent twice.
+    """
+
+    def __init__(self, *, max_senders: int = MAX_SENDERS) -> None:
+        self._max_senders = max_senders
+        self._last: OrderedDict[str, int] = OrderedDict()
+
+    def note(self, sender: str, number: int) -> tuple[bool, bool]:
+        """(whether the message is new, whether others before it were lost)."""
+        last = self._last.get(sender, 0)
+        if number <= last:
+            return False, False
+        self._last[sender] = number
+        self._last.move_to_end(sender)
+        if len(self._last) > self._max_senders:  # processes that have ended, the longest silent first
+            self._last.popitem(last=False)
+        return True, number > last + 1
