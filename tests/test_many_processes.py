@@ -1,0 +1,158 @@
+"""Three processes over one Redis and one database are one chat: what one hears, does and ends holds in all."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+from realtime.testing import ChatServer, ChatSocketClient, ChatUser
+
+MESSAGES = 10
+
+
+async def contents(client: ChatSocketClient, room_id: str, *, last: str) -> list[str]:
+    """The contents of the room's messages the client has got, up to and including `last`."""
+    await client.expect(
+        lambda frame: frame["event"] == "message:receive" and frame["data"]["content"] == last, seconds=30
+    )
+    received = [frame["data"] for frame in client.frames if frame["event"] == "message:receive"]
+    return [message["content"] for message in received if message["roomId"] == room_id]
+
+
+def presence_of(client: ChatSocketClient, user: ChatUser) -> list[bool]:
+    """What the client was told of the user, in order: whether online."""
+    updates = [frame["data"] for frame in client.frames if frame["event"] == "presence:update"]
+    return [update["online"] for update in updates if update["userId"] == user.id]
+
+
+def is_presence(user: ChatUser, *, online: bool) -> Any:
+    def matches(frame: dict[str, Any]) -> bool:
+        data = frame["data"]
+        return frame["event"] == "presence:update" and (data["userId"], data["online"]) == (user.id, online)
+
+    return matches
+
+
+async def test_message_when_sent_in_any_process_then_every_member_hears_it_once_in_order(
+    trio: list[ChatServer],
+) -> None:
+    users = [server.sign_up() for server in trio]
+    room_id = users[0].make_room(*users[1:])
+    async with contextlib.AsyncExitStack() as stack:
+        sockets = [await stack.enter_async_context(user.connect()) for user in users]
+
+        async def talk(number: int, socket: ChatSocketClient) -> None:
+            for i in range(MESSAGES):
+                await socket.reply("message:send", {"roomId": room_id, "content": f"{number}.{i}"})
+
+        await asyncio.gather(*(talk(number, socket) for number, socket in enumerate(sockets)))
+        users[0].send(room_id, "end")
+        history = [message["content"] for message in users[0].history(room_id)]
+        for socket in sockets:
+            assert await contents(socket, room_id, last="end") == history
+    assert len(history) == 3 * MESSAGES + 1
+
+
+async def test_member_when_added_and_kicked_elsewhere_then_hears_from_the_first_to_the_last_and_no_more(
+    trio: list[ChatServer],
+) -> None:
+    owner, member = trio[0].sign_up(), trio[1].sign_up()
+    room_id = owner.make_room()
+    owner.send(room_id, "before")
+    async with member.connect() as here, member.on(trio[2]).connect() as there:
+        answer = owner.on(trio[2]).http.post(f"/api/rooms/{room_id}/members", json={"userId": member.id})
+        assert answer.status_code == 201
+        for socket in (here, there):
+            added = await socket.expect("room:added")
+            assert (added["data"]["id"], added["data"]["lastSeq"]) == (room_id, 1)
+        owner.send(room_id, "welcome")
+        for socket in (here, there):
+            assert await contents(socket, room_id, last="welcome") == ["welcome"]
+        assert owner.http.delete(f"/api/rooms/{room_id}/members/{member.id}").status_code == 204
+        for socket in (here, there):
+            await socket.expect("room:removed", seconds=1)  # the issue's bound
+        owner.send(room_id, "secret")
+        other = owner.make_room(member)
+        owner.send(other, "marker")  # comes after what must not come
+        for socket in (here, there):
+            assert await contents(socket, other, last="marker") == ["marker"]
+            assert not [frame for frame in socket.frames if frame.get("data", {}).get("content") == "secret"]
+
+
+async def test_logout_when_done_in_one_process_then_that_sessions_sockets_end_in_all_and_other_devices_stay(
+    trio: list[ChatServer],
+) -> None:
+    phone = trio[0].sign_up()
+    laptop = phone.login(trio[1])
+    async with contextlib.AsyncExitStack() as stack:
+        phones = [await stack.enter_async_context(phone.on(server).connect()) for server in trio]
+        laptops = [await stack.enter_async_context(laptop.on(server).connect()) for server in trio]
+        answer = phone.on(trio[2]).http.post("/api/auth/logout", json={"refreshToken": phone.refresh_token})
+        assert answer.status_code == 204
+        assert [await socket.close_code(seconds=1) for socket in phones] == [4401] * 3  # the issue's bound
+        for socket in laptops:
+            await socket.reply("ping")
+
+
+async def test_typing_when_begun_and_ended_by_a_vanished_socket_then_the_others_hear_both_elsewhere(
+    trio: list[ChatServer],
+) -> None:
+    alice, bob = trio[0].sign_up(), trio[1].sign_up()
+    room_id = alice.make_room(bob)
+    async with bob.connect() as listener, alice.on(trio[2]).connect() as own:
+        async with alice.connect() as typist:
+            await typist.reply("typing", {"roomId": room_id, "isTyping": True})
+            begun = await listener.expect("typing")
+            assert begun["data"] == {"roomId": room_id, "userId": alice.id, "isTyping": True}
+        assert not (await listener.expect("typing"))["data"]["isTyping"]
+        assert not [frame for frame in await own.settle() if frame["event"] == "typing"]
+
+
+async def test_presence_when_a_process_is_killed_then_its_users_end_once_for_everybody_and_second_devices_stay(
+    trio: list[ChatServer],
+) -> None:
+    watchers = [trio[0].sign_up(), trio[1].sign_up()]
+    lost, kept = trio[2].sign_up("lost"), trio[2].sign_up("kept")
+    watchers[0].make_room(watchers[1], lost, kept)
+    async with contextlib.AsyncExitStack() as stack:
+        sockets = [await stack.enter_async_context(watcher.connect()) for watcher in watchers]
+        for user in (lost, kept):
+            with contextlib.suppress(ConnectionError):
+                await stack.enter_async_context(_dying(user))
+            for socket in sockets:
+                await socket.expect(is_presence(user, online=True), seconds=20)
+        await stack.enter_async_context(kept.on(trio[1]).connect())
+        trio[2].kill()
+        for socket in sockets:
+            await socket.expect(is_presence(lost, online=False), seconds=25)
+        trio[2].start()
+        async with lost.on(trio[2]).connect():  # what else was to be told of the crash is told by now
+            for socket in sockets:
+                await socket.expect(is_presence(lost, online=True), seconds=20)
+                assert presence_of(socket, lost) == [True, False, True]
+                assert presence_of(socket, kept) == [True]
+        states = watchers[0].http.get(f"/api/users/{kept.id}/presence").json()
+        assert states["online"] is True
+
+
+async def test_presence_when_a_client_reloads_into_another_process_then_nobody_is_told(
+    trio: list[ChatServer],
+) -> None:
+    watcher, user = trio[0].sign_up(), trio[1].sign_up()
+    watcher.make_room(user)
+    async with watcher.connect() as socket:
+        async with user.connect():
+            await socket.expect(is_presence(user, online=True))
+        async with user.on(trio[2]).connect():
+            pass
+        await socket.expect(is_presence(user, online=False), seconds=20)
+        assert presence_of(socket, user) == [True, False], "one reload, and then one end"
+
+
+@contextlib.asynccontextmanager
+async def _dying(user: ChatUser) -> Any:
+    """A socket whose server will be killed: its own end may fail."""
+    try:
+        async with user.connect() as client:
+            yield client
+    except OSError:
+        pass
