@@ -26,7 +26,7 @@ class Violation:
 
 def check(*, repair: bool) -> Iterator[Violation]:
     """Every violation, room by room. With `repair` the safe ones are mended: hints and watermarks, which follow
-    from the log, and rows that point at nothing, which nobody can see. Holes in a log are named and never filled."""
+    from the log, and rows that point at nothing, which nobody sees. Holes in a log are named and never filled."""
     for room in Room.objects.order_by("pk").iterator(PAGE):
         head, holes = _scan_log(room)
         yield from holes

@@ -1,0 +1,79 @@
+"""Who may do what: every REST endpoint and every socket event, by everyone who could ask.
+
+The test reads the URL configuration and the event registry; what has no row here fails.
+"""
+
+ACTORS = ("anonymous", "outsider", "former", "muted", "member", "admin", "owner", "deactivated", "staff")
+# `former` was a member and was removed; `staff` may use the admin and is a stranger to the room; what is asked
+# for is always the owner's: their room, message, session, membership.
+
+OPEN = "200 200 200 200 200 200 200 200 200"
+# Looks at no token: 400 because the test sends an empty body.
+TOKENLESS = "400 400 400 400 400 400 400 400 400"
+LOGGED_IN = "401 200 200 200 200 200 200 403 200"
+MEMBERS = "401 404 404 200 200 200 200 403 404"
+
+REST = {
+    # method and route                                          anon outs form mute memb admi owne deac staf
+    "POST /api/auth/signup": TOKENLESS,
+    "POST /api/auth/login": TOKENLESS,
+    "POST /api/auth/refresh": TOKENLESS,
+    "POST /api/auth/logout": TOKENLESS,
+    "GET /api/auth/sessions": LOGGED_IN,
+    "DELETE /api/auth/sessions/<str:session_id>":             "401 404 404 404 404 404 204 403 404",
+    "POST /api/auth/password":                                "401 400 400 400 400 400 400 403 400",
+    "GET /api/users": LOGGED_IN,
+    "GET /api/users/me": LOGGED_IN,
+    "PATCH /api/users/me": LOGGED_IN,
+    "GET /api/users/<str:user_id>": LOGGED_IN,
+    "GET /api/users/<str:user_id>/presence": MEMBERS,
+    "GET /api/rooms": LOGGED_IN,
+    "POST /api/rooms":                                        "401 201 201 201 201 201 201 403 201",
+    "POST /api/rooms/direct":                                 "401 201 201 201 201 201 201 403 201",
+    "GET /api/rooms/<str:room_id>": MEMBERS,
+    "PATCH /api/rooms/<str:room_id>":                         "401 404 404 403 403 200 200 403 404",
+    "DELETE /api/rooms/<str:room_id>":                        "401 404 404 403 403 403 204 403 404",
+    "POST /api/rooms/<str:room_id>/members":                  "401 404 404 403 403 201 201 403 404",
+    "PATCH /api/rooms/<str:room_id>/members/<str:user_id>":   "401 404 404 403 403 403 200 403 404",
+    "DELETE /api/rooms/<str:room_id>/members/<str:user_id>":  "401 404 404 403 403 403 409 403 404",
+    "GET /api/rooms/<str:room_id>/messages": MEMBERS,
+    "POST /api/rooms/<str:room_id>/messages":                 "401 404 404 403 201 201 201 403 404",
+    "PATCH /api/rooms/<str:room_id>/messages/<str:message_id>":
+                                                              "401 404 404 403 403 403 200 403 404",
+    "DELETE /api/rooms/<str:room_id>/messages/<str:message_id>":
+                                                              "401 404 404 403 403 204 204 403 404",
+    "GET /api/rooms/<str:room_id>/messages/<str:message_id>/receipts": MEMBERS,
+    "POST /api/rooms/<str:room_id>/messages/<str:message_id>/report":
+                                                              "401 404 404 201 201 201 201 403 404",
+    "GET /api/rooms/<str:room_id>/presence": MEMBERS,
+    "GET /api/messages/search": LOGGED_IN,
+    # Open to all, but a token that is sent along is looked at.
+    "GET /api/schema":                                        "200 200 200 200 200 200 200 403 200",
+    "GET /docs":                                              "200 200 200 200 200 200 200 403 200",
+    "GET /docs/events": OPEN,
+    "GET /docs/asyncapi.json": OPEN,
+    "GET /healthz": OPEN,
+    "GET /readyz": OPEN,
+    "GET /metrics": OPEN,
+    "GET /":                                                  "302 302 302 302 302 302 302 302 302",
+}  # fmt: skip
+
+# `4401`, `4403`: no socket at all. `nothing`: an answer that leaves out what is not theirs.
+EVENTS = {
+    "message:send":   "4401 not_found    not_found    muted        ok           ok           ok 4403 not_found",
+    "message:ack":    "4401 not_found    not_found    ok           ok           ok           ok 4403 not_found",
+    "message:edit":   "4401 not_found    not_found    muted        forbidden    forbidden    ok 4403 not_found",
+    "message:delete": "4401 not_found    not_found    forbidden    forbidden    ok           ok 4403 not_found",
+    "typing":         "4401 not_found    not_found    ok           ok           ok           ok 4403 not_found",
+    "presence:query": "4401 nothing      nothing      ok           ok           ok           ok 4403 nothing",
+    "resume":         "4401 nothing      nothing      ok           ok           ok           ok 4403 nothing",
+    # With the owner's token: nobody moves a connection to another user.
+    "auth:refresh":   "4401 unauthenticated unauthenticated unauthenticated unauthenticated unauthenticated ok 4403"
+                      " unauthenticated",
+    "ping":           "4401 ok           ok           ok           ok           ok           ok 4403 ok",
+}  # fmt: skip
+
+
+def row(cells: str) -> dict[str, str]:
+    """A row's cells by actor."""
+    return dict(zip(ACTORS, cells.split(), strict=True))
