@@ -7,6 +7,7 @@ tokens. docs/protocol.md explains each rule; js/chat-client.js is the same in Ja
 import asyncio
 import inspect
 import json
+import logging
 import random
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine
@@ -17,6 +18,8 @@ from typing import Any, Self
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
+
+logger = logging.getLogger(__name__)
 
 Data = dict[str, Any]
 OnEvent = Callable[[str, Data], Awaitable[None] | None]
@@ -290,9 +293,12 @@ class ChatClient:
     async def _hand_over(self) -> None:
         while True:
             event, data = await self._events.get()
-            result = self.on_event(event, data)
-            if inspect.isawaitable(result):
-                await result
+            try:
+                result = self.on_event(event, data)
+                if inspect.isawaitable(result):
+                    await result
+            except Exception:
+                logger.exception("on_event failed for %s", event)
             if event == "message:receive":
                 self._seen[data["roomId"]] = data["seq"]
                 if data["from"] != self.user_id:

@@ -1,0 +1,173 @@
+"""Both reference clients keep what docs/protocol.md promises, against a real server. About a minute for the two."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from chat_client import ChatError, SignedOut
+from realtime.testing import ChatServer, ChatUser
+
+from .agents import agents_of
+
+
+@pytest.fixture(params=["python", "javascript"])
+async def make_agent(request: pytest.FixtureRequest) -> AsyncIterator[Callable[[], Any]]:
+    async with agents_of(request.param) as make:
+        yield make
+
+
+def numbered(count: int, start: int = 1) -> list[tuple[int, str]]:
+    return [(seq, f"message {seq}") for seq in range(start, start + count)]
+
+
+async def send_many(user: ChatUser, room_id: str, count: int, start: int = 1) -> None:
+    headers = {"Authorization": f"Bearer {user.access_token}"}
+    async with httpx.AsyncClient(base_url=user.server.base_url, headers=headers, timeout=30) as http:
+        for _, content in numbered(count, start):
+            answer = await http.post(f"/api/rooms/{room_id}/messages", json={"content": content})
+            assert answer.status_code == 201
+
+
+async def test_client_when_others_write_then_hears_them_in_order_and_tells_that_they_arrived(
+    alice: ChatUser, bob: ChatUser, make_agent: Callable[[], Any]
+) -> None:
+    writer, reader = make_agent(), make_agent()
+    await writer.start(alice)
+    await reader.start(bob)
+    sent = [await writer.send({"toUserId": bob.id, "content": f"message {n}"}) for n in (1, 2, 3)]
+    room_id = sent[0]["roomId"]
+    await reader.until(lambda: reader.messages(room_id) == numbered(3))
+    await writer.until(
+        lambda: any(
+            ack["userId"] == bob.id and ack["deliveredSeq"] == 3 for ack in writer.came("message:ack")
+        )
+    )
+
+
+async def test_client_when_the_server_refuses_then_raises_its_error(
+    alice: ChatUser, make_agent: Callable[[], Any]
+) -> None:
+    agent = make_agent()
+    await agent.start(alice)
+    with pytest.raises(ChatError) as refused:
+        await agent.send({"roomId": alice.id, "content": "nobody there"})
+    assert refused.value.code == "not_found"
+    with pytest.raises(ChatError) as refused:
+        await agent.rest("GET", f"/api/rooms/{alice.id}")
+    assert refused.value.code == "not_found"
+
+
+async def test_client_when_its_connection_is_cut_then_resumes_without_a_hole_or_a_repeat(
+    alice: ChatUser, bob: ChatUser, make_agent: Callable[[], Any]
+) -> None:
+    room_id = alice.make_room(bob)
+    agent = make_agent()
+    await agent.start(bob)
+    for start in (1, 11, 21):
+        await agent.drop()
+        await send_many(alice, room_id, 10, start)
+    await agent.until(lambda: len(agent.messages(room_id)) >= 30)
+    assert agent.messages(room_id) == numbered(30)
+
+
+async def test_client_when_started_again_with_its_state_then_gets_new_messages_and_edits(
+    alice: ChatUser, bob: ChatUser, make_agent: Callable[[], Any]
+) -> None:
+    room_id = alice.make_room(bob)
+    agent = make_agent()
+    await agent.start(bob)
+    await send_many(alice, room_id, 3)
+    await agent.until(lambda: len(agent.messages(room_id)) == 3)
+    state = await agent.state()
+    await agent.stop()
+
+    first = alice.history(room_id)[0]
+    alice.http.patch(f"/api/rooms/{room_id}/messages/{first['id']}", json={"content": "edited"})
+    await send_many(alice, room_id, 3, 4)
+    again = make_agent()
+    await again.start(bob, state=state)
+    await again.until(
+        lambda: again.messages(room_id) == numbered(3, 4) and bool(again.came("message:updated"))
+    )
+    assert {update["content"] for update in again.came("message:updated")} == {"edited"}
+
+
+async def test_client_when_the_gap_is_too_large_for_a_resume_then_pages_through_history(
+    alice: ChatUser, bob: ChatUser, make_agent: Callable[[], Any]
+) -> None:
+    room_id = alice.make_room(bob)
+    agent = make_agent()
+    state = {"rooms": {room_id: 0}, "since": "2026-01-01T00:00:00.000Z"}
+    await asyncio.gather(*(send_many(alice, room_id, 51) for _ in range(10)))
+    await agent.start(bob, state=state)
+    await agent.until(lambda: len(agent.messages(room_id)) >= 510)
+    assert [seq for seq, _ in agent.messages(room_id)] == list(range(1, 511))
+
+
+async def test_client_when_added_to_a_room_while_away_then_gets_what_was_written_since(
+    alice: ChatUser, bob: ChatUser, make_agent: Callable[[], Any]
+) -> None:
+    agent = make_agent()
+    await agent.start(bob)
+    room_id = alice.make_room(name="old")
+    await send_many(alice, room_id, 2)
+    await agent.drop()
+    answer = alice.http.post(f"/api/rooms/{room_id}/members", json={"userId": bob.id})
+    assert answer.status_code == 201
+    await send_many(alice, room_id, 3, 3)
+    await agent.until(lambda: len(agent.messages(room_id)) >= 3)
+    assert agent.messages(room_id) == numbered(3, 3)
+
+
+async def test_client_when_the_server_dies_between_sends_then_each_is_stored_once(
+    start_server: Callable[..., ChatServer], make_agent: Callable[[], Any]
+) -> None:
+    server = start_server()
+    alice = server.sign_up("alice")
+    room_id = alice.make_room()
+    agent = make_agent()
+    await agent.start(alice)
+    sends = [asyncio.create_task(agent.send({"roomId": room_id, "content": f"n{n}"})) for n in range(40)]
+    await asyncio.wait(sends, return_when=asyncio.FIRST_COMPLETED)
+    server.kill()
+    await asyncio.to_thread(server.start, migrate=False)
+    await asyncio.gather(*sends)
+    contents = [message["content"] for message in alice.history(room_id)]
+    assert sorted(contents) == sorted(f"n{n}" for n in range(40))
+    await agent.until(lambda: len(agent.messages(room_id)) >= 40)
+    assert [seq for seq, _ in agent.messages(room_id)] == list(range(1, 41))
+
+
+async def test_client_when_its_token_runs_out_then_renews_it_and_keeps_the_connection(
+    start_server: Callable[..., ChatServer], make_agent: Callable[[], Any]
+) -> None:
+    server = start_server(ACCESS_TOKEN_SECONDS="6")
+    alice = server.sign_up("alice")
+    agent = make_agent()
+    await agent.start(alice)
+    await agent.until(lambda: len(agent.sent("auth:refresh")) >= 2)
+    assert len(agent.came("ready")) == 1
+    assert (await agent.rest("GET", "/api/users/me"))["id"] == alice.id
+
+
+async def test_client_when_its_token_is_bad_then_gets_another_and_connects(
+    alice: ChatUser, make_agent: Callable[[], Any]
+) -> None:
+    agent = make_agent()
+    await agent.start(alice, accessToken="expired.long.ago")
+    assert len(agent.came("ready")) == 1
+
+
+async def test_client_when_its_session_was_ended_then_says_so_and_stops(
+    alice: ChatUser, make_agent: Callable[[], Any]
+) -> None:
+    agent = make_agent()
+    await agent.start(alice)
+    answer = alice.http.post("/api/auth/logout", json={"refreshToken": alice.refresh_token})
+    assert answer.status_code == 204
+    await agent.drop()
+    with pytest.raises(SignedOut):
+        await agent.send({"toUserId": alice.id, "content": "am I still here?"})
