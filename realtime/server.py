@@ -25,6 +25,7 @@ RESET = struct.pack(
     "ii", 1, 0
 )  # SO_LINGER for no time: closing throws away what is queued, in the kernel too
 READ_AHEAD_FRAMES = 16
+SHUTDOWN_CUT_SECONDS = 3.0
 CUT_SECONDS = 5.0  # for a peer to take what is queued and the close frame behind it
 
 
@@ -57,6 +58,11 @@ class ChatProtocol(WebSocketsSansIOProtocol):
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()
         self.loop.call_later(CUT_SECONDS, self.cut)
+
+    def shutdown(self) -> None:
+        """As uvicorn's, which sends 1012; a peer that does not take it must not keep the server from its end."""
+        super().shutdown()
+        self.loop.call_later(SHUTDOWN_CUT_SECONDS, self.cut)
 
     def end(self, code: CloseCode, reason: str) -> None:
         """Queue a close frame behind what is queued, and cut a peer that does not take it. Never waits."""

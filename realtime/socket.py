@@ -19,7 +19,6 @@ from .close_codes import CloseCode, CloseSocket
 from .connection import Connection
 from .consumer import EventConsumer, EventRegistry
 from .errors import ChatError, Internal, Invalid
-from .hub import get_hub
 from .protocol import (
     Envelope,
     Wire,
@@ -248,9 +247,3 @@ def limits() -> Limits:
         max_connections_user=settings.MAX_CONNECTIONS_USER,
         max_room_members=settings.MAX_ROOM_MEMBERS,
     )
-
-
-def close_all(code: CloseCode, reason: str) -> None:
-    """Ask every connection of this process to end, for a server that stops."""
-    for connection in get_hub().connections():
-        connection.close(code, reason)

@@ -1,0 +1,196 @@
+"""SIGTERM ends a process within ten seconds and loses nothing it has acknowledged; peers that vanish are found."""
+
+import asyncio
+import json
+import signal
+import uuid
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+
+from realtime.testing import ChatServer, ChatUser, RedisServer
+
+from .conftest import processes
+
+STOP_SECONDS = 10  # the issue's bound
+SENDERS = 4
+
+
+async def stopped(server: ChatServer) -> int:
+    """Its exit status, which has to come in time."""
+    return await asyncio.to_thread(server.wait, STOP_SECONDS)
+
+
+async def test_stop_when_sockets_are_open_then_they_close_with_1012_and_no_new_ones_come(
+    start_server,
+) -> None:
+    chat = start_server()
+    user = chat.sign_up()
+    async with user.connect() as one, user.connect() as two:
+        chat.send_signal(signal.SIGTERM)
+        assert await one.close_code() == 1012
+        assert await two.close_code() == 1012
+        assert await stopped(chat) in (0, -signal.SIGTERM)
+        with pytest.raises(OSError, match=r"refused|Connect call failed"):
+            async with user.connect():
+                pass
+
+
+async def test_stop_when_a_peer_does_not_read_then_ends_in_time_all_the_same(start_server) -> None:
+    chat = start_server(MAX_CONTENT_CHARS="20000", MAX_FRAME_BYTES="300000")
+    user = chat.sign_up()
+    room_id = user.make_room()
+    reader, writer = await asyncio.open_connection("127.0.0.1", chat.port, limit=1024)
+    try:
+        writer.write(
+            b"GET /ws/chat/ HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+            + f"Authorization: Bearer {user.access_token}\r\n\r\n".encode()
+        )
+        await reader.readuntil(b"\r\n\r\n")  # and nothing after that
+        async with user.connect() as sender:
+            for _ in range(40):
+                await sender.reply("message:send", {"roomId": room_id, "content": "x" * 20_000})
+            chat.send_signal(signal.SIGTERM)
+            assert await sender.close_code() == 1012
+        await stopped(chat)
+    finally:
+        writer.close()
+
+
+async def test_stop_when_messages_are_on_their_way_then_each_acknowledged_one_is_stored(start_server) -> None:
+    chat = start_server()
+    user = chat.sign_up()
+    room_id = user.make_room()
+    acknowledged: list[str] = []
+    async with user.connect() as client:
+
+        async def send() -> None:
+            for number in range(100_000):
+                await client.send("message:send", {"roomId": room_id, "content": str(number)}, ref=number)
+
+        async def take() -> None:
+            async for frame in client.ws:
+                data = json.loads(frame)
+                if data["event"] == "reply":
+                    acknowledged.append(data["data"]["serverMessageId"])
+                if len(acknowledged) == 50:
+                    chat.send_signal(signal.SIGTERM)
+
+        await asyncio.gather(send(), take(), return_exceptions=True)
+    await stopped(chat)
+    chat.start(migrate=False)
+    stored: list[str] = []
+    while page := user.history(room_id, after=len(stored)):
+        stored += [message["id"] for message in page]
+    assert len(acknowledged) >= 50
+    assert set(acknowledged) <= set(stored)
+
+
+class Sender:
+    """Sends without end, over whichever server takes it, each message until it is acknowledged."""
+
+    def __init__(self, user: ChatUser, servers: list[ChatServer], room_id: str) -> None:
+        self.user, self.servers, self.room_id = user, servers, room_id
+        self.acknowledged: dict[str, int] = {}
+        self.close_codes: list[int] = []
+        self.stopping = False
+
+    async def run(self) -> None:
+        turn, pending = 0, ""
+        while not self.stopping:
+            turn += 1
+            url = self.servers[turn % len(self.servers)].ws_url
+            headers = {"Authorization": f"Bearer {self.user.access_token}"}
+            try:
+                async with connect(url, additional_headers=headers, compression=None) as ws:
+                    while not self.stopping:
+                        pending = pending or uuid.uuid4().hex
+                        self.acknowledged[pending] = await self._send(ws, pending)
+                        pending = ""
+            except ConnectionClosed as closed:
+                self.close_codes.append(closed.rcvd.code if closed.rcvd else 1006)
+            except (OSError, InvalidHandshake, TimeoutError):
+                await asyncio.sleep(0.1)  # as clients wait before they try another
+
+    async def _send(self, ws: Any, message_id: str) -> int:
+        data = {"roomId": self.room_id, "content": message_id, "clientMessageId": message_id}
+        while True:
+            await ws.send(json.dumps({"event": "message:send", "data": data, "ref": message_id}))
+            async for text in ws:
+                frame = json.loads(text)
+                if frame.get("ref") != message_id:
+                    continue
+                if frame["event"] == "reply":
+                    return int(frame["data"]["seq"])
+                assert frame["event"] in ("error:unavailable", "error:overloaded"), frame
+                await asyncio.sleep(0.1)
+                break
+            else:
+                raise ConnectionClosed(ws.protocol.close_rcvd, ws.protocol.close_sent)
+
+
+async def test_rolling_restart_when_two_processes_restart_under_load_then_nothing_acknowledged_is_lost(
+    redis_server: RedisServer,
+) -> None:
+    with processes(2, REDIS_URL=redis_server.url) as servers:
+        user = servers[0].sign_up()
+        room_id = user.make_room()
+        senders = [Sender(user, servers[::step], room_id) for step in (1, -1) for _ in range(SENDERS // 2)]
+        tasks = [asyncio.create_task(sender.run()) for sender in senders]
+        for server in servers:
+            await _progress(senders)
+            server.send_signal(signal.SIGTERM)
+            await stopped(server)
+            await asyncio.to_thread(server.start, migrate=False)
+        await _progress(senders)
+        for sender in senders:
+            sender.stopping = True
+        await asyncio.gather(*tasks)
+        stored: list[dict[str, Any]] = []
+        while page := user.history(room_id, after=len(stored)):
+            stored += page
+    places = {message["clientMessageId"]: message["seq"] for message in stored}
+    assert [message["seq"] for message in stored] == list(range(1, len(stored) + 1))
+    assert len(places) == len(stored), "a retry was stored twice"
+    for sender in senders:
+        assert sender.acknowledged.items() <= places.items()
+        assert set(sender.close_codes) <= {1012}
+
+
+async def _progress(senders: list[Sender]) -> None:
+    """Wait until each sender got some more through."""
+    before = [len(sender.acknowledged) for sender in senders]
+    async with asyncio.timeout(60):
+        while any(len(s.acknowledged) < count + 5 for s, count in zip(senders, before, strict=True)):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
+async def test_ping_when_a_peer_vanishes_without_closing_then_its_connection_ends_and_it_is_offline(
+    start_server,
+) -> None:
+    chat = start_server(PING_SECONDS="1", PRESENCE_GRACE_SECONDS="0.5")
+    watcher, vanished = chat.sign_up(), chat.sign_up()
+    watcher.make_room(vanished)
+    _, writer = await asyncio.open_connection("127.0.0.1", chat.port)
+    writer.write(
+        b"GET /ws/chat/ HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+        + f"Authorization: Bearer {vanished.access_token}\r\n\r\n".encode()
+    )
+    try:
+        async with watcher.connect() as client:
+            # It answers no ping and no close frame; the kernel keeps the connection all the same.
+            await client.expect(
+                lambda f: (
+                    f["event"] == "presence:update"
+                    and f["data"]["userId"] == vanished.id
+                    and not f["data"]["online"]
+                ),
+                seconds=40,
+            )
+            await client.reply("ping")
+    finally:
+        writer.close()
