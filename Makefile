@@ -11,7 +11,7 @@ RUN_ENV = DEBUG=$${DEBUG:-on} HOST=$(HOST) PORT=$(PORT)
 PYTEST_ARGS ?= -n 3 --dist loadfile
 TEST_ENV = SECRET_KEY=tests-only-0123456789-0123456789-0123456789-0123456789 DEBUG=off
 
-.PHONY: install run demo test torture lint check docs lock
+.PHONY: install run demo test torture fuzz lint check docs lock
 .DEFAULT_GOAL := run
 
 $(VENV)/run.stamp: requirements.txt
@@ -45,6 +45,9 @@ test: $(VENV)/dev.stamp node_modules/.package-lock.json  ## all tests, or some: 
 torture: $(VENV)/dev.stamp  ## kill servers, Redis and database under load: ROUNDS=20 SEED=1 DATABASE=mongodb PROCESSES=2
 	$(TEST_ENV) $(BIN)/python -m tests.torture --rounds $(or $(ROUNDS),20) --seed $(or $(SEED),1) \
 		--database $(or $(DATABASE),mongodb) --processes $(or $(PROCESSES),2)
+
+fuzz: $(VENV)/dev.stamp  ## send a server frames that no client should: FRAMES=100000 SEED=1
+	$(TEST_ENV) $(BIN)/python -m tests.frame_fuzz --frames $(or $(FRAMES),100000) --seed $(or $(SEED),1)
 
 lint: $(VENV)/dev.stamp  ## ruff, formatted and clean
 	$(BIN)/ruff format --check .

@@ -1,0 +1,23 @@
+"""The frame fuzzer, 100,000 frames of it: no dead process, no hung socket, no error of our own, bounded memory."""
+
+from collections.abc import Callable
+
+import pytest
+
+from realtime.testing import ChatServer
+
+from .frame_fuzz import Run
+
+MAX_GROWTH_BYTES = 128 * 1024 * 1024
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+async def test_odd_frames_by_the_hundred_thousand_then_the_server_answers_all_and_stays_small(
+    start_server: Callable[..., ChatServer],
+) -> None:
+    server = start_server(MAX_CONNECTIONS_USER="1000")
+    report = await Run(server, server.sign_up(), seed=6).run(100_000)
+    assert report["problems"] == []
+    assert report["memory grown"] < MAX_GROWTH_BYTES
+    assert [record for record in server.log_records() if record.get("level") in ("ERROR", "CRITICAL")] == []
