@@ -6,6 +6,7 @@ import json
 import uuid
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.core.exceptions import EmptyResultSet
 from django.db import IntegrityError, models
 from django.db.models import AutoField, Case, JSONField, Value, When
@@ -196,6 +197,8 @@ class SQLInsertCompiler(MongoCompiler, sql.SQLInsertCompiler):
         return [(f, f.column, f.attname, f.null, plain_type(f)) for f in self.query.fields]
 
     def stored(self, field, value):
+        if type(field) is models.DateTimeField and getattr(value, "tzinfo", None) and settings.USE_TZ:
+            return value
         if hasattr(value, "resolve_expression"):
             value = self.constant(field, value)
         return field.get_db_prep_save(value, self.connection)

@@ -115,7 +115,11 @@ class Where:
         top = top and conjunction and not node.negated
         # Django writes NOT (a = 1 AND a IS NOT NULL): beside that guard unknown cannot happen
         guarded = [c.lhs for c in node.children if type(c) is lookups.IsNull and not c.rhs] if inner else []
-        parts = [self.child(child, inner, top, guarded) for child in node.children]
+        parts, settled = [], None if conjunction else {}
+        for child in node.children:
+            parts.append(self.child(child, inner, top, guarded))
+            if parts[-1] == settled:
+                break  # before a subquery is run for nothing
         result = all_of(parts) if conjunction else any_of(parts)
         return none_of(result) if node.negated else result
 

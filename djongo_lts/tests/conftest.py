@@ -19,14 +19,31 @@ def server_url():
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(server_url):
+def django_db_setup(server_url, django_db_blocker):
     from django.db import connections
+    from django.test.utils import setup_databases, teardown_databases
 
     connections.settings["default"]["CLIENT"]["host"] = server_url
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False)
+        yield
+        teardown_databases(made, verbosity=0)
 
 
 @pytest.fixture
-def room(transactional_db):
+def mongo(django_db_setup, django_db_blocker):
+    """The migrated database, empty but for content types and permissions: quicker than flush, which makes those anew."""
+    from django.db import connection
+
+    with django_db_blocker.unblock():
+        for name in connection.introspection.table_names():
+            if name not in ("django_migrations", "django_content_type", "auth_permission"):
+                connection.ask(lambda database, name=name: database[name].delete_many({}))
+        yield
+
+
+@pytest.fixture
+def room(mongo):
     from .testapp.models import Room
 
     return Room.objects.create(name="room")

@@ -16,6 +16,7 @@ from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError
 from djongo_lts import url
 from djongo_lts.base import DatabaseWrapper
 from djongo_lts.client import get_client
+from djongo_lts.commands import Count, Find
 from djongo_lts.errors import django_error
 from djongo_lts.testing import MongoServer
 
@@ -79,7 +80,7 @@ def test_client_when_the_process_forks_then_the_child_has_one_of_its_own(room):
     assert Room.objects.count() == 1
 
 
-def test_atomic_when_an_error_leaves_it_then_what_was_written_stays(transactional_db):
+def test_atomic_when_an_error_leaves_it_then_what_was_written_stays(mongo):
     with pytest.raises(RuntimeError), transaction.atomic():
         Room.objects.create(name="a")
         raise RuntimeError
@@ -91,7 +92,7 @@ def test_atomic_when_an_error_leaves_it_then_what_was_written_stays(transactiona
         assert Room.objects.count() == 2  # the error caught inside does not bar what follows
 
 
-def test_get_or_create_when_another_thread_is_first_then_its_row_is_returned(transactional_db):
+def test_get_or_create_when_another_thread_is_first_then_its_row_is_returned(mongo):
     made = in_threads(lambda: Room.objects.get_or_create(slug="same", defaults={"name": "x"}))
     assert len({room.pk for room, _ in made}) == 1
     assert [created for _, created in made].count(True) == 1
@@ -102,7 +103,7 @@ def wrapper_for(server_url: str) -> DatabaseWrapper:
     return DatabaseWrapper({**connections.settings["default"], **settings}, alias="crash")
 
 
-def test_server_when_lost_and_back_then_operational_error_and_then_answers():
+def test_server_when_lost_and_back_then_operational_error_and_then_answers(mongo):
     server = MongoServer(sync=True)
     try:
         other = wrapper_for(server.start())
@@ -110,7 +111,7 @@ def test_server_when_lost_and_back_then_operational_error_and_then_answers():
         with other.cursor() as cursor:
             server.kill()
             with pytest.raises(OperationalError) as lost:
-                cursor.execute(lambda collections: collections["x"].count_documents({}))
+                cursor.execute(Count("x", {}))
         assert isinstance(lost.value.__cause__, PyMongoError)
         assert not other.is_usable()
         server.start()
@@ -150,12 +151,12 @@ def test_schema_when_enforced_then_an_unknown_collection_is_an_error(room):
     settings = {**connections.settings["default"], "NAME": connection.settings_dict["NAME"], "ENFORCE_SCHEMA": True}
     strict = DatabaseWrapper(settings, "strict")
     with strict.cursor() as cursor:
-        cursor.execute(lambda collections: collections["testapp_room"].count_documents({}))
+        cursor.execute(Count("testapp_room", {}))
         with pytest.raises(Exception, match="no such collection"):
-            cursor.execute(lambda collections: collections["nowhere"].count_documents({}))
+            cursor.execute(Count("nowhere", {}))
 
 
-def test_numbers_when_threads_insert_at_once_then_none_is_given_twice(transactional_db):
+def test_numbers_when_threads_insert_at_once_then_none_is_given_twice(mongo):
     from .testapp.models import Tag
 
     def insert():
@@ -201,13 +202,11 @@ def test_wrapper_keeps_what_is_djongos():
     assert issubclass(DatabaseWrapper, BaseDatabaseWrapper)
 
 
-def test_iterator_when_the_server_goes_away_midway_then_operational_error():
+def test_iterator_when_the_server_goes_away_midway_then_operational_error(mongo):
     server = MongoServer()
     try:
         other = wrapper_for(server.start())
         other.ask(lambda database: database["x"].insert_many([{"n": n} for n in range(500)]))
-        from djongo_lts.commands import Find
-
         with other.cursor() as cursor:
             cursor.execute(Find("x", {}, ["n"]))
             assert len(cursor.fetchmany(50)) == 50

@@ -1,12 +1,9 @@
 """Two thousand random queries: the same answer as SQLite's, or a refusal."""
 
-import pytest
-
 from . import differential
 
 
-@pytest.mark.django_db(transaction=True, databases=["default", "sqlite"])
-def test_random_queries_when_run_on_both_databases_then_no_answer_differs():
+def test_random_queries_when_run_on_both_databases_then_no_answer_differs(mongo):
     report = differential.run(queries=2000, seed="suite")
     assert report.wrong == []
     assert report.right > 1900, str(report)
