@@ -5,6 +5,7 @@ Keyword-only and async; the ORM runs through `run_db`. Must not know requests, s
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError
@@ -98,6 +99,27 @@ async def update_profile(
     if changed:
         await run_db(user.save, update_fields=changed)
     return user
+
+
+async def change_account(*, user_id: UUID, **changes: Any) -> None:
+    """Set profile, privileges, `groups` and `user_permissions` as the admin's form gives them."""
+    user = await run_db(selectors.get_user, user_id=user_id)
+    await run_db(_change_account, user, changes)
+
+
+def _change_account(user: User, changes: dict[str, Any]) -> None:
+    columns = []
+    for name, value in changes.items():
+        if name in ("groups", "user_permissions"):
+            getattr(user, name).set(value)
+        elif name == "display_name":
+            user.set_display_name(value)
+            columns += ["display_name", "display_name_key"]
+        else:
+            setattr(user, name, value)
+            columns.append(name)
+    if columns:
+        user.save(update_fields=columns)
 
 
 async def deactivate_user(*, user_id: UUID) -> None:

@@ -114,6 +114,7 @@ INSTALLED_APPS = [
     "rooms",
     "messaging",
     "presence",
+    "moderation",
     "chatproject",
 ]
 

@@ -16,6 +16,7 @@ urlpatterns = [
     path("api/", include("accounts.urls")),
     path("api/", include("rooms.urls")),
     path("api/", include("messaging.urls")),
+    path("api/", include("moderation.urls")),
     path("api/schema", SpectacularAPIView.as_view(permission_classes=[], throttle_classes=[]), name="schema"),
     path(
         "docs",

@@ -18,7 +18,7 @@ from realtime import times
 from realtime.errors import ChatError, Conflict, NotFound, Unavailable
 from realtime.ids import uuid7
 from rooms.models import Membership, Room
-from rooms.permissions import require_unmuted
+from rooms.permissions import require_may_write
 from rooms.selectors import NO_ROOM
 from rooms.services import advance_head, advance_watermarks
 
@@ -116,7 +116,7 @@ class MessageLog:
                 membership = memberships.get((draft.room_id, draft.sender_id))
                 if membership is None:
                     raise NotFound(NO_ROOM)
-                require_unmuted(membership)
+                require_may_write(membership)
             except ChatError as error:
                 outcomes[draft.id] = error
         return {membership.room_id: membership.room for membership in memberships.values()}

@@ -3,14 +3,13 @@
 Knows rooms and users; must not know how messages are sent or shown.
 """
 
-from typing import Any, NoReturn
-
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
 from realtime import times
 from realtime.ids import uuid7
+from realtime.immutable import ImmutableModel
 from rooms.models import Room
 
 
@@ -18,10 +17,13 @@ class Message(models.Model):
     """One entry of a room's log. `seq` is 1, 2, 3, .. in its room without holes; a deleted one keeps its place."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False, db_column="_id")
-    room = models.ForeignKey(Room, on_delete=models.PROTECT, related_name="+")
+    # The unique indexes below begin with the room; an index of its own would only slow each insert.
+    room = models.ForeignKey(Room, on_delete=models.PROTECT, related_name="+", db_index=False)
     seq = models.BigIntegerField()
     # PROTECT: an account with messages is deactivated, not deleted, so the log always knows its authors.
-    sender = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    sender = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     # None where the client gave none: only what is there has to be unique.
     client_message_id = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001
     # Of what was sent, so that a late retry is told from a different message even after an edit.
@@ -34,11 +36,21 @@ class Message(models.Model):
     version = models.IntegerField(default=1)
     edited_at = models.DateTimeField(null=True, blank=True)
     edited_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
     )
     deleted_at = models.DateTimeField(null=True, blank=True)
     deleted_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
     )
     delete_reason = models.CharField(max_length=500, blank=True, default="")
     changed_at = models.DateTimeField(
@@ -56,38 +68,29 @@ class Message(models.Model):
         ]
         indexes = [
             models.Index(
+                fields=["sender", "id"], name="message_author"
+            ),  # the desk: what somebody wrote lately
+            models.Index(
                 fields=["room", "changed_at"], condition=Q(changed_at__isnull=False), name="message_changes"
-            )
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.room_id} #{self.seq}"
 
 
-class Immutable(RuntimeError):
-    """Somebody tried to change an audit record."""
-
-
-class RevisionQuerySet(models.QuerySet["MessageRevision"]):
-    def update(self, **kwargs: Any) -> NoReturn:
-        raise Immutable("revisions are written once and stay")
-
-    def delete(self) -> NoReturn:
-        raise Immutable("revisions are written once and stay")
-
-
-class MessageRevision(models.Model):
+class MessageRevision(ImmutableModel):
     """What a message was before an edit or deletion, who had written that version and when. Never changed."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False, db_column="_id")
-    message = models.ForeignKey(Message, on_delete=models.PROTECT, related_name="revisions")
+    message = models.ForeignKey(Message, on_delete=models.PROTECT, related_name="+", db_index=False)
     version = models.IntegerField()
     content = models.TextField()
     meta = models.JSONField(default=dict)
-    written_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    written_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     written_at = models.DateTimeField()
-
-    objects = RevisionQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["message", "version"], name="revision_once")]
@@ -96,27 +99,19 @@ class MessageRevision(models.Model):
     def __str__(self) -> str:
         return f"version {self.version} of {self.message_id}"
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        if not self._state.adding:
-            raise Immutable("revisions are written once and stay")
-        super().save(*args, **kwargs)
 
-    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise Immutable("revisions are written once and stay")
+class ArchivedKey(models.Model):
+    """What is left of a message once it is archived, so that its clientMessageId stays used for ever.
 
+    The id is a digest of (room, sender, clientMessageId): one narrow row and one index for each.
+    """
 
-class Report(models.Model):
-    """A member's word to the moderators about a message."""
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False, db_column="_id")
-    message = models.ForeignKey(Message, on_delete=models.PROTECT, related_name="+")
-    reporter = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
-    reason = models.CharField(max_length=1000)
-    created_at = models.DateTimeField(default=times.now, editable=False)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["message", "reporter"], name="report_once")]
-        ordering = ["-created_at"]
+    id = models.UUIDField(primary_key=True, editable=False, db_column="_id")
+    message_id = models.UUIDField()
+    seq = models.BigIntegerField()
+    fingerprint = models.CharField(max_length=32)
+    created_at = models.DateTimeField()
+    deleted_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
-        return f"report of {self.message_id}"
+        return f"key of {self.message_id}"

@@ -27,10 +27,6 @@ class EditMessageSerializer(Serializer):
     content = TextField(trim_whitespace=False, allow_blank=True)
 
 
-class ReportSerializer(Serializer):
-    reason = TextField(max_length=1000)
-
-
 class AnchorField(serializers.Field):
     """A place in a room's history: a seq, a message id, or an RFC 3339 time with an offset."""
 

@@ -20,14 +20,14 @@ from realtime.text import meta_problem, text_problem
 from realtime.threads import run_db
 from rooms import selectors as rooms
 from rooms.models import Membership, Room
-from rooms.permissions import require_role, require_unmuted
+from rooms.permissions import require_may_write, require_role
 from rooms.services import advance_watermarks, open_direct
 from rooms.topics import room_topic
 
 from . import selectors
 from .events import DELETED_TYPE, Watermarks, message_data
 from .log import Draft, MessageLog, Stored
-from .models import Message, MessageRevision, Report
+from .models import Message, MessageRevision
 from .writer import MessageWriter
 
 MAX_EDIT_ATTEMPTS = 5
@@ -99,7 +99,7 @@ async def send_message(
 
 def _require_may_send(room_id: UUID, sender_id: UUID, reply_to: UUID | None) -> None:
     """Asked before the limits, so that a stranger cannot use up a room's; the writer asks again at the commit."""
-    require_unmuted(rooms.require_member(room_id=room_id, user_id=sender_id))
+    require_may_write(rooms.require_member(room_id=room_id, user_id=sender_id))
     if reply_to is not None and not Message.objects.filter(pk=reply_to, room_id=room_id).exists():
         raise Invalid("replyTo is no message of this room.", fields={"replyTo": ["No message of this room."]})
 
@@ -142,14 +142,14 @@ async def edit_message(
     """Change one's own message; what stood there before is kept as a revision. Safe to repeat."""
     check_content(content)
     message, room = await run_db(_edit, room_id, message_id, actor_id, content)
-    _tell_changed("message:updated", message, room)
+    tell_changed("message:updated", message, room)
     return message, room
 
 
 def _edit(room_id: UUID, message_id: UUID, actor_id: UUID, content: str) -> tuple[Message, Room]:
     membership = rooms.require_member(room_id=room_id, user_id=actor_id)
-    require_unmuted(membership)
-    message = _require_existing(room_id, message_id)
+    require_may_write(membership)
+    message = require_existing(membership.room, message_id)
     if message.sender_id != actor_id:
         raise Forbidden("Only its author edits a message.")
     now = times.now()
@@ -162,24 +162,32 @@ async def delete_message(
 ) -> tuple[Message, Room]:
     """Make a message a tombstone, as its author or an admin of the room; its text stays for the moderators."""
     message, room = await run_db(_delete, room_id, message_id, actor_id, reason)
-    _tell_changed("message:deleted", message, room)
+    tell_changed("message:deleted", message, room)
     return message, room
 
 
 def _delete(room_id: UUID, message_id: UUID, actor_id: UUID, reason: str) -> tuple[Message, Room]:
     membership = rooms.require_member(room_id=room_id, user_id=actor_id)
-    message = _require_existing(room_id, message_id)
+    message = require_existing(membership.room, message_id)
     if message.sender_id != actor_id:
         require_role(membership, Membership.Role.ADMIN)
+    return bury(message, actor_id, reason), membership.room
+
+
+def bury(message: Message, actor_id: UUID, reason: str) -> Message:
+    """The message as a tombstone; what it said is kept as a revision."""
     now = times.now()
     changes = {"deleted_at": now, "deleted_by_id": actor_id, "delete_reason": reason, "changed_at": now}
-    return _change(message, {"content": "", "meta": {}, **changes}), membership.room
+    return _change(message, {"content": "", "meta": {}, **changes})
 
 
-def _require_existing(room_id: UUID, message_id: UUID) -> Message:
-    message = selectors.get_message(room_id=room_id, message_id=message_id)
+def require_existing(room: Room, message_id: UUID) -> Message:
+    """The message, if it can still be changed. NotFound for one that is deleted, archived or of another room."""
+    message = selectors.get_message(room_id=room.pk, message_id=message_id)
     if message.deleted_at is not None:
         raise NotFound("This message was deleted.")
+    if message.seq < room.first_seq:
+        raise NotFound("This message was archived.")
     return message
 
 
@@ -194,7 +202,7 @@ def _change(message: Message, changes: dict[str, Any]) -> Message:
         present = Message.objects.filter(pk=message.pk, version=message.version, deleted_at__isnull=True)
         if present.update(version=message.version + 1, **changes):
             return Message.objects.get(pk=message.pk)
-        message = _require_existing(message.room_id, message.pk)
+        message = require_existing(message.room, message.pk)
     raise Conflict("The message is being changed by others. Try again.")
 
 
@@ -212,7 +220,7 @@ def _keep_revision(message: Message) -> None:
         pass  # kept already, by whoever changes it at this moment or died doing so
 
 
-def _tell_changed(event: str, message: Message, room: Room) -> None:
+def tell_changed(event: str, message: Message, room: Room) -> None:
     get_hub().publish(room_topic(room.pk), encode_event(event, message_data(message, room)))
 
 
@@ -246,20 +254,6 @@ def _acknowledge(
         read_seq=max(read_seq, membership.read_seq),
     )
     return watermarks, moved
-
-
-async def report_message(*, room_id: UUID, message_id: UUID, reporter_id: UUID, reason: str) -> Report:
-    """Tell the moderators of a message, once for each member; a second report replaces nothing."""
-    return await run_db(_report, room_id, message_id, reporter_id, reason)
-
-
-def _report(room_id: UUID, message_id: UUID, reporter_id: UUID, reason: str) -> Report:
-    rooms.require_member(room_id=room_id, user_id=reporter_id)
-    message = _require_existing(room_id, message_id)
-    try:
-        return Report.objects.create(message=message, reporter_id=reporter_id, reason=reason)
-    except IntegrityError:
-        raise Conflict("You have reported this message already.") from None
 
 
 def parse_moment(text: str, *, field: str) -> datetime:

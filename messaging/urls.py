@@ -15,5 +15,4 @@ urlpatterns = [
     ),
     path(one, MessageViewSet.as_view({"patch": "partial_update", "delete": "destroy"}), name="message"),
     path(f"{one}/receipts", MessageViewSet.as_view({"get": "receipts"}), name="message-receipts"),
-    path(f"{one}/report", MessageViewSet.as_view({"post": "report"}), name="message-report"),
 ]

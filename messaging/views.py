@@ -19,7 +19,6 @@ from .models import Message
 from .serializers import (
     EditMessageSerializer,
     HistoryQuerySerializer,
-    ReportSerializer,
     SearchQuerySerializer,
     SendMessageSerializer,
 )
@@ -96,23 +95,6 @@ class MessageViewSet(viewsets.GenericViewSet):
         require_member(room_id=room, user_id=user_of(request).pk)
         receipts = selectors.message_receipts(room_id=room, message_id=parse_uuid(message_id))
         return Response(to_builtins(receipts))
-
-    @extend_schema(
-        summary="Report a message to the moderators",
-        request=ReportSerializer,
-        responses={201: ReportSerializer},
-    )
-    def report(self, request: Request, room_id: str, message_id: str) -> Response:
-        body = validated(ReportSerializer, request)
-        loop.call(
-            services.report_message(
-                room_id=parse_uuid(room_id),
-                message_id=parse_uuid(message_id),
-                reporter_id=user_of(request).pk,
-                **body,
-            )
-        )
-        return Response(body, status=201)
 
     @extend_schema(
         summary="Search my rooms' messages, newest first",

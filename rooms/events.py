@@ -21,7 +21,10 @@ class RoomMember(Wire):
 
 
 class RoomData(Wire):
-    """A room as one of its members sees it. `to` is the other user of a direct room."""
+    """A room as one of its members sees it. `to` is the other user of a direct room.
+
+    Messages before `firstSeq` are archived; in a room with `lockedAt` nobody writes.
+    """
 
     id: UUID
     kind: str
@@ -31,6 +34,8 @@ class RoomData(Wire):
     created_by: UUID | None
     created_at: str | None
     last_activity_at: str | None
+    locked_at: str | None
+    first_seq: int
     last_seq: int
     unread_count: int
     last_message: dict[str, Any] | None
@@ -48,6 +53,8 @@ class RoomUpdated(Wire):
     kind: str
     name: str
     meta: dict[str, Any]
+    locked_at: str | None
+    first_seq: int
     last_seq: int
 
 
@@ -77,9 +84,18 @@ def member_data(membership: Membership) -> RoomMember:
     )
 
 
-def unread_count(membership: Membership, last_seq: int) -> int:
-    return max(0, last_seq - membership.read_seq)
+def unread_count(membership: Membership, room: Room) -> int:
+    """What the room still has of what was not read."""
+    return max(0, room.last_seq - max(membership.read_seq, room.first_seq - 1))
 
 
 def updated_data(room: Room) -> RoomUpdated:
-    return RoomUpdated(id=room.pk, kind=room.kind, name=room.name, meta=room.meta, last_seq=room.last_seq)
+    return RoomUpdated(
+        id=room.pk,
+        kind=room.kind,
+        name=room.name,
+        meta=room.meta,
+        locked_at=to_wire(room.locked_at),
+        first_seq=room.first_seq,
+        last_seq=room.last_seq,
+    )

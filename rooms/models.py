@@ -14,6 +14,7 @@ class Room(models.Model):
 
     `last_seq` and `last_activity_at` are hints for lists: the writer moves them with each batch, and the log
     of messages is the truth. A deleted room keeps its row and its log for the moderators, but no members.
+    In a locked one nobody writes. Messages before `first_seq` are archived: the database has them no more.
     """
 
     class Kind(models.TextChoices):
@@ -33,6 +34,11 @@ class Room(models.Model):
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_seq = models.BigIntegerField(default=0, editable=False)
     last_activity_at = models.DateTimeField(default=times.now, editable=False)
+    locked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    first_seq = models.BigIntegerField(default=1, editable=False)
+    retention_days = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Archive messages after so many days; empty: RETENTION_DAYS says."
+    )
 
     class Meta:
         indexes = [models.Index(fields=["-last_activity_at"], name="room_activity")]

@@ -24,7 +24,10 @@ def require_outranks(membership: Membership, other: Membership) -> None:
         raise Forbidden(f"A member with the role {other.role} can only be managed by an owner.")
 
 
-def require_unmuted(membership: Membership) -> None:
+def require_may_write(membership: Membership) -> None:
+    """Who may send and edit: a member who is not muted, in a room that is not locked."""
+    if membership.room.locked_at is not None:
+        raise Forbidden("This room is locked by the moderators; nobody writes in it for now.")
     if membership.muted_until is not None and membership.muted_until > times.now():
         raise Muted(
             f"You are muted in this room until {times.to_wire(membership.muted_until)}.",

@@ -96,5 +96,19 @@ def presence_peers(*, user_id: UUID) -> list[UUID]:
     return list(set(peers.values_list("user_id", flat=True)))
 
 
+def get_room(*, room_id: UUID) -> Room:
+    """Any room, also one of others: for those who may see them all."""
+    room = Room.objects.filter(pk=room_id).first()
+    if room is None:
+        raise NotFound("There is no such room.")
+    return room
+
+
+def member_counts(*, room_ids: Iterable[UUID]) -> dict[UUID, int]:
+    """How many members each of the rooms has, in one query; empty rooms are left out."""
+    sizes = Membership.objects.filter(room_id__in=list(room_ids)).values_list("room_id").order_by("room_id")
+    return dict(sizes.annotate(size=Count("pk")))
+
+
 def count_members(*, room_id: UUID) -> int:
     return Membership.objects.filter(room_id=room_id).count()

@@ -81,7 +81,7 @@ async def update_room(*, room_id: UUID, actor_id: UUID, changes: dict[str, Any])
     """Change name or meta of a group, as its admin; the room hears only of a change."""
     room, changed = await run_db(_update_room, room_id, actor_id, changes)
     if changed:
-        get_hub().publish(room_topic(room_id), encode_event("room:updated", updated_data(room)))
+        tell_updated(room)
     return room
 
 
@@ -93,14 +93,18 @@ def _update_room(room_id: UUID, actor_id: UUID, changes: dict[str, Any]) -> tupl
 async def delete_room(*, room_id: UUID, actor_id: UUID) -> None:
     """End a group, as its owner: all members lose it at once; its log stays for the moderators."""
     user_ids = await run_db(_delete_room, room_id, actor_id)
-    _tell_removed(room_id, user_ids, reason="deleted")
+    tell_removed(room_id, user_ids, reason="deleted")
 
 
 def _delete_room(room_id: UUID, actor_id: UUID) -> list[UUID]:
-    room = _require_managed_group(room_id, actor_id, Role.OWNER).room
-    user_ids = selectors.member_ids(room_id=room_id)
+    return end_room(_require_managed_group(room_id, actor_id, Role.OWNER).room)
+
+
+def end_room(room: Room) -> list[UUID]:
+    """Take all members out and mark the room deleted; returns who they were. Safe to repeat after a crash."""
+    user_ids = selectors.member_ids(room_id=room.pk)
     Membership.objects.filter(room=room).delete()
-    Room.objects.filter(pk=room_id).update(deleted_at=times.now())
+    Room.objects.filter(pk=room.pk).update(deleted_at=times.now())
     return user_ids
 
 
@@ -108,7 +112,7 @@ async def add_member(*, room_id: UUID, actor_id: UUID, user_id: UUID, role: str 
     """Add a user to a group, as its admin; only an owner adds admins and owners. Conflict if already in it."""
     membership = await run_db(_add_member, room_id, actor_id, user_id, role)
     _tell_added(membership.room, [user_id])
-    _tell_member(room_id, user_id, membership)
+    tell_member(room_id, user_id, membership)
     return membership
 
 
@@ -130,7 +134,7 @@ async def change_member(
     """Change a member's role or mute, as an admin. The last owner stays one."""
     membership, changed = await run_db(_change_member, room_id, actor_id, user_id, changes)
     if changed:
-        _tell_member(room_id, user_id, membership)
+        tell_member(room_id, user_id, membership)
     return membership
 
 
@@ -154,8 +158,8 @@ def _change_member(
 async def remove_member(*, room_id: UUID, actor_id: UUID, user_id: UUID) -> None:
     """Take a user out of a group, as an admin; oneself is leaving. An owner leaves only if there is another."""
     await run_db(_remove_member, room_id, actor_id, user_id)
-    _tell_removed(room_id, [user_id], reason="left" if user_id == actor_id else "removed")
-    _tell_member(room_id, user_id, None)
+    tell_removed(room_id, [user_id], reason="left" if user_id == actor_id else "removed")
+    tell_member(room_id, user_id, None)
 
 
 def _remove_member(room_id: UUID, actor_id: UUID, user_id: UUID) -> None:
@@ -254,13 +258,17 @@ def _tell_added(room: Room, user_ids: Iterable[UUID]) -> None:
         get_hub().tell(addresses, "room:added", {"room_id": str(room.pk)})
 
 
-def _tell_removed(room_id: UUID, user_ids: Iterable[UUID], *, reason: str) -> None:
+def tell_updated(room: Room) -> None:
+    get_hub().publish(room_topic(room.pk), encode_event("room:updated", updated_data(room)))
+
+
+def tell_removed(room_id: UUID, user_ids: Iterable[UUID], *, reason: str) -> None:
     addresses = [user_address(user_id) for user_id in user_ids]
     frame = encode_event("room:removed", RoomRemoved(room_id=room_id, reason=reason))
     get_hub().tell(addresses, "room:removed", {"room_id": str(room_id), "frame": frame})
 
 
-def _tell_member(room_id: UUID, user_id: UUID, membership: Membership | None) -> None:
+def tell_member(room_id: UUID, user_id: UUID, membership: Membership | None) -> None:
     changed = MemberChanged(
         room_id=room_id, user_id=user_id, member=member_data(membership) if membership else None
     )

@@ -52,8 +52,10 @@ def _room_data(room: Room, membership: Membership, last_message: dict[str, Any] 
         created_by=room.created_by_id,
         created_at=to_wire(room.created_at),
         last_activity_at=to_wire(room.last_activity_at),
+        locked_at=to_wire(room.locked_at),
+        first_seq=room.first_seq,
         last_seq=room.last_seq,
-        unread_count=unread_count(membership, room.last_seq),
+        unread_count=unread_count(membership, room),
         last_message=last_message,
         role=membership.role,
     )

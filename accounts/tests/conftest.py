@@ -27,7 +27,8 @@ class AdminBrowser:
         return self._request("POST", path, data={**form, "csrfmiddlewaretoken": self.cookies["csrftoken"]})
 
     def act(self, model: str, action: str, *ids: str) -> httpx.Response:
-        answer = self.post(f"/admin/accounts/{model}/", action=action, _selected_action=list(ids))
+        form = {"action": action, "_selected_action": list(ids), "confirmed": "yes", "reason": "a test"}
+        answer = self.post(f"/admin/accounts/{model}/", **form)
         assert answer.status_code == 302, answer.text
         return answer
 

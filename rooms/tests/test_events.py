@@ -66,6 +66,7 @@ async def test_room_when_patched_then_all_members_hear_what_all_see_alike(
     async with ann.connect() as anns, ben.connect() as bens, cleo.connect() as cleos:
         ann.http.patch(f"/api/rooms/{room_id}", json={"name": "new", "meta": {"a": [1]}})
         expected = {"id": room_id, "kind": "group", "name": "new", "meta": {"a": [1]}, "lastSeq": 1}
+        expected |= {"lockedAt": None, "firstSeq": 1}
         for client in (anns, bens):
             assert await next_of(client, "room:updated", room_id) == expected
         ann.http.patch(f"/api/rooms/{room_id}", json={"name": ""})

@@ -10,7 +10,7 @@ from realtime.testing import ChatServer, ChatUser, error_of
 
 NOBODY = "01900000-0000-7000-8000-000000000000"
 ROOM_KEYS = {
-    "id", "kind", "name", "meta", "to", "createdBy", "createdAt", "lastActivityAt", "lastSeq", "unreadCount",
+    "id", "kind", "name", "meta", "to", "createdBy", "createdAt", "lastActivityAt", "lockedAt", "firstSeq", "lastSeq", "unreadCount",
     "lastMessage", "role",
 }  # fmt: skip
 MEMBER_KEYS = {"userId", "role", "mutedUntil", "joinedAt", "deliveredSeq", "readSeq"}
@@ -49,7 +49,7 @@ def test_room_when_made_then_the_creator_owns_it_and_all_see_one_shape(
     assert all(set(member) == MEMBER_KEYS for member in room["members"])
     expected = {
         "kind": "group", "name": "Tea", "meta": {"colour": "green"}, "to": None, "createdBy": ann.id,
-        "lastSeq": 0, "unreadCount": 0, "lastMessage": None, "role": "owner",
+        "lockedAt": None, "firstSeq": 1, "lastSeq": 0, "unreadCount": 0, "lastMessage": None, "role": "owner",
     }  # fmt: skip
     assert {name: room[name] for name in expected} == expected
     assert roles_of(ben, room["id"]) == {ann.id: "owner", ben.id: "member", cleo.id: "member"}

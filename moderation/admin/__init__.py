@@ -1,0 +1,9 @@
+"""The moderators' desk: every model of the chat in Django's admin.
+
+Knows services and selectors. It stands here and not in each app, because every deed is recorded, and the record
+is above them all (docs/decisions/0007).
+"""
+
+from . import audit, messages, reports, rooms, users
+
+__all__ = ["audit", "messages", "reports", "rooms", "users"]

@@ -1,0 +1,116 @@
+"""Filters one types into, each answered by an index: a room, a user, a time.
+
+Knows ids that sort by time; must not list rows to choose from, of which there are millions.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+
+from accounts import selectors as accounts
+from accounts.models import User, fold, fold_email
+from realtime.ids import first_id_at
+from rooms.models import Room
+
+MAX_MATCHES = 50
+# A message gets its id when it is sent and its time when it is stored, by clocks that may differ a little.
+SLACK = timedelta(minutes=1)
+
+
+class InputFilter(admin.SimpleListFilter):
+    template = "moderation/input_filter.html"
+    input_type = "text"
+    placeholder = ""
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("", "")]  # there has to be one, or the filter is not shown
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        """One: what stands in the field, and what the form has to carry along."""
+        kept = {name: values[-1] for name, values in changelist.get_filters_params().items()}
+        kept.pop(str(self.parameter_name), None)
+        if changelist.query:
+            kept["q"] = changelist.query
+        yield {"kept": kept.items(), "value": self.value() or "", "name": self.parameter_name}
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = (self.value() or "").strip()
+        return queryset.filter(self.condition(value)) if value else queryset
+
+    def condition(self, value: str) -> Q:
+        raise NotImplementedError
+
+
+class RoomFilter(InputFilter):
+    title = parameter_name = "room"
+    placeholder = "id, or part of the name"
+
+    def condition(self, value: str) -> Q:
+        if room_id := uuid_of(value):
+            return Q(room_id=room_id)
+        rooms = Room.objects.filter(name__icontains=value).values_list("pk", flat=True)[:MAX_MATCHES]
+        return Q(room_id__in=list(rooms))
+
+
+class UserFilter(InputFilter):
+    title = parameter_name = "user"
+    field = "user"
+    placeholder = "id, name or email"
+
+    def condition(self, value: str) -> Q:
+        if user_id := uuid_of(value):
+            return Q(**{f"{self.field}_id": user_id})
+        users = User.objects.filter(matches(value)).values_list("pk", flat=True)[:MAX_MATCHES]
+        return Q(**{f"{self.field}_id__in": list(users)})
+
+
+class AuthorFilter(UserFilter):
+    title = parameter_name = "author"
+    field = "sender"
+
+
+class SinceFilter(InputFilter):
+    """By the id, which begins with the time it was made: a range of the primary key, and no index of its own."""
+
+    title, parameter_name, input_type = "from (UTC)", "since", "datetime-local"
+
+    def condition(self, value: str) -> Q:
+        moment = moment_of(value)
+        return Q(pk__gte=first_id_at(moment - SLACK), created_at__gte=moment) if moment else Q()
+
+
+class UntilFilter(InputFilter):
+    title, parameter_name, input_type = "until (UTC)", "until", "datetime-local"
+
+    def condition(self, value: str) -> Q:
+        moment = moment_of(value)
+        return Q(pk__lt=first_id_at(moment + SLACK), created_at__lt=moment) if moment else Q()
+
+
+def matches(term: str) -> Q:
+    """Users whose username, display name or email begins with the term."""
+    email = fold_email(term)
+    return accounts.name_starts_with(fold(term.strip())) | Q(
+        email__gte=email, email__lt=email + accounts.LAST
+    )
+
+
+def uuid_of(value: str) -> UUID | None:
+    try:
+        return UUID(value.strip())
+    except ValueError:
+        return None
+
+
+def moment_of(value: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,75 @@
+"""Writes to the audit log, one entry after the other in a chain.
+
+Knows entries and the database; must not know what the actions do. Runs in a database thread.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from realtime import context, times
+from realtime.errors import Unavailable
+
+from .models import AuditEntry
+
+MAX_ATTEMPTS = 20
+BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What was acted on, with the name it had then."""
+
+    kind: str
+    id: UUID
+    name: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+def record(
+    *, actor_id: UUID, actor_name: str, action: str, target: Target, reason: str, outcome: str = "done"
+) -> AuditEntry:
+    """Append an entry. Unavailable when others were faster every time: then nothing may be done either."""
+    for _ in range(MAX_ATTEMPTS):
+        last = AuditEntry.objects.order_by("-seq").first()
+        entry = AuditEntry(
+            seq=last.seq + 1 if last else 1,
+            at=times.now(),
+            actor_id=actor_id,
+            actor_name=actor_name,
+            action=action,
+            outcome=outcome,
+            target_kind=target.kind,
+            target_id=target.id,
+            target_name=target.name[:200],
+            reason=reason[:500],
+            details=target.details,
+            ip=context.client_ip.get() or "",
+            request_id=context.request_id.get() or "",
+            previous=last.digest if last else "",
+        )
+        entry.digest = entry.computed_digest()
+        try:
+            with transaction.atomic():
+                entry.save()
+        except IntegrityError:
+            continue  # another moderator's entry took the place; read the new last one
+        return entry
+    raise Unavailable("The audit log is busy. Nothing was done; try again.")
+
+
+def breaks() -> Iterator[str]:
+    """What is wrong with the chain, one sentence for each place; nothing for a whole one."""
+    seq, digest = 0, ""
+    while entries := list(AuditEntry.objects.filter(seq__gt=seq).order_by("seq")[:BATCH]):
+        for entry in entries:
+            if entry.seq != seq + 1:
+                yield f"entries {seq + 1} to {entry.seq - 1} are missing"
+            elif entry.previous != digest:
+                yield f"entry {entry.seq} does not follow entry {seq}"
+            if entry.computed_digest() != entry.digest:
+                yield f"entry {entry.seq} was changed"
+            seq, digest = entry.seq, entry.digest

@@ -1,0 +1,100 @@
+"""Reports of messages, and the log of what moderators did.
+
+Knows users and rooms; must not hold on to messages, which may be archived while a report of them stays.
+"""
+
+import hashlib
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.conf import settings
+from django.db import models
+
+from realtime import times
+from realtime.ids import uuid7
+from realtime.immutable import ImmutableModel
+from rooms.models import Room
+
+
+class Report(models.Model):
+    """A member's word to the moderators about a message, with the text as it stood when it was reported."""
+
+    class Resolution(models.TextChoices):
+        DISMISSED = "dismissed"
+        REMOVED = "removed", "message removed"
+        DEACTIVATED = "deactivated", "author deactivated"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False, db_column="_id")
+    message_id = models.UUIDField()
+    room = models.ForeignKey(Room, on_delete=models.PROTECT, related_name="+")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    reporter = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    seq = models.BigIntegerField()
+    version = models.IntegerField()
+    content = models.TextField()
+    reason = models.CharField(max_length=1000)
+    created_at = models.DateTimeField(default=times.now)
+    resolved_at = models.DateTimeField(null=True, blank=True)
+    resolved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    resolution = models.CharField(max_length=16, choices=Resolution.choices, blank=True, default="")
+    note = models.CharField(max_length=500, blank=True, default="")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["message_id", "reporter"], name="report_once")]
+        indexes = [models.Index(fields=["resolved_at", "created_at"], name="report_queue")]
+        ordering = ["created_at"]
+
+    def __str__(self) -> str:
+        return f"report of message {self.seq}"
+
+
+class AuditEntry(ImmutableModel):
+    """One thing a moderator did, or tried. Written before the deed, so that none goes unrecorded.
+
+    `seq` counts without holes and `digest` covers the entry and the digest before it: an entry that is changed or
+    taken out behind Django's back breaks the chain (`manage.py verify_audit`). Names are kept as they were.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False, db_column="_id")
+    seq = models.BigIntegerField(unique=True)
+    at = models.DateTimeField(default=times.now)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    actor_name = models.CharField(max_length=64)
+    action = models.CharField(max_length=32)
+    outcome = models.CharField(max_length=16, default="done")
+    target_kind = models.CharField(max_length=16)
+    target_id = models.UUIDField()
+    target_name = models.CharField(max_length=200, blank=True, default="")
+    reason = models.CharField(max_length=500, blank=True, default="")
+    details = models.JSONField(default=dict)
+    ip = models.CharField(max_length=45, blank=True, default="")
+    request_id = models.CharField(max_length=64, blank=True, default="")
+    previous = models.CharField(max_length=64, blank=True, default="")
+    digest = models.CharField(max_length=64)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["target_id", "seq"], name="audit_target"),
+            models.Index(fields=["actor", "seq"], name="audit_actor"),
+        ]
+        ordering = ["-seq"]
+        verbose_name_plural = "audit log"
+
+    def __str__(self) -> str:
+        return f"#{self.seq} {self.action}"
+
+    def computed_digest(self) -> str:
+        """SHA-256 over every field but the digest itself, in the order they are declared."""
+        fields: list[Any] = []
+        for field in self._meta.concrete_fields:
+            if field.attname != "digest":
+                value = getattr(self, field.attname)
+                if isinstance(field, models.DateTimeField):
+                    value = times.to_wire(value)
+                fields.append([field.attname, str(value) if isinstance(value, UUID) else value])
+        return hashlib.sha256(msgspec.json.encode(fields, order="deterministic")).hexdigest()

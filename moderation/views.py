@@ -1,0 +1,39 @@
+"""REST of reports. Knows services; no rule of its own. What moderators do is in the admin."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import viewsets
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.authentication import user_of
+from api.serializers import validated
+from realtime import loop
+from realtime.ids import parse_uuid
+
+from . import services
+from .models import Report
+from .serializers import ReportSerializer
+
+
+@extend_schema(tags=["messages"])
+class ReportViewSet(viewsets.GenericViewSet):
+    queryset = Report.objects.none()  # members write reports, and only moderators read them
+    serializer_class = ReportSerializer
+    pagination_class = None
+
+    @extend_schema(
+        summary="Report a message to the moderators",
+        request=ReportSerializer,
+        responses={201: ReportSerializer},
+    )
+    def create(self, request: Request, room_id: str, message_id: str) -> Response:
+        body = validated(ReportSerializer, request)
+        loop.call(
+            services.report_message(
+                room_id=parse_uuid(room_id),
+                message_id=parse_uuid(message_id),
+                reporter_id=user_of(request).pk,
+                **body,
+            )
+        )
+        return Response(body, status=201)

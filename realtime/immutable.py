@@ -1,0 +1,42 @@
+"""Rows that are written once and stay: the base of audit records.
+
+Knows Django's models; must not know what is recorded.
+"""
+
+from typing import Any, NoReturn, TypeVar
+
+from django.db import models
+
+M = TypeVar("M", bound=models.Model)
+
+REFUSAL = "this record is written once and stays"
+
+
+class Immutable(RuntimeError):
+    """Somebody tried to change or delete an audit record."""
+
+
+class ImmutableQuerySet(models.QuerySet[M]):
+    def update(self, **kwargs: Any) -> NoReturn:
+        raise Immutable(REFUSAL)
+
+    def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise Immutable(REFUSAL)
+
+    def delete(self) -> NoReturn:
+        raise Immutable(REFUSAL)
+
+
+class ImmutableModel(models.Model):
+    objects = ImmutableQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise Immutable(REFUSAL)
+        super().save(*args, **{**kwargs, "force_insert": True})
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise Immutable(REFUSAL)

@@ -1,0 +1,70 @@
+"""Writes of moderators to rooms: no membership and no role is asked for. Part of the services.
+
+Whether somebody is a moderator, and the record of what they did, is the caller's (moderation.services).
+"""
+
+from uuid import UUID
+
+from realtime import times
+from realtime.errors import Conflict, Forbidden
+from realtime.threads import run_db
+
+from . import selectors
+from .models import Membership, Room
+from .services import end_room, tell_member, tell_removed, tell_updated
+
+
+async def lock_room(*, room_id: UUID) -> Room:
+    """Nobody writes in the room until it is unlocked; its members see `room:updated`. Safe to repeat."""
+    room = await run_db(_change, room_id, {"locked_at": times.now()})
+    tell_updated(room)
+    return room
+
+
+async def unlock_room(*, room_id: UUID) -> Room:
+    room = await run_db(_change, room_id, {"locked_at": None})
+    tell_updated(room)
+    return room
+
+
+async def set_retention(*, room_id: UUID, days: int | None) -> Room:
+    """Archive the room's messages after so many days; None leaves it to RETENTION_DAYS."""
+    return await run_db(_change, room_id, {"retention_days": days})
+
+
+async def close_room(*, room_id: UUID) -> None:
+    """End a group: all members lose it at once; its log stays. Forbidden for a direct room: lock that."""
+    user_ids = await run_db(_close, room_id)
+    tell_removed(room_id, user_ids, reason="deleted")
+
+
+async def expel_member(*, room_id: UUID, user_id: UUID) -> None:
+    """Take a member out of a group, whatever their role; a room may lose its last owner this way."""
+    await run_db(_expel, room_id, user_id)
+    tell_removed(room_id, [user_id], reason="removed")
+    tell_member(room_id, user_id, None)
+
+
+def _change(room_id: UUID, changes: dict) -> Room:
+    Room.objects.filter(pk=room_id).update(**changes)
+    return selectors.get_room(room_id=room_id)
+
+
+def _close(room_id: UUID) -> list[UUID]:
+    room = _require_group(room_id)
+    if room.deleted_at is not None:
+        raise Conflict("This room is deleted already.")
+    return end_room(room)
+
+
+def _expel(room_id: UUID, user_id: UUID) -> None:
+    _require_group(room_id)
+    membership = selectors.get_membership(room_id=room_id, user_id=user_id)
+    Membership.objects.filter(pk=membership.pk).delete()
+
+
+def _require_group(room_id: UUID) -> Room:
+    room = selectors.get_room(room_id=room_id)
+    if room.kind == Room.Kind.DIRECT:
+        raise Forbidden("A direct room has its two users for ever. Lock it instead.")
+    return room
