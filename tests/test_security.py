@@ -1,0 +1,112 @@
+"""What must never leak, and what must always be said: logs, errors, admin pages, headers, cookies."""
+
+from collections.abc import Callable
+
+import pytest
+
+from realtime.testing import PASSWORD, ChatServer
+
+MARK = "zebra-crossing-7731"
+
+
+async def test_logs_at_their_most_talkative_then_hold_no_password_token_or_message(
+    start_server: Callable[..., ChatServer],
+) -> None:
+    server = start_server(LOG_LEVEL="DEBUG")
+    alice = server.sign_up("alice")
+    room_id = alice.make_room()
+    message = alice.send(room_id, MARK)
+    secrets = {
+        "password": PASSWORD,
+        "access": alice.access_token,
+        "refresh": alice.refresh_token,
+        "text": MARK,
+    }
+    with server.http() as http:
+        http.post("/api/auth/login", json={"email": alice.email, "password": MARK + "-wrong"})
+        http.post("/api/auth/refresh", json={"refreshToken": alice.refresh_token + "x"})
+        http.get(f"/api/users/me?token={alice.access_token}")
+        http.post("/api/auth/login", content=f'{{"email": "{alice.email}", "password": "{PASSWORD}"')
+    alice.http.get("/api/messages/search", params={"q": MARK})
+    alice.http.patch(f"/api/rooms/{room_id}/messages/{message['id']}", json={"content": MARK + " edited"})
+    async with alice.connect() as client:
+        await client.reply("message:send", {"roomId": room_id, "content": MARK})
+        await client.error("auth:refresh", {"token": alice.access_token + "x"})
+        await client.send_raw(f'{{"event": "message:send", "data": {{"content": "{MARK}"')
+        await client.settle()
+    log = server.log.read_text(errors="replace")
+    assert alice.id in log
+    assert [name for name, secret in secrets.items() if secret in log] == []
+    assert alice.access_token.split(".")[2] not in log
+
+
+def test_error_answers_then_repeat_no_secret(server: ChatServer) -> None:
+    alice = server.sign_up("alice")
+    bodies = [
+        {"email": alice.email, "password": MARK},
+        {"email": [MARK], "password": MARK},
+        {"email": "x", "password": {"a": MARK}},
+    ]
+    with server.http() as http:
+        answers = [http.post("/api/auth/login", json=body) for body in bodies]
+        answers += [http.post("/api/auth/signup", json=body | {"username": "?"}) for body in bodies]
+        answers.append(http.post("/api/auth/refresh", json={"refreshToken": MARK}))
+    assert {answer.status_code for answer in answers} <= {400, 401}
+    assert [answer.text for answer in answers if MARK in answer.text] == []
+
+
+def test_login_with_an_unknown_email_then_answers_as_with_a_wrong_password(server: ChatServer) -> None:
+    alice = server.sign_up("alice")
+    with server.http() as http:
+        wrong = http.post("/api/auth/login", json={"email": alice.email, "password": MARK})
+        unknown = http.post("/api/auth/login", json={"email": f"x{alice.email}", "password": MARK})
+    same = [
+        (answer.status_code, answer.json()["error"]["message"], len(answer.text))
+        for answer in (wrong, unknown)
+    ]
+    assert same[0] == same[1]
+
+
+def test_admin_outside_debug_then_sets_secure_cookies_and_may_not_be_framed(server: ChatServer) -> None:
+    with server.http() as http:
+        answer = http.get("/admin/login/")
+    cookies = answer.headers.get_list("set-cookie")
+    assert cookies
+    assert [cookie for cookie in cookies if "secure" not in cookie.lower()] == []
+    assert answer.headers["X-Frame-Options"] == "DENY"
+
+
+@pytest.mark.parametrize(
+    "path", ["/docs", "/docs/events", "/admin/login/", "/api/users/me", "/healthz", "/nowhere"]
+)
+def test_every_page_then_has_the_security_headers(server: ChatServer, path: str) -> None:
+    with server.http() as http:
+        headers = http.get(path).headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert headers["X-Frame-Options"] in ("DENY", "SAMEORIGIN")
+
+
+def test_text_with_markup_then_is_stored_as_typed_and_escaped_where_it_is_shown(server: ChatServer) -> None:
+    alice = server.sign_up("alice")
+    script = "<script>alert('\u202e&amp;')</script> \U0001f600"
+    room_id = alice.make_room(name="<b>room</b>")
+    alice.send(room_id, script)
+    assert alice.history(room_id)[0]["content"] == script
+    page = server.http(alice, Accept="text/html").get(f"/api/rooms/{room_id}/messages")
+    assert page.headers["Content-Type"].startswith("text/html")
+    assert "<script>alert(" not in page.text
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "a\x1b[31m", "a\x7f", "a\x85", "a\x08"])
+async def test_control_characters_then_are_refused_everywhere(server: ChatServer, text: str) -> None:
+    alice = server.sign_up("alice")
+    room_id = alice.make_room()
+    answers = [
+        alice.http.post(f"/api/rooms/{room_id}/messages", json={"content": text}),
+        alice.http.post("/api/rooms", json={"name": text}),
+        alice.http.patch("/api/users/me", json={"displayName": text}),
+    ]
+    assert [answer.status_code for answer in answers] == [400, 400, 400]
+    async with alice.connect() as client:
+        assert (await client.error("message:send", {"roomId": room_id, "content": text}))["code"] == "invalid"
