@@ -11,6 +11,13 @@ RUN_ENV = DEBUG=$${DEBUG:-on} HOST=$(HOST) PORT=$(PORT)
 PYTEST_ARGS ?= -n 3 --dist loadfile
 TEST_ENV = SECRET_KEY=tests-only-0123456789-0123456789-0123456789-0123456789 DEBUG=off
 
+# A sound deployment, as `manage.py check --deploy` would have it; names no real host.
+DEPLOY_ENV = SECRET_KEY=7PqkX2vLw9ZrT4mNc8YbH3sJf6DgA1eUxQoWiE5tRyBnMvCzKd0 DEBUG=off WORKERS=4 \
+	ALLOWED_HOSTS=chat.example ALLOWED_ORIGINS=https://chat.example TRUSTED_PROXIES=1 \
+	SECURE_SSL_REDIRECT=on SECURE_HSTS_SECONDS=31536000 \
+	REDIS_URL=rediss://:pw-of-redis@redis.example:6379/0 \
+	DATABASE_URL="mongodb://chat:pw-of-mongo@mongo.example:27017/chat?replicaSet=rs0"
+
 .PHONY: install run demo test torture fuzz lint check docs lock
 .DEFAULT_GOAL := run
 
@@ -57,6 +64,7 @@ check: lint  ## lint, types, import rules, Django's checks, drift of migrations 
 	$(TEST_ENV) $(BIN)/mypy
 	$(BIN)/lint-imports
 	$(TEST_ENV) $(BIN)/python manage.py check --fail-level WARNING
+	$(DEPLOY_ENV) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(TEST_ENV) $(BIN)/python manage.py makemigrations --check --dry-run
 	$(TEST_ENV) $(BIN)/python manage.py write_docs --check
 

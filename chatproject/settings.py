@@ -115,7 +115,7 @@ INSTALLED_APPS = [
     "messaging",
     "presence",
     "moderation",
-    "chatproject",
+    "chatproject.apps.ChatProjectConfig",
 ]
 
 MIDDLEWARE = [
@@ -181,6 +181,7 @@ def _database(database_url: str) -> dict[str, Any]:
     return database
 
 
+DATABASE_URL = env.str("DATABASE_URL", "")
 DATABASES = {"default": parsed("DATABASE_URL", "", _database)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -227,6 +228,11 @@ AUTH_PASSWORD_VALIDATORS = [
 ACCESS_TOKEN_SECONDS = whole("ACCESS_TOKEN_SECONDS", 15 * 60)
 REFRESH_TOKEN_SECONDS = whole("REFRESH_TOKEN_SECONDS", 30 * 24 * 3600)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", False)
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]  # asked for from inside, past the proxy
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", 0)
+# Whether HSTS holds for other hosts of the domain too is not for this server to say.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 CSRF_FAILURE_VIEW = "api.exceptions.csrf_failed"
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

@@ -1,0 +1,143 @@
+"""`manage.py check --deploy`: settings that do on one machine, and harm where strangers come.
+
+Stands beside Django's own checks. Must not connect to anything: it runs before the parts are up.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+LONGEST_ACCESS_SECONDS = 3600
+LONGEST_REFRESH_SECONDS = 90 * 24 * 3600
+# What stands in examples, tests and makefiles is known to everyone.
+KNOWN_KEY_PARTS = ("tests-only", "change-me", "changeme", "django-insecure", "example")
+WIDEST_PROXY_ADDRESSES = 2**24
+
+
+@register(Tags.security, deploy=True)
+def several_processes(app_configs: Any, **kwargs: Any) -> Iterator[CheckMessage]:
+    if settings.WORKERS == 1:
+        return
+    if not settings.REDIS_URL:
+        yield Error(
+            f"WORKERS is {settings.WORKERS} without REDIS_URL: the in-process layer reaches one process only.",
+            hint="Give all processes one REDIS_URL, or set WORKERS=1.",
+            id="chat.E001",
+        )
+    if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+        yield Error(
+            f"WORKERS is {settings.WORKERS} and the database is SQLite: one process writes, and the others wait.",
+            hint="Set DATABASE_URL to a MongoDB or PostgreSQL, or WORKERS=1.",
+            id="chat.E002",
+        )
+
+
+@register(Tags.security, deploy=True)
+def keys(app_configs: Any, **kwargs: Any) -> Iterator[CheckMessage]:
+    if any(
+        part in key.lower()
+        for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+        for part in KNOWN_KEY_PARTS
+    ):
+        yield Error(
+            "SECRET_KEY or one of SECRET_KEY_FALLBACKS is an example's: whoever has read it can log in as anyone.",
+            hint="Make one: python -c 'import secrets; print(secrets.token_urlsafe(50))'",
+            id="chat.E003",
+        )
+
+
+@register(Tags.security, deploy=True)
+def origins(app_configs: Any, **kwargs: Any) -> Iterator[CheckMessage]:
+    if "*" in settings.ALLOWED_HOSTS:
+        yield Error(
+            "ALLOWED_HOSTS allows every host: links and cookies can be made to point anywhere.",
+            hint="List the names that clients use.",
+            id="chat.E004",
+        )
+    for origin in settings.ALLOWED_ORIGINS:
+        if "*" in origin:
+            yield Error(
+                f"ALLOWED_ORIGINS has {origin}: pages of strangers may open sockets with a visitor's token.",
+                hint="List the origins of your own pages.",
+                id="chat.E005",
+            )
+        elif origin.startswith("http://") and urlsplit(origin).hostname not in LOOPBACK:
+            yield Warning(
+                f"ALLOWED_ORIGINS has {origin}: whoever is on the way can change that page.",
+                hint="Serve it over https.",
+                id="chat.W006",
+            )
+
+
+@register(Tags.security, deploy=True)
+def token_lifetimes(app_configs: Any, **kwargs: Any) -> Iterator[CheckMessage]:
+    if settings.ACCESS_TOKEN_SECONDS > LONGEST_ACCESS_SECONDS:
+        yield Warning(
+            f"Access tokens live {settings.ACCESS_TOKEN_SECONDS} s: one that leaked is good for as long.",
+            hint=f"ACCESS_TOKEN_SECONDS of at most {LONGEST_ACCESS_SECONDS}; clients refresh them.",
+            id="chat.W007",
+        )
+    if settings.REFRESH_TOKEN_SECONDS > LONGEST_REFRESH_SECONDS:
+        yield Warning(
+            f"Refresh tokens live {settings.REFRESH_TOKEN_SECONDS} s: a lost device stays logged in for as long.",
+            hint=f"REFRESH_TOKEN_SECONDS of at most {LONGEST_REFRESH_SECONDS}; each use renews them.",
+            id="chat.W008",
+        )
+    if settings.REFRESH_TOKEN_SECONDS <= settings.ACCESS_TOKEN_SECONDS:
+        yield Error(
+            "Refresh tokens end before access tokens do: nobody stays logged in.",
+            hint="Raise REFRESH_TOKEN_SECONDS, or lower ACCESS_TOKEN_SECONDS.",
+            id="chat.E009",
+        )
+
+
+@register(Tags.security, deploy=True)
+def limits(app_configs: Any, **kwargs: Any) -> Iterator[CheckMessage]:
+    if not settings.RATE_LIMITS:
+        yield Error(
+            "RATE_LIMITS is off: passwords may be tried without end.", hint="Set it on.", id="chat.E010"
+        )
+    if any(network.num_addresses > WIDEST_PROXY_ADDRESSES for network in settings.TRUSTED_PROXIES.networks):
+        yield Error(
+            "TRUSTED_PROXIES has a network so wide that clients are in it: they can write any address they like.",
+            hint="Name the proxies themselves, or how many there are.",
+            id="chat.E011",
+        )
+
+
+@register(Tags.security, deploy=True)
+def passwords_of_parts(app_configs: Any, **kwargs: Any) -> Iterator[CheckMessage]:
+    parts = (
+        ("REDIS_URL", settings.REDIS_URL, "chat.E012"),
+        ("DATABASE_URL", settings.DATABASE_URL, "chat.E013"),
+    )
+    for name, url, check_id in parts:
+        scheme, _, rest = url.partition("://")
+        user_info, _, host = rest.partition("/")[0].rpartition("@")
+        if (
+            not host
+            or scheme in ("sqlite", "unix")
+            or host.rpartition(":")[0] in LOOPBACK
+            or host in LOOPBACK
+        ):
+            continue
+        if not user_info.partition(":")[2]:
+            yield Error(
+                f"{name} has no password: whoever reaches that port has everything.",
+                hint="Set one there, and put it into the URL.",
+                id=check_id,
+            )
+
+
+@register(Tags.security, deploy=True)
+def leases(app_configs: Any, **kwargs: Any) -> Iterator[CheckMessage]:
+    if settings.PRESENCE_LEASE_SECONDS < 2 * settings.PRESENCE_RENEW_SECONDS:
+        yield Error(
+            "PRESENCE_LEASE_SECONDS is under twice PRESENCE_RENEW_SECONDS: one late renewal, and people flicker.",
+            hint="The defaults are 20 and 8.",
+            id="chat.E014",
+        )
