@@ -4,6 +4,8 @@ import pytest
 
 from api.clients import client_network
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize(
     ("address", "network"),

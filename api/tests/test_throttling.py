@@ -1,8 +1,11 @@
 """REST limits are shared by all processes over the cache; without it each process goes on by itself."""
 
 import httpx
+import pytest
 
 from realtime.testing import ChatServer, RedisServer
+
+pytestmark = pytest.mark.once
 
 
 def statuses(server: ChatServer, tries: int) -> list[int]:

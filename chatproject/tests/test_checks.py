@@ -31,7 +31,7 @@ SOUND = {
     "DATABASES": {"default": {"ENGINE": "djongo_lts"}},
 }
 # The checks only read it; nothing connects.
-pytestmark = pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")
+pytestmark = [pytest.mark.once, pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")]
 SQLITE = {"default": {"ENGINE": "django.db.backends.sqlite3"}}
 
 

@@ -7,6 +7,8 @@ import pytest
 from chatproject.proxies import TrustedProxies
 from realtime.testing import ChatServer
 
+pytestmark = pytest.mark.once
+
 STRANGER = "203.0.113.9"
 
 

@@ -13,6 +13,8 @@ from realtime.rates import Rate
 from realtime.redis_address import RedisAddress
 from realtime.testing import RedisServer, free_port
 
+pytestmark = pytest.mark.once
+
 THREE_AN_HOUR = Rate(3, 3600)
 
 
