@@ -339,7 +339,11 @@ class Torture:
     def _compare_watermarks(self, logs: dict[str, list[dict[str, Any]]]) -> list[str]:
         problems = []
         for room, log in logs.items():
-            detail = self.clients[0].user.http.get(f"/api/rooms/{room}").json()
+            answer = self.clients[0].user.http.get(f"/api/rooms/{room}")
+            if answer.status_code != 200:
+                problems.append(f"{room}: asked for when all was quiet, answered {answer.text}")
+                continue
+            detail = answer.json()
             if detail["lastSeq"] != len(log):
                 problems.append(f"{room}: lastSeq {detail['lastSeq']} of {len(log)}")
             marks = {member["userId"]: member for member in detail["members"]}
