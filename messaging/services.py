@@ -262,7 +262,8 @@ def parse_moment(text: str, *, field: str) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError:
         moment = None
-    if moment is None or moment.tzinfo is None:
+    # Far enough from year 1 that no offset or allowance leads out of what a datetime can say.
+    if moment is None or moment.tzinfo is None or moment < times.from_timestamp(0):
         problem = "Not an RFC 3339 time with an offset, such as 2026-11-24T03:40:00.000Z."
         raise Invalid(f"{field}: {problem}", fields={field: [problem]})
     return moment

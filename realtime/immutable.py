@@ -26,6 +26,12 @@ class ImmutableQuerySet(models.QuerySet[M]):
     def delete(self) -> NoReturn:
         raise Immutable(REFUSAL)
 
+    def bulk_create(self, objs: Any, *args: Any, update_conflicts: bool = False, **kwargs: Any) -> list[M]:
+        """Plain inserts only: with `update_conflicts` it would write over the row that is there."""
+        if update_conflicts:
+            raise Immutable(REFUSAL)
+        return super().bulk_create(objs, *args, **kwargs)
+
 
 class ImmutableModel(models.Model):
     objects = ImmutableQuerySet.as_manager()

@@ -1,0 +1,199 @@
+"""Edits and deletions: who may, what the room hears, and the audit that stays. About five seconds."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.db import transaction
+
+from accounts.models import User
+from messaging.models import Message, MessageRevision
+from realtime.immutable import Immutable
+from realtime.testing import ChatServer, ChatSocketClient, ChatUser, check_error, error_of
+from rooms.models import Room
+
+from .test_send import MESSAGE_KEYS, NOBODY
+
+REVISIONS = """
+import json
+from messaging.models import Message, MessageRevision
+print(json.dumps({{
+    "revisions": [
+        [r.version, r.content, r.meta, str(r.written_by_id)]
+        for r in MessageRevision.objects.filter(message_id="{id}")
+    ],
+    "deleted_by": [str(m.deleted_by_id) for m in Message.objects.filter(pk="{id}", deleted_at__isnull=False)],
+}}))
+"""
+
+
+def audit_of(server: ChatServer, message_id: str) -> dict[str, Any]:
+    shown = server.manage("shell", "-v0", "-c", REVISIONS.format(id=message_id)).stdout
+    return dict(json.loads(shown.strip().splitlines()[-1]))
+
+
+@pytest.fixture
+def room_id(ann: ChatUser, ben: ChatUser, cleo: ChatUser) -> str:
+    return ann.make_room(ben, cleo)
+
+
+def path_of(message: dict[str, Any]) -> str:
+    return f"/api/rooms/{message['roomId']}/messages/{message['id']}"
+
+
+async def changed(client: ChatSocketClient, event: str, message: dict[str, Any]) -> dict[str, Any]:
+    frame = await client.expect(
+        lambda frame: frame["event"] == event and frame["data"]["id"] == message["id"]
+    )
+    return dict(frame["data"])
+
+
+async def test_message_when_edited_over_rest_and_socket_then_all_hear_and_read_the_same(
+    room_id: str, server: ChatServer, ann: ChatUser, ben: ChatUser
+) -> None:
+    message = ann.send(room_id, "one", meta={"k": 1}, clientMessageId="c")
+    async with ann.connect() as anns, ben.connect() as bens:
+        answer = ann.http.patch(path_of(message), json={"content": "two"})
+        assert answer.status_code == 200
+        edited = answer.json()
+        assert set(edited) == MESSAGE_KEYS
+        assert edited == {**message, "content": "two", "editedAt": edited["editedAt"]}
+        assert edited["editedAt"] >= message["createdAt"]
+        assert await changed(bens, "message:updated", message) == edited
+        data = {"roomId": room_id, "messageId": message["id"], "content": "three"}
+        reply = await anns.reply("message:edit", data)
+        heard = await changed(bens, "message:updated", message)
+        assert reply == heard == ben.history(room_id)[0]
+        assert (heard["content"], heard["meta"], heard["seq"]) == ("three", {"k": 1}, 1)
+    assert audit_of(server, message["id"])["revisions"] == [
+        [1, "one", {"k": 1}, ann.id],
+        [2, "two", {"k": 1}, ann.id],
+    ]
+
+
+async def test_message_when_deleted_then_a_tombstone_keeps_its_seq_and_the_audit_its_text(
+    room_id: str, server: ChatServer, ann: ChatUser, ben: ChatUser, cleo: ChatUser
+) -> None:
+    bens_own, bens_other = ben.send(room_id, "mine", meta={"k": 1}), ben.send(room_id, "rude")
+    async with ben.connect() as client, cleo.connect() as cleos:
+        data = {"roomId": room_id, "messageId": bens_own["id"]}
+        tombstone = await client.reply("message:delete", data)
+        assert tombstone == await changed(cleos, "message:deleted", bens_own)
+        answer = ann.http.delete(path_of(bens_other))
+        assert (answer.status_code, answer.content) == (204, b"")
+        assert (await changed(cleos, "message:deleted", bens_other))["content"] == ""
+        for message in (bens_own, bens_other):
+            error_of(ben.http.delete(path_of(message)), 404, "not_found")
+            error_of(ben.http.patch(path_of(message), json={"content": "x"}), 404, "not_found")
+            data = {"roomId": room_id, "messageId": message["id"]}
+            check_error(await client.error("message:delete", data), "not_found")
+    assert tombstone == {**bens_own, "content": "", "type": "deleted", "meta": {}}
+    assert [(m["seq"], m["content"], m["type"]) for m in ann.history(room_id)] == [
+        (1, "", "deleted"),
+        (2, "", "deleted"),
+    ]
+    audit = audit_of(server, bens_other["id"])
+    assert audit == {"revisions": [[1, "rude", {}, ben.id]], "deleted_by": [ann.id]}
+    assert audit_of(server, bens_own["id"])["revisions"] == [[1, "mine", {"k": 1}, ben.id]]
+    assert ann.send(room_id, "next")["seq"] == 3
+
+
+async def test_message_of_another_when_changed_then_only_an_admin_deletes_and_nobody_edits(
+    room_id: str, ann: ChatUser, ben: ChatUser, cleo: ChatUser
+) -> None:
+    message = ben.send(room_id, "bens")
+    for user in (ann, cleo):
+        error_of(user.http.patch(path_of(message), json={"content": "x"}), 403, "forbidden")
+    error_of(cleo.http.delete(path_of(message)), 403, "forbidden")
+    async with cleo.connect() as client:
+        data = {"roomId": room_id, "messageId": message["id"]}
+        check_error(await client.error("message:edit", {**data, "content": "x"}), "forbidden")
+        check_error(await client.error("message:delete", data), "forbidden")
+        assert await client.settle() == []
+    assert ann.history(room_id) == [message]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "content"),
+        ({"content": ""}, "content"),
+        ({"content": "x" * 4001}, "content"),
+        ({"content": "\x00"}, "content"),
+        ({"content": 5}, "content"),
+        ({"content": "x", "meta": {}}, "meta"),
+    ],
+)
+async def test_message_when_edited_with_bad_fields_then_stays(
+    room_id: str, ann: ChatUser, body: dict[str, Any], field: str
+) -> None:
+    message = ann.send(room_id, "stays")
+    error_of(ann.http.patch(path_of(message), json=body), 400, "invalid", field)
+    async with ann.connect() as client:
+        data = {"roomId": room_id, "messageId": message["id"], **body}
+        check_error(await client.error("message:edit", data), "invalid", field)
+    assert ann.history(room_id) == [message]
+
+
+async def test_message_that_is_not_in_the_room_when_changed_then_is_not_found(
+    room_id: str, ann: ChatUser
+) -> None:
+    elsewhere = ann.send(ann.make_room(), "x")["id"]
+    async with ann.connect() as client:
+        for message_id in (elsewhere, NOBODY):
+            message = {"roomId": room_id, "id": message_id}
+            error_of(ann.http.patch(path_of(message), json={"content": "x"}), 404, "not_found")
+            error_of(ann.http.delete(path_of(message)), 404, "not_found")
+            data = {"roomId": room_id, "messageId": message_id}
+            check_error(await client.error("message:edit", {**data, "content": "x"}), "not_found")
+            check_error(await client.error("message:delete", data), "not_found")
+    error_of(ann.http.delete(f"/api/rooms/{room_id}/messages/1"), 404, "not_found")
+
+
+def test_message_when_edited_many_times_at_once_then_every_version_is_kept(
+    room_id: str, server: ChatServer, ann: ChatUser
+) -> None:
+    message = ann.send(room_id, "v0")
+    contents = [f"v{n}" for n in range(1, 5)]
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(
+            pool.map(
+                lambda text: ann.server.http(ann).patch(path_of(message), json={"content": text}), contents
+            )
+        )
+    assert {answer.status_code for answer in answers} <= {200, 409}
+    done = [text for text, answer in zip(contents, answers, strict=True) if answer.status_code == 200]
+    revisions = audit_of(server, message["id"])["revisions"]
+    assert [revision[0] for revision in revisions] == [*range(1, len(done) + 1)]
+    assert {revision[1] for revision in revisions} | {ann.history(room_id)[0]["content"]} == {"v0", *done}
+
+
+@pytest.mark.django_db
+def test_revision_when_changed_or_deleted_in_any_way_then_refuses() -> None:
+    user = User.objects.create(username="x", username_key="x", email="x@example.com")
+    message = Message.objects.create(room=Room.objects.create(), seq=1, sender=user, content="now")
+    revision = MessageRevision.objects.create(
+        message=message, version=1, content="before", written_by=user, written_at=message.created_at
+    )
+    revision.content = "forged"
+    for attempt in (
+        revision.save,
+        revision.delete,
+        lambda: MessageRevision.objects.update(content="forged"),
+        lambda: MessageRevision.objects.all().delete(),
+        lambda: MessageRevision.objects.filter(pk=revision.pk).update(content="forged"),
+        lambda: MessageRevision.objects.bulk_update([revision], ["content"]),
+        lambda: MessageRevision.objects.update_or_create(pk=revision.pk, defaults={"content": "forged"}),
+        lambda: message.revisions.update(content="forged"),
+        lambda: message.revisions.all().delete(),
+        lambda: MessageRevision.objects.bulk_create(
+            [MessageRevision(pk=revision.pk, message=message, version=1, content="forged", written_by=user)],
+            update_conflicts=True,
+            update_fields=["content"],
+            unique_fields=["id"],
+        ),
+    ):
+        with pytest.raises(Immutable), transaction.atomic():
+            attempt()
+    assert MessageRevision.objects.get().content == "before"

@@ -1,0 +1,109 @@
+"""Search finds text in one's own rooms, and takes every character as itself. About three seconds."""
+
+import pytest
+
+from realtime.testing import ChatServer, ChatUser, error_of
+
+HOSTILE = [
+    "100%", "snake_case", "back\\slash", "it's", 'say "hi"', "a.b", "(open", "[a-z]", "^start", "end$", "a+b*c?",
+    "{}", '{"$gt": ""}', "'; DROP TABLE messaging_message; --", "$where", "%25", "a\nb", "ß", "Größe", "日本語",
+    "😀",
+]  # fmt: skip
+
+
+def found(user: ChatUser, q: str, **query: str) -> list[str]:
+    answer = user.http.get("/api/messages/search", params={"q": q, **query})
+    assert answer.status_code == 200, answer.text
+    assert set(answer.json()) == {"results", "next", "previous"}
+    return [message["content"] for message in answer.json()["results"]]
+
+
+@pytest.fixture(scope="module")
+def finder(server: ChatServer, ann: ChatUser) -> ChatUser:
+    """A user with one room of hostile strings, and a decoy that only wildcards would match."""
+    user = server.sign_up()
+    room_id = user.make_room(ann)
+    user.send(room_id, "decoy xyz")
+    for text in HOSTILE:
+        user.send(room_id, text)
+    return user
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_search_for_hostile_text_then_finds_just_what_holds_it(finder: ChatUser, text: str) -> None:
+    assert found(finder, text) == [content for content in HOSTILE[::-1] if text in content]
+
+
+@pytest.mark.parametrize("text", ["%", "_", ".", "\\", "*", "?", "$", "^", "(", "[", "'", '"', "{"])
+def test_search_for_one_special_character_then_it_means_itself(finder: ChatUser, text: str) -> None:
+    assert set(found(finder, text)) == {content for content in HOSTILE if text in content}
+
+
+def test_search_in_other_case_then_finds_it(finder: ChatUser) -> None:
+    assert found(finder, "DECOY") == ["decoy xyz"]
+
+
+def test_search_then_covers_own_rooms_only_and_no_deleted_or_former_text(
+    ann: ChatUser, ben: ChatUser, cleo: ChatUser
+) -> None:
+    word = "needle-1f6c"
+    ours, theirs = ann.make_room(ben), cleo.make_room(ben)
+    hers = ann.make_room()
+    for user, room_id, n in ((ann, ours, 1), (cleo, theirs, 2), (ann, hers, 3)):
+        user.send(room_id, f"{word} {n}")
+    assert found(ann, word) == [f"{word} 3", f"{word} 1"]
+    assert found(ben, word) == [f"{word} 2", f"{word} 1"]
+    assert found(ben, word, roomId=ours) == [f"{word} 1"]
+    for room_id in (theirs, "01900000-0000-7000-8000-000000000000"):
+        query = {"q": word, "roomId": room_id}
+        error_of(ann.http.get("/api/messages/search", params=query), 404, "not_found")
+    message = ben.http.get("/api/messages/search", params={"q": word, "roomId": ours}).json()["results"][0]
+    assert message == ann.history(ours)[0]
+    ann.http.patch(f"/api/rooms/{ours}/messages/{message['id']}", json={"content": "straw"})
+    assert found(ben, word) == [f"{word} 2"]
+    ann.http.patch(f"/api/rooms/{ours}/messages/{message['id']}", json={"content": f"{word} again"})
+    assert found(ben, word) == [f"{word} 2", f"{word} again"]
+    ann.http.delete(f"/api/rooms/{ours}/messages/{message['id']}")
+    cleo.http.delete(f"/api/rooms/{theirs}/members/{ben.id}")
+    assert found(ben, word) == []
+
+
+def test_search_when_paged_then_links_lead_through_all(server: ChatServer, ann: ChatUser) -> None:
+    room_id = ann.make_room()
+    for n in range(7):
+        ann.send(room_id, f"page me {n}")
+    query = {"q": "page me", "roomId": room_id, "limit": "3"}
+    answer = ann.http.get("/api/messages/search", params=query).json()
+    pages = [answer["results"]]
+    while answer["next"]:
+        answer = ann.http.get(answer["next"]).json()
+        pages.append(answer["results"])
+    assert [[message["content"][-1] for message in page] for page in pages] == [
+        ["6", "5", "4"],
+        ["3", "2", "1"],
+        ["0"],
+    ]
+    back = ann.http.get(answer["previous"]).json()
+    assert back["results"] == pages[1]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({}, "q"),
+        ({"q": ""}, "q"),
+        ({"q": "  "}, "q"),
+        ({"q": "x" * 201}, "q"),
+        ({"q": "\x00"}, "q"),
+        ({"q": "x", "roomId": "x"}, "roomId"),
+        ({"q": "x", "limit": "0"}, "limit"),
+        ({"q": "x", "limit": "201"}, "limit"),
+        ({"q": "x", "limit": "-5"}, "limit"),
+        ({"q": "x", "cursor": "zzz"}, "cursor"),
+        ({"q": "x", "userId": "1"}, "userId"),
+    ],
+)
+def test_search_with_a_bad_query_then_names_the_field(
+    ann: ChatUser, query: dict[str, str], field: str
+) -> None:
+    error_of(ann.http.get("/api/messages/search", params=query), 400, "invalid", field)
