@@ -59,6 +59,11 @@ class Find(Command):
     def count(self) -> "Count":
         return Count(self.collection, self.where, self.skip, self.limit)
 
+    def stages(self) -> tuple[list[dict], list[str]]:
+        """The same as a pipeline, and where in its documents the columns are."""
+        named = (("$match", self.where), ("$sort", self.sort), ("$skip", self.skip), ("$limit", self.limit))
+        return [{name: value} for name, value in named if value], self.columns
+
     def call(self):
         options = {"sort": self.sort, "skip": self.skip, "limit": self.limit}
         return "find", [self.where, self.projection, {k: v for k, v in options.items() if v}]
@@ -83,14 +88,17 @@ def inserted(row: tuple, constants: list[tuple[int, Any]]) -> tuple:
 
 
 class Aggregate(Command):
-    """Rows of a pipeline; `read` makes a row of a document."""
+    """Rows of a pipeline; `places` are where in its documents the columns are, at most two names deep."""
 
-    def __init__(self, collection, pipeline, read):
-        self.collection, self.pipeline, self.read = collection, pipeline, read
+    def __init__(self, collection, pipeline, places=()):
+        self.collection, self.pipeline, self.places = collection, pipeline, places
 
     def __call__(self, collections) -> Result:
         found = collections[self.collection].aggregate(self.pipeline)
-        return Result(map(self.read, found), source=found)
+        return Result(map(reader(self.places), found), source=found)
+
+    def stages(self) -> tuple[list[dict], list[str]]:
+        return self.pipeline, self.places
 
     def count(self) -> "Aggregate":
         counted = [*self.pipeline, {"$count": "n"}]
@@ -103,11 +111,27 @@ class Aggregate(Command):
         return {"aggregate": self.collection, "pipeline": self.pipeline, "cursor": {}}
 
 
+def reader(places: list[str]):
+    """Makes a row of a document."""
+    split = [place.split(".", 1) for place in places]
+
+    def read(document):
+        row = []
+        for place in split:
+            value = document.get(place[0])
+            if len(place) == 2 and value is not None:
+                value = value.get(place[1])
+            row.append(value)
+        return tuple(row)
+
+    return read
+
+
 class OneRow(Aggregate):
     """One row put together from pipelines of one document each; (pipeline, read, what no document means)."""
 
     def __init__(self, collection, parts):
-        super().__init__(collection, parts[0][0], None)
+        super().__init__(collection, parts[0][0])
         self.parts = parts
 
     def __call__(self, collections) -> Result:

@@ -10,21 +10,20 @@ from django.conf import settings
 from django.core.exceptions import EmptyResultSet
 from django.db import IntegrityError, models
 from django.db.models import AutoField, Case, JSONField, Value, When
-from django.db.models.aggregates import Count as CountOf
 from django.db.models.constants import OnConflict
-from django.db.models.expressions import Col, DatabaseDefault, OrderBy, Star
+from django.db.models.expressions import Col, DatabaseDefault, OrderBy
 from django.db.models.lookups import In
 from django.db.models.sql import compiler as sql
 from django.db.models.sql.query import Query
 from django.utils.functional import cached_property
 
-from .commands import DeleteMany, Insert, UpdateMany
+from .commands import DeleteMany, Insert, OneRow, UpdateMany
 from .errors import refused
 from .expressions import NUMBERS, expression
 from .filters import NEVER, TEXT, Where
+from .grouping import filter_of, is_count_all, one_document
 from .reads import Read
-from .scope import Scope, target
-
+from .scope import Scope, references, target
 
 
 class MongoCompiler:
@@ -148,14 +147,19 @@ class SQLCompiler(MongoCompiler, sql.SQLCompiler):
 
 class SQLAggregateCompiler(MongoCompiler, sql.SQLAggregateCompiler):
     def command(self):
-        """COUNT(*) over a query that is distinct, sliced or grouped; nothing else over one."""
+        """Aggregates over the rows of a query that is distinct, sliced or grouped."""
         selected = list(self.query.annotation_select.values())
-        counted = [e for e in selected if type(e) is CountOf and isinstance(e.source_expressions[0], Star)]
-        if len(selected) != 1 or counted != selected or selected[0].filter:
-            raise refused("an aggregate over a distinct, sliced or annotated query")
-        self.col_count = 1
+        self.col_count = len(selected)
         inner = self.query.inner_query.get_compiler(self.using, elide_empty=self.elide_empty)
-        return inner.command().count()
+        command = inner.command()
+        if len(selected) == 1 and is_count_all(selected[0]):
+            return command.count()
+        stages, places = command.stages()
+        if len(places) != len(inner.select) or any(filter_of(node) is not None for node in selected):
+            raise refused("such an aggregate over a distinct, sliced or annotated query")
+        found = {alias: place for (_, _, alias), place in zip(inner.select, places, strict=True)}
+        named = [(ref, found[ref.refs]) for node in selected for ref in references(node)]
+        return OneRow(command.collection, [one_document(Scope(self, None, named=named), stages, selected)])
 
 
 class SQLInsertCompiler(MongoCompiler, sql.SQLInsertCompiler):

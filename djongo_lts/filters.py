@@ -12,7 +12,7 @@ from django.db.models import Exists, lookups
 from django.db.models.expressions import Col, NegatedExpression
 from django.db.models.functions import TruncDate
 from django.db.models.sql.query import Query
-from django.db.models.sql.where import AND, XOR, NothingNode, WhereNode
+from django.db.models.sql.where import AND, OR, XOR, NothingNode, WhereNode
 from django.utils import timezone
 
 from .errors import refused
@@ -307,36 +307,47 @@ class Where:
         return [row[0] for row in rows]
 
     def exists(self, query: Query) -> Filter:
-        """[NOT] EXISTS tied to this query by one equality: the inner column's values, as an IN list."""
+        """[NOT] EXISTS tied to this query by an equality: the inner column's values, as an IN list."""
         query = query.clone()
         query.subquery = False
-        own, tie, rest = set(query.alias_map), None, []
-        if (
-            query.combinator
-            or query.low_mark
-            or query.high_mark == 0
-            or query.group_by
-            or query.where.negated
-        ):
+        own, ties, rest = set(query.alias_map), [], []
+        if query.combinator or query.low_mark or query.high_mark == 0 or query.group_by:
             raise refused("an Exists() over a sliced, grouped or combined query")
         query.clear_limits()
-        for child in query.where.children if query.where.connector == AND else [query.where]:
-            if not outer_columns(child, own):
-                rest.append(child)
-            elif tie is None and isinstance(child, lookups.Exact) and isinstance(child.rhs, Col):
-                tie = (child.lhs, child.rhs) if child.rhs.alias not in own else (child.rhs, child.lhs)
-            else:
-                raise refused("an Exists() tied by more than one equality")
         query.clear_ordering(force=True)
-        if tie is None:
+        for child in conjuncts(query.where):
+            (ties if outer_columns(child, own) else rest).append(child)
+        if not ties:
             return {} if query.exists().get_compiler(connection=self.connection).has_results() else None
-        inner, outer = tie
-        if not isinstance(inner, Col) or not isinstance(outer, Col) or inner.alias not in own:
-            raise refused("an Exists() tied by other than columns")
-        query.where = WhereNode(rest)
+        tie, *others = ties
+        if isinstance(tie, WhereNode) and tie.connector == OR and not tie.negated:
+            # any of several ties: one EXISTS for each
+            return any_of(
+                [self.exists(self.narrowed(query, [*rest, *others, each])) for each in tie.children]
+            )
+        if others:
+            raise refused("an Exists() tied by more than one equality")
+        if not isinstance(tie, lookups.Exact) or not isinstance(tie.lhs, Col) or not isinstance(tie.rhs, Col):
+            raise refused("an Exists() tied by other than an equality of columns")
+        inner, outer = (tie.lhs, tie.rhs) if tie.rhs.alias not in own else (tie.rhs, tie.lhs)
+        if inner.alias not in own:
+            raise refused("an Exists() tied by other than an equality of columns")
+        query = self.narrowed(query, rest)
         query.clear_select_clause()
-        query.set_annotation_mask(())
         query.select = (inner,)
         query.distinct = True
         found = [value for value in self.values(query) if value is not None]
         return {self.scope.column(outer): {"$in": found}} if found else None
+
+    def narrowed(self, query: Query, conditions: list) -> Query:
+        query = query.clone()
+        query.where = WhereNode(conditions)
+        return query
+
+
+def conjuncts(where: WhereNode) -> list:
+    """The conditions that all have to hold, however deep their ANDs are nested."""
+    if where.negated or where.connector != AND:
+        return [where]
+    nested = (conjuncts(child) if isinstance(child, WhereNode) else [child] for child in where.children)
+    return [condition for conditions in nested for condition in conditions]

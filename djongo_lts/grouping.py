@@ -75,3 +75,11 @@ class Accumulators:
 
     def finish(self) -> list[dict]:
         return [{"$set": self.final}] if self.final else []
+
+
+def one_document(scope: Scope, stages: list[dict], nodes: list) -> tuple:
+    """Aggregates over all that the stages yield: the pipeline, what to read, and the answer for no rows."""
+    accumulators = Accumulators(scope)
+    paths = [accumulators.add(node, filtered=True) for node in nodes]
+    pipeline = [*stages, {"$group": {"_id": None, **accumulators.group}}, *accumulators.finish()]
+    return pipeline, lambda document: [document.get(path) for path in paths], accumulators.empty

@@ -12,8 +12,8 @@ from django.db.models.sql.where import AND, WhereNode
 from .commands import Aggregate, Count, Find, OneRow
 from .errors import refused
 from .expressions import expression, literal
-from .grouping import Accumulators, filter_of, is_aggregate, is_count_all
 from .filters import NEVER, Where
+from .grouping import Accumulators, filter_of, is_aggregate, is_count_all, one_document
 from .joins import joins
 from .scope import JOINED, Scope, aliases, children, unwrapped
 
@@ -83,8 +83,7 @@ class Read:
 
     def pipelined(self) -> Aggregate:
         if self.grouped:
-            stages, read = self.group(self.matched())
-            return Aggregate(self.collection, stages, read)
+            return Aggregate(self.collection, *self.group(self.matched()))
         sort, computed = self.sorting()
         stages = self.matched(used=set().union(*(aliases(node) for node, _ in self.order_by)))
         if computed:
@@ -99,10 +98,10 @@ class Read:
                 project[path] = expression(self.scope, node)
             else:
                 project[path] = 1
-            places.append(path.split(".", 1))
+            places.append(path)
         if "_id" not in project:
             project["_id"] = 0
-        return Aggregate(self.collection, [*stages, {"$project": project}], reader(places))
+        return Aggregate(self.collection, [*stages, {"$project": project}], places)
 
     def matched(self, used=frozenset(), postpone=True) -> list[dict]:
         """The filter and the joins: what concerns the base first, so that an index serves it; a join that
@@ -187,7 +186,7 @@ class Read:
         sort: dict[str, int] = {}
         for node, direction in self.order_by:
             sort.setdefault(place(node), direction)
-        return stages + self.sliced(sort), reader([path.split(".", 1) for path in places])
+        return stages + self.sliced(sort), places
 
     def aggregated(self):
         """aggregate(): one row, of one pipeline for the aggregates that share a filter."""
@@ -200,32 +199,14 @@ class Read:
         return OneRow(self.collection, parts)
 
     def part(self, stages, condition, nodes):
-        accumulators = Accumulators(self.scope)
-        paths = [accumulators.add(node, filtered=True) for node in nodes]
         match = []
         if condition is not None:
             where = Where(self.scope).filter(condition)
             match = [{"$match": NEVER if where is None else where}]
-        pipeline = [*stages, *match, {"$group": {"_id": None, **accumulators.group}}, *accumulators.finish()]
-        return pipeline, lambda document: [document.get(path) for path in paths], accumulators.empty
+        return one_document(self.scope, [*stages, *match], nodes)
 
 
 def aggregates_in(node) -> list:
     if is_aggregate(node):
         return [node]
     return [found for child in children(node) for found in aggregates_in(child)]
-
-
-def reader(places: list[list[str]]):
-    """Makes a row of a document, from places one or two names deep."""
-
-    def read(document):
-        row = []
-        for place in places:
-            value = document.get(place[0])
-            if len(place) == 2 and value is not None:
-                value = value.get(place[1])
-            row.append(value)
-        return tuple(row)
-
-    return read

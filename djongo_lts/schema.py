@@ -184,17 +184,17 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         query = Query(model, alias_cols=True)
         compiler = query.get_compiler(connection=self.connection)
         built = query.build_where(q)
-        where = self.partial(model, Where(Scope(compiler, query.get_initial_alias())).filter(built))
-        return where
+        return self.partial(model, Where(Scope(compiler, query.get_initial_alias())).filter(built))
 
     def partial(self, model, where) -> dict:
         found = {}
         for name, value in (where or {"$none": None}).items():
             if name == "$and":
                 found[name] = [self.partial(model, part) for part in value]
-            elif value == {"$ne": None}:
+            elif isinstance(value, dict) and value.get("$ne", value) is None:  # IS NOT NULL
                 field = next(f for f in model._meta.local_concrete_fields if f.column == name)
-                found[name] = {"$gte": LEAST[self.type_of(field)]}
+                others = {operator: bound for operator, bound in value.items() if operator != "$ne"}
+                found.update(self.partial(model, {name: others or {"$gte": LEAST[self.type_of(field)]}}))
             elif name.startswith("$") or (isinstance(value, dict) and not value.keys() <= PARTIAL_OPERATORS):
                 raise refused(f"an index on the condition {where}")
             else:

@@ -67,6 +67,12 @@ def unwrapped(node):
     return node
 
 
+def references(node) -> list[Ref]:
+    if isinstance(node, Ref):
+        return [node]
+    return [ref for child in children(node) for ref in references(child)]
+
+
 def aliases(node) -> set[str]:
     """The aliases a node reads from."""
     if isinstance(node, Col):

@@ -63,7 +63,9 @@ def operations(database) -> dict[str, tuple[Callable, Callable, int]]:
             400,
         ),
         "page of 50": (
-            lambda: list(Message.objects.filter(room_id=room, seq__gte=20, seq__lt=20 + PAGE).order_by("seq")[:PAGE]),
+            lambda: list(
+                Message.objects.filter(room_id=room, seq__gte=20, seq__lt=20 + PAGE).order_by("seq")[:PAGE]
+            ),
             lambda: list(messages.find(page, projection, sort=[("seq", 1)], limit=PAGE)),
             100,
         ),

@@ -32,7 +32,7 @@ def django_db_setup(server_url, django_db_blocker):
 
 @pytest.fixture
 def mongo(django_db_setup, django_db_blocker):
-    """The migrated database, empty but for content types and permissions: quicker than flush, which makes those anew."""
+    """Empty but for content types and permissions; quicker than flush, which makes those anew."""
     from django.db import connection
 
     with django_db_blocker.unblock():

@@ -314,7 +314,7 @@ class Shape:
         return queryset.exists()
 
     def distinct(self, model, queryset):
-        names = self.rng.sample([n for n in fields_of(model)], self.rng.randrange(1, 3))
+        names = self.rng.sample(list(fields_of(model)), self.rng.randrange(1, 3))
         queryset = queryset.order_by().values_list(*names).distinct()
         self.said.append(str(names))
         if self.chance(0.3):

@@ -25,7 +25,7 @@ MODULES = [
 ]  # fmt: skip
 EXPECTED = Path(__file__).with_name("django_expected_failures.toml")
 CACHE = Path(os.environ.get("DJANGO_SDIST_CACHE") or Path.home() / ".cache" / "djongo_lts")
-SETTINGS = '''
+SETTINGS = """
 from djongo_lts.url import parse
 DATABASES = {{"default": parse("{url}/django_tests"), "other": parse("{url}/django_tests_other")}}
 SECRET_KEY = "django_tests_secret_key"
@@ -33,7 +33,7 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 USE_TZ = False
 TEST_RUNNER = "djongo_lts.tests.django_suite.Runner"
-'''
+"""
 
 
 # --- in the process that runs one module
@@ -116,7 +116,16 @@ def tests_directory() -> Path:
     directory = CACHE / f"django-{version}" / "tests"
     if not directory.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
-        download = ["download", "-q", "--no-binary", ":all:", "--no-deps", f"Django=={version}", "-d", str(CACHE)]
+        download = [
+            "download",
+            "-q",
+            "--no-binary",
+            ":all:",
+            "--no-deps",
+            f"Django=={version}",
+            "-d",
+            str(CACHE),
+        ]
         subprocess.run([sys.executable, "-m", "pip", *download], check=True)
         archive = next(iter(CACHE.glob(f"[dD]jango-{version}.tar.gz")))
         with tarfile.open(archive) as sdist:
@@ -134,7 +143,14 @@ def run_module(module: str, tests: Path, url: str) -> dict:
             "PYTHONPATH": os.pathsep.join([directory, str(root)]),
             "DJANGO_SUITE_REPORT": str(report),
         }
-        command = [sys.executable, "runtests.py", "--settings=mongo_settings", "--parallel=1", "--noinput", module]
+        command = [
+            sys.executable,
+            "runtests.py",
+            "--settings=mongo_settings",
+            "--parallel=1",
+            "--noinput",
+            module,
+        ]
         done = subprocess.run(command, cwd=tests, env=environment, capture_output=True, text=True)
         if not report.exists():
             return {"run": 0, "failed": {f"{module} (did not run)": done.stderr[-2000:]}}
@@ -166,7 +182,12 @@ def write(failed: dict[str, str], known: dict[str, str], modules: list[str]) -> 
             causes[cause(reason)].append(test)
     lines = ["# Django's tests that are expected to fail on djongo_lts, by cause.", ""]
     for why in sorted(causes):
-        lines += [f"{json.dumps(why)} = [", *(f"    {json.dumps(test)}," for test in sorted(causes[why])), "]", ""]
+        lines += [
+            f"{json.dumps(why)} = [",
+            *(f"    {json.dumps(test)}," for test in sorted(causes[why])),
+            "]",
+            "",
+        ]
     EXPECTED.write_text("\n".join(lines))
 
 
@@ -185,7 +206,9 @@ def main() -> int:
             failed |= report["failed"]
             unexpected = [test for test in report["failed"] if test not in known]
             passed += report["run"] - len(report["failed"])
-            print(f"{module:18}run {report['run']:5}  failed {len(report['failed']):4}  unexpected {len(unexpected)}")
+            print(
+                f"{module:18}run {report['run']:5}  failed {len(report['failed']):4}  unexpected {len(unexpected)}"
+            )
             for test in unexpected:
                 print(f"    {test}: {report['failed'][test][:300]}", flush=True)
     if options.update:

@@ -6,10 +6,11 @@ import os
 
 from djongo_lts.url import parse
 
-SECRET_KEY = "tests"
+SECRET_KEY = "tests of the engine, long enough for HMAC"
 USE_TZ = True
 TIME_ZONE = "Europe/Berlin"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+ALLOWED_HOSTS = ["localhost"]
 ROOT_URLCONF = "djongo_lts.tests.urls"
 STATIC_URL = "/static/"
 DATABASES = {

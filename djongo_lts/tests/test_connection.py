@@ -9,7 +9,14 @@ import threading
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.db import IntegrityError, OperationalError, close_old_connections, connection, connections, transaction
+from django.db import (
+    IntegrityError,
+    OperationalError,
+    close_old_connections,
+    connection,
+    connections,
+    transaction,
+)
 from django.db.backends.base.base import BaseDatabaseWrapper
 from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError
 
@@ -81,9 +88,14 @@ def test_client_when_the_process_forks_then_the_child_has_one_of_its_own(room):
 
 
 def test_atomic_when_an_error_leaves_it_then_what_was_written_stays(mongo):
-    with pytest.raises(RuntimeError), transaction.atomic():
+
+    @transaction.atomic
+    def write_and_fail():
         Room.objects.create(name="a")
         raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_and_fail()
     assert Room.objects.count() == 1
     with transaction.atomic():
         Room.objects.create(name="b", slug="s")
@@ -99,7 +111,9 @@ def test_get_or_create_when_another_thread_is_first_then_its_row_is_returned(mon
 
 
 def wrapper_for(server_url: str) -> DatabaseWrapper:
-    settings = url.parse(f"{server_url}/crash?serverSelectionTimeoutMS=300&connectTimeoutMS=300&socketTimeoutMS=2000")
+    settings = url.parse(
+        f"{server_url}/crash?serverSelectionTimeoutMS=300&connectTimeoutMS=300&socketTimeoutMS=2000"
+    )
     return DatabaseWrapper({**connections.settings["default"], **settings}, alias="crash")
 
 
@@ -148,7 +162,11 @@ def test_url_when_it_has_options_then_all_reach_the_client():
 
 
 def test_schema_when_enforced_then_an_unknown_collection_is_an_error(room):
-    settings = {**connections.settings["default"], "NAME": connection.settings_dict["NAME"], "ENFORCE_SCHEMA": True}
+    settings = {
+        **connections.settings["default"],
+        "NAME": connection.settings_dict["NAME"],
+        "ENFORCE_SCHEMA": True,
+    }
     strict = DatabaseWrapper(settings, "strict")
     with strict.cursor() as cursor:
         cursor.execute(Count("testapp_room", {}))
@@ -166,7 +184,7 @@ def test_numbers_when_threads_insert_at_once_then_none_is_given_twice(mongo):
         assert numbers[:20] == list(range(numbers[0], numbers[0] + 20))  # a range of its own
         return numbers
 
-    numbers = sum(in_threads(insert, 6), [])
+    numbers = [number for made in in_threads(insert, 6) for number in made]
     assert len(set(numbers)) == 150
     Tag.objects.create(pk=10_000, name="given")
     assert Tag.objects.create(name="after").pk == 10_001
@@ -191,7 +209,9 @@ def test_output_when_queries_run_then_there_is_none_but_log_records(server_url):
         "PYTHONWARNINGS": "error:::djongo_lts",
     }
     logged = f"import logging; logging.disable({logging.CRITICAL})\n"
-    done = subprocess.run([sys.executable, "-c", logged + script], env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", logged + script], env=environment, capture_output=True, text=True
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 

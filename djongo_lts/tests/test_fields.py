@@ -57,7 +57,9 @@ def test_times_are_kept_to_the_millisecond(room):
     message.save()
     message.refresh_from_db()
     assert message.at == datetime.datetime(2024, 1, 1, 0, 0, 0, 123000, tzinfo=datetime.UTC)
-    assert Message.objects.filter(at=datetime.datetime(2024, 1, 1, 0, 0, 0, 123456, tzinfo=datetime.UTC)).exists()
+    assert Message.objects.filter(
+        at=datetime.datetime(2024, 1, 1, 0, 0, 0, 123456, tzinfo=datetime.UTC)
+    ).exists()
 
 
 def test_json_is_what_json_makes_of_it_and_its_null_is_refused(room):

@@ -14,7 +14,25 @@ from djongo_lts.testing import plans, scans
 from .testapp import make
 from .testapp.models import Message, Room, Tag
 
-HOSTILE = [".*", "a.b", "+", "(", "[a]", "{2}", "^", "$", "|", "\\", "%", "_", "\0", "\n", '{"$gt": ""}', "$ne", "'\""]
+HOSTILE = [
+    ".*",
+    "a.b",
+    "+",
+    "(",
+    "[a]",
+    "{2}",
+    "^",
+    "$",
+    "|",
+    "\\",
+    "%",
+    "_",
+    "\0",
+    "\n",
+    '{"$gt": ""}',
+    "$ne",
+    "'\"",
+]
 
 
 # --- text is data
@@ -32,7 +50,8 @@ def test_text_lookup_when_the_text_is_hostile_then_it_is_found_as_it_is(room, te
 
     assert found(content__contains=text) == found(content__icontains=text) == [1, 3, 4]
     assert found(content__startswith=text) == found(content__istartswith=text) == [3, 4]
-    assert 4 not in found(content__endswith=f"x{text}") and found(content__endswith=f"{text}y") == [1]
+    assert 4 not in found(content__endswith=f"x{text}")
+    assert found(content__endswith=f"{text}y") == [1]
     assert found(content=text) == found(content__iexact=text) == found(content__in=[text]) == [3]
     assert found(content__gte=text, content__lte=text) == [3]
 
@@ -115,7 +134,9 @@ def test_simple_filters_when_compiled_then_they_are_native(messages):
 
 def test_conditional_update_when_it_matches_then_the_count_says_so_in_one_command(messages):
     first = Message.objects.filter(pk=messages[5].pk)
-    commands = sent(lambda: [first.filter(score__isnull=True).update(score=1), first.filter(score=7).update(score=2)])
+    commands = sent(
+        lambda: [first.filter(score__isnull=True).update(score=1), first.filter(score=7).update(score=2)]
+    )
     assert len(commands) == 2
     assert all("update_many" in command for command in commands)
     assert first.filter(score=1).update(score=1) == 1  # matched, though nothing changes
@@ -169,6 +190,18 @@ def test_delete_when_others_refer_then_they_go_or_are_set_null(messages):
     assert count == 30
 
 
+def test_aggregate_over_grouped_distinct_or_sliced_rows_when_asked_then_it_counts_those(messages):
+    messages[0].tags.set([Tag.objects.create(name=name) for name in "abc"])
+    assert Message.objects.annotate(n=Count("tags")).aggregate(Avg("n"), Max("n")) == {
+        "n__avg": 0.1,
+        "n__max": 3,
+    }
+    assert Message.objects.order_by("seq")[:5].aggregate(Sum("seq")) == {"seq__sum": 10}
+    assert Message.objects.filter(tags__isnull=False).distinct().aggregate(Max("at")) == {
+        "at__max": make.NOON
+    }
+
+
 # --- refusals
 
 
@@ -180,7 +213,7 @@ def test_delete_when_others_refer_then_they_go_or_are_set_null(messages):
         ("union", lambda: list(Room.objects.all().union(Room.objects.all()))),
         ("distinct() on fields", lambda: list(Room.objects.distinct("name"))),
         ("Subquery", lambda: list(Room.objects.annotate(x=Subquery(Message.objects.values("seq")[:1])))),
-        ("correlated", lambda: list(Room.objects.filter(pk__in=Message.objects.filter(note=OuterRef("name")).values("room")))),
+        ("correlated", lambda: list(Room.objects.filter(pk__in=Message.objects.filter(note=OuterRef("name"))))),
         ("window", lambda: list(Room.objects.annotate(x=Window(RowNumber())).filter(x=1))),
         ("Window", lambda: list(Room.objects.annotate(x=Window(RowNumber())))),
         ("Lower", lambda: list(Room.objects.order_by(Lower("name")))),
@@ -192,8 +225,7 @@ def test_delete_when_others_refer_then_they_go_or_are_set_null(messages):
         ("icontains on IntegerField", lambda: list(Room.objects.filter(rank__icontains="1"))),
         ("nulls", lambda: list(Room.objects.order_by(F("rank").asc(nulls_last=True)))),
         ("Sum over distinct", lambda: Message.objects.aggregate(Sum("seq", distinct=True))),
-        ("distinct, sliced", lambda: Message.objects.annotate(n=Count("tags")).aggregate(Avg("n"))),
-        ("When() with other", lambda: Message.objects.update(seq=Case(When(seq=1, then=Value(2)), default=F("seq")))),
+        ("When() with other", lambda: Message.objects.update(seq=Case(When(seq=1, then=2), default=F("seq")))),
         ("Greatest of what may be null", lambda: Message.objects.update(score=Greatest(F("seq"), F("score")))),
         ("_id", lambda: Room.objects.update(id=uuid.uuid4())),
         ("extra()", lambda: list(Room.objects.extra(tables=["auth_user"]))),
@@ -210,8 +242,7 @@ def test_raw_sql_when_given_to_the_cursor_then_it_is_refused(mongo):
         for call in (cursor.execute, lambda sql: cursor.executemany(sql, [])):
             with pytest.raises(NotSupportedError, match="raw SQL"):
                 call("SELECT 1")
-        with pytest.raises(AttributeError):
-            cursor.no_such_collection
+        assert not hasattr(cursor, "no_such_collection")
 
 
 def test_translator_of_djongo_when_all_kinds_of_queries_run_then_it_is_never_called(messages):

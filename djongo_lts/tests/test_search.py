@@ -2,8 +2,7 @@
 
 import logging
 
-from django.db import connection, connections
-from pymongo.errors import OperationFailure
+from django.db import DatabaseError, connection, connections
 
 from djongo_lts import search
 
@@ -41,11 +40,11 @@ def test_text_index_when_migrated_then_it_is_there_or_the_lookup_knows_that_it_i
     names = connection.indexes("testapp_message")
     try:
         connection.ask(lambda database: database["probe"].create_index([("x", "text")]))
-    except Exception as error:
-        assert isinstance(error.__cause__, OperationFailure)
-        assert "message_text" not in names
+    except DatabaseError:
+        possible = False
     else:
-        assert "message_text" in names
+        possible = True
+    assert ("message_text" in names) == possible
 
 
 def test_text_index_when_the_database_is_another_then_it_is_nothing(django_db_setup, django_db_blocker):

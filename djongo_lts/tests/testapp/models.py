@@ -13,7 +13,7 @@ from djongo_lts.search import TextIndex
 class Room(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False, db_column="_id")
     name = models.CharField(max_length=100)
-    slug = models.SlugField(null=True, unique=True)
+    slug = models.SlugField(null=True, unique=True)  # noqa: DJ001
     rank = models.IntegerField(null=True)
     open = models.BooleanField(default=True)
     founded = models.DateField(null=True)
@@ -25,6 +25,9 @@ class Room(models.Model):
 class Tag(models.Model):
     name = models.CharField(max_length=50)
 
+    def __str__(self):
+        return self.name
+
 
 class Message(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False, db_column="_id")
@@ -33,8 +36,8 @@ class Message(models.Model):
     reply_to = models.ForeignKey("self", models.SET_NULL, null=True, related_name="replies")
     seq = models.BigIntegerField()
     content = models.TextField(default="")
-    note = models.CharField(max_length=100, null=True)
-    client_id = models.CharField(max_length=64, null=True)
+    note = models.CharField(max_length=100, null=True)  # noqa: DJ001
+    client_id = models.CharField(max_length=64, null=True)  # noqa: DJ001
     score = models.FloatField(null=True)
     price = models.DecimalField(max_digits=8, decimal_places=2, null=True)
     meta = models.JSONField(default=dict)
@@ -57,3 +60,6 @@ class Message(models.Model):
             models.Index(fields=["edited"], condition=Q(edited__isnull=False), name="message_edited"),
             TextIndex(fields=["content"], name="message_text"),
         ]
+
+    def __str__(self):
+        return f"{self.seq} {self.content}"
