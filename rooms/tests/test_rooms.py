@@ -10,8 +10,8 @@ from realtime.testing import ChatServer, ChatUser, error_of
 
 NOBODY = "01900000-0000-7000-8000-000000000000"
 ROOM_KEYS = {
-    "id", "kind", "name", "meta", "to", "createdBy", "createdAt", "lastActivityAt", "lockedAt", "firstSeq", "lastSeq", "unreadCount",
-    "lastMessage", "role",
+    "id", "kind", "name", "meta", "to", "createdBy", "createdAt", "lastActivityAt", "lockedAt",
+    "firstSeq", "lastSeq", "unreadCount", "lastMessage", "role",
 }  # fmt: skip
 MEMBER_KEYS = {"userId", "role", "mutedUntil", "joinedAt", "deliveredSeq", "readSeq"}
 
