@@ -12,6 +12,7 @@ from django_redis.exceptions import ConnectionInterrupted
 from rest_framework.throttling import BaseThrottle
 
 from realtime.errors import RateLimited
+from realtime.metrics import LIMITED
 from realtime.outage import REDIS_AWAY, get_outage
 from realtime.ratelimit import get_local_limiter
 from realtime.rates import Rate
@@ -36,6 +37,7 @@ def check_rate(request: HttpRequest, *, group: str, key: str, rate: Rate) -> Non
         else:
             outage.ended()
             if usage is not None and usage["should_limit"]:
+                LIMITED.labels(group).inc()
                 raise RateLimited(retry_after=max(1, usage["time_left"]))
             return
     get_local_limiter().check((f"{group}:{key}", rate))

@@ -278,13 +278,34 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 LOG_LEVEL = env.str(
     "LOG_LEVEL", "INFO", validate=lambda level: validate.OneOf(LOG_LEVELS)(level.upper())
 ).upper()
+# Where the log is kept besides the console: in files of LOG_FILE_BYTES, of which LOG_FILE_COUNT older ones stay.
+LOG_DIR = env.str("LOG_DIR", "")
+LOG_FILE_BYTES = whole("LOG_FILE_BYTES", 50 * 1024 * 1024)
+LOG_FILE_COUNT = whole("LOG_FILE_COUNT", 10)
+
+
+def _log_handlers() -> dict[str, Any]:
+    handlers: dict[str, Any] = {"console": {"class": "logging.StreamHandler", "formatter": "json"}}
+    if LOG_DIR:
+        Path(LOG_DIR).mkdir(parents=True, exist_ok=True)
+        handlers["file"] = {
+            # Several processes write to the one file and agree, by a lock beside it, on who begins the next.
+            "class": "concurrent_log_handler.ConcurrentRotatingFileHandler",
+            "filename": str(Path(LOG_DIR) / "chat.log"),
+            "maxBytes": LOG_FILE_BYTES,
+            "backupCount": LOG_FILE_COUNT,
+            "formatter": "json",
+        }
+    return handlers
+
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "chatproject.logs.JsonFormatter"}},
     "filters": {"tracebacks": {"()": "chatproject.logs.OnlyTracebacks"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
-    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "handlers": _log_handlers(),
+    "root": {"handlers": list(_log_handlers()), "level": LOG_LEVEL},
     "loggers": {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
         # request_log writes the one access record, with more in it; only tracebacks are news.

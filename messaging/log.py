@@ -14,7 +14,7 @@ import msgspec
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from realtime import times
+from realtime import context, times
 from realtime.errors import ChatError, Conflict, NotFound, Unavailable
 from realtime.ids import uuid7
 from rooms.models import Membership, Room
@@ -40,6 +40,7 @@ class Draft:
     reply_to: UUID | None = None
     meta: dict[str, Any] = field(default_factory=dict)
     id: UUID = field(default_factory=uuid7)
+    request_id: str | None = field(default_factory=context.request_id.get)
 
     @property
     def key(self) -> tuple[UUID, UUID, str] | None:

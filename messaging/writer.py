@@ -4,12 +4,15 @@ Knows drafts and a function that stores them; must not know the database, socket
 """
 
 import asyncio
+import contextvars
 import logging
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 
 from realtime.errors import ChatError, Overloaded, Unavailable
 
+from . import metrics
 from .log import Draft, Outcome, Stored
 
 logger = logging.getLogger(__name__)
@@ -49,12 +52,17 @@ class MessageWriter:
         Overloaded when the queue is full, Unavailable when the database is away: then it is not known whether
         the message was stored, and a retry with the same clientMessageId is safe.
         """
+        metrics.RECEIVED.inc()
         if not self.accepts():
+            metrics.REFUSED.labels(Overloaded.code).inc()
             raise Overloaded
         stored: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
         self._queue.append((draft, stored))
         if self._task is None:
-            self._task = asyncio.create_task(self._run(), name="message-writer")
+            # In a context of its own: it works for everybody, not for the request that woke it.
+            self._task = asyncio.create_task(
+                self._run(), name="message-writer", context=contextvars.Context()
+            )
         return await stored
 
     def accepts(self) -> bool:
@@ -82,6 +90,7 @@ class MessageWriter:
         return batch
 
     async def _commit(self, batch: list[tuple[Draft, asyncio.Future[Stored]]]) -> None:
+        started = time.perf_counter()
         try:
             async with asyncio.timeout(self._store_timeout_seconds):
                 outcomes = await self._store([draft for draft, _ in batch])
@@ -89,6 +98,7 @@ class MessageWriter:
             logger.exception("a batch of %d messages could not be stored", len(batch))
             failure = error if isinstance(error, ChatError) else Unavailable(UNKNOWN)
             outcomes = [failure] * len(batch)
+        _note([draft for draft, _ in batch], outcomes, time.perf_counter() - started)
         # Told here and not by the callers: a sender that hangs up now must not keep the room from hearing.
         try:
             self._announce([o for o in outcomes if isinstance(o, Stored) and not o.duplicate])
@@ -101,3 +111,26 @@ class MessageWriter:
                 stored.set_result(outcome)
             else:
                 stored.set_exception(outcome)
+
+
+def _note(drafts: list[Draft], outcomes: list[Outcome], seconds: float) -> None:
+    """Count a batch, and log where each of its messages came to lie: never what it says."""
+    metrics.COMMIT_SECONDS.observe(seconds)
+    metrics.BATCH_SIZE.observe(len(drafts))
+    places = []
+    for draft, outcome in zip(drafts, outcomes, strict=True):
+        if isinstance(outcome, ChatError):
+            metrics.REFUSED.labels(outcome.code).inc()
+            places.append({"requestId": draft.request_id, "status": outcome.code})
+            continue
+        (metrics.DUPLICATES if outcome.duplicate else metrics.STORED).inc()
+        message = outcome.message
+        places.append(
+            {
+                "requestId": draft.request_id,
+                "status": "duplicate" if outcome.duplicate else "stored",
+                "place": f"{message.room_id}#{message.seq}",
+                "messageId": str(message.pk),
+            }
+        )
+    logger.info("batch stored", extra={"messages": places, "durationMs": round(seconds * 1000, 1)})

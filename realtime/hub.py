@@ -8,6 +8,7 @@ Knows connections and the channel layer; must not know rooms, users or what a fr
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -86,6 +87,7 @@ class Hub:
         self._repairer = Repairer(log, self._orders, self._hand_on) if log is not None else None
         self._listeners: dict[str, list[Notice]] = {}
         self._local: list[Item] = []
+        self._local_since = 0.0
         self._probes: dict[str, asyncio.Event] = {}
 
     # --- connections ----------------------------------------------------------------------------------------
@@ -219,6 +221,7 @@ class Hub:
 
     def _send(self, item: Item, size_bytes: int) -> None:
         if not self._local:
+            self._local_since = time.time()
             asyncio.get_running_loop().call_soon(self._deliver_local)
         self._local.append(item)
         if not self._alone:
@@ -228,6 +231,7 @@ class Hub:
         items, self._local = self._local, []
         if items:
             self._deliver(items)
+            metrics.DELIVERY_SECONDS.observe(max(0.0, time.time() - self._local_since))
 
     async def _join(self) -> None:
         while True:
@@ -259,6 +263,7 @@ class Hub:
         new, lost = self._arrivals.note(message["from"], message["number"])
         if new:
             self._deliver(message["items"])
+            metrics.DELIVERY_SECONDS.observe(max(0.0, time.time() - message["at"]))
         if lost:
             metrics.LAYER_LOSSES.inc()
             logger.warning("messages of another process were lost; looking into the logs")
@@ -307,8 +312,19 @@ class Hub:
             elif kind == "notice":
                 for listener in self._listeners.get(target, ()):
                     listener(*rest)
+        delivered = 0
         for connection, frames in outgoing.items():
             connection.push_frames(frames)
+            delivered += sum(frame.seq is not None for frame in frames)
+        self._note_delivered(items, delivered)
+
+    def _note_delivered(self, items: list[Item], delivered: int) -> None:
+        """Count messages handed to sockets; the log tells which, by room and seq as the writer's record does."""
+        if delivered:
+            metrics.DELIVERED.inc(delivered)
+            if logger.isEnabledFor(logging.INFO):
+                places = [f"{item[1]}#{item[3]}" for item in items if item[0] == "topic" and item[3]]
+                logger.info("messages delivered", extra={"places": places, "deliveries": delivered})
 
     def _route(
         self,
@@ -331,8 +347,10 @@ class Hub:
 
     def _hand_on(self, topic: str, frames: list[Frame]) -> None:
         if frames:
-            for connection in tuple(self._subscribers.get(topic, ())):
+            connections = tuple(self._subscribers.get(topic, ()))
+            for connection in connections:
                 connection.push_frames(frames)
+            metrics.DELIVERED.inc(len(frames) * len(connections))
 
     def _mend(self, topic: str, order: TopicOrder) -> None:
         if order.position is None or order.position >= order.head:

@@ -1,12 +1,25 @@
-"""What a process counts of its sockets and frames, in Prometheus' terms. Must not know any app."""
+"""What a process counts of its sockets and frames, in Prometheus' terms. Must not know any app.
+
+Names and meanings are the contract with ops/grafana and ops/alerts.yml; docs/runbook.md explains each alert.
+"""
 
 from prometheus_client import Counter, Gauge, Histogram
 
-SOCKETS = Gauge("chat_sockets", "Open sockets of this process.", multiprocess_mode="livesum")
+FAST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+SOCKETS = Gauge("chat_sockets", "Open sockets.", multiprocess_mode="livesum")
 EVENTS = Counter("chat_events", "Client events by name and outcome.", ["event", "status"])
+CLOSES = Counter("chat_socket_closes", "Ended sockets by close code.", ["code"])
+DELIVERED = Counter("chat_messages_delivered", "Messages handed to sockets, once for each socket.")
+DELIVERY_SECONDS = Histogram(
+    "chat_delivery_seconds", "From a frame's publishing to its being handed to sockets.", buckets=FAST_SECONDS
+)
 DROPPED = Counter("chat_frames_dropped", "Frames not sent to a peer that reads too slowly.")
 SLOW_READERS = Counter("chat_slow_readers_cut", "Connections closed with 4408.")
 PUBLISH_FAILURES = Counter("chat_publish_failures", "Publishes that the channel layer refused or lost.")
 LAYER_LOSSES = Counter("chat_layer_losses", "Times that messages of another process did not come.")
-PUBLISH_SECONDS = Histogram("chat_publish_seconds", "Time one publish to the channel layer took.")
+REPAIRED = Counter("chat_repaired_gaps", "Holes in a room's order that were filled from the log.")
+PUBLISH_SECONDS = Histogram(
+    "chat_publish_seconds", "Time one publish to the channel layer took.", buckets=FAST_SECONDS
+)
 LIMITED = Counter("chat_rate_limited", "Frames and requests refused by a limit.", ["scope"])

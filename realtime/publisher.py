@@ -77,7 +77,9 @@ class Publisher:
 
     async def _send(self, items: list[Item]) -> None:
         self._number += 1
-        message = {"type": "hub", "from": self._sender, "number": self._number, "items": items}
+        message = {
+            "type": "hub", "from": self._sender, "number": self._number, "items": items, "at": time.time(),
+        }  # fmt: skip
         give_up_at = time.monotonic() + KEEP_SECONDS
         while True:
             try:

@@ -15,7 +15,7 @@ from typing import Any
 
 from redis.asyncio.client import Redis
 
-from . import loop
+from . import loop, metrics
 from .close_codes import CloseCode, CloseSocket
 from .errors import ChatError, RateLimited
 from .outage import REDIS_AWAY, Outage, get_outage
@@ -51,6 +51,7 @@ class LocalLimiter:
                 empty_at[key] = max(self._empty_at.get(key, now), now) + rate.seconds / rate.events
                 wait_seconds = max(wait_seconds, empty_at[key] - now - rate.seconds)
             if wait_seconds > ROUNDING_SECONDS:
+                metrics.LIMITED.labels(limits[0][0].partition(":")[0]).inc()
                 raise RateLimited(retry_after=wait_seconds)
             for key, at in empty_at.items():
                 self._empty_at[key] = at
@@ -90,6 +91,7 @@ class RateLimiter:
             return self._local.check(*limits)
         self._outage.ended()
         if wait_ms > 0:
+            metrics.LIMITED.labels(limits[0][0].partition(":")[0]).inc()
             raise RateLimited(retry_after=wait_ms / 1000)
         return None
 
@@ -139,6 +141,7 @@ class FrameLimiter:
         now, step = time.monotonic(), self._rate.seconds / self._rate.events
         full_at = max(self._full_at, now) + step
         if full_at - now > self._rate.seconds + ROUNDING_SECONDS:
+            metrics.LIMITED.labels("frames").inc()
             raise RateLimited(retry_after=full_at - now - self._rate.seconds)
         self._full_at = full_at
 

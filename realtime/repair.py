@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
+from . import metrics
 from .frames import Frame
 from .ordering import TopicOrder
 
@@ -90,6 +91,7 @@ class Repairer:
             await asyncio.sleep(CHECK_SECONDS / 2)
             return True  # it is the database that is away, not the messages
         if (order := self._orders.get(topic)) is not None:
+            metrics.REPAIRED.inc(bool(frames))
             self._hand_on(topic, order.fill(frames))
         return bool(frames)
 

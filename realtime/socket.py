@@ -14,7 +14,7 @@ from uuid import UUID
 from channels.consumer import AsyncConsumer
 from django.conf import settings
 
-from . import context, times
+from . import context, metrics, times
 from .close_codes import CloseCode, CloseSocket
 from .connection import Connection
 from .consumer import EventConsumer, EventRegistry
@@ -33,6 +33,7 @@ from .ratelimit import FrameLimiter
 from .transport import AsgiTransport
 
 logger = logging.getLogger(__name__)
+access = logging.getLogger("chat.access")
 
 SUBPROTOCOL = "chat.v1"
 MAX_DEVICE_ID_CHARS = 64
@@ -106,6 +107,8 @@ class ConnectionSession:
         connected: list[EventConsumer] = []
         tasks: list[asyncio.Task[Any]] = []
         peer_left = False
+        started = time.perf_counter()
+        metrics.SOCKETS.inc()
         try:
             connection.hold()
             await self._connect(connected)
@@ -129,6 +132,23 @@ class ConnectionSession:
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._disconnect(connected)
             await self._end_transport(peer_left)
+            self._log_end(time.perf_counter() - started)
+
+    def _log_end(self, seconds: float) -> None:
+        """The access record of a socket, as each request has one."""
+        code = self.connection.closing[0] if self.connection.closing else CloseCode.NORMAL
+        metrics.SOCKETS.dec()
+        metrics.CLOSES.labels(int(code)).inc()
+        context.request_id.set(None)
+        access.info(
+            "socket",
+            extra={
+                "route": "ws/chat/",
+                "status": int(code),
+                "durationMs": round(seconds * 1000, 1),
+                "frames": self.frames,
+            },
+        )
 
     async def _connect(self, connected: list[EventConsumer]) -> None:
         ready: dict[str, Any] = {}
@@ -209,9 +229,11 @@ class ConnectionSession:
             status = Internal.code
             logger.exception("unhandled error in event %s", event)
             await self.connection.send(encode_error(Internal(), ref=ref, request_id=request_id))
-        if logger.isEnabledFor(logging.DEBUG):
+        metrics.EVENTS.labels(event if event in self.registry.events else "unknown", status).inc()
+        level = logging.DEBUG if status == "ok" else logging.INFO
+        if access.isEnabledFor(level):
             duration = round((time.perf_counter() - started) * 1000, 1)
-            logger.debug("frame", extra={"event": event, "status": status, "durationMs": duration})
+            access.log(level, "frame", extra={"event": event, "status": status, "durationMs": duration})
 
     def _text(self, message: dict[str, Any]) -> str:
         text: str | None = message.get("text")

@@ -1,5 +1,7 @@
 """`manage.py serve`: the production server, uvicorn, set up as this project needs it."""
 
+import os
+import shutil
 import sys
 from argparse import ArgumentParser
 from typing import Any
@@ -7,6 +9,8 @@ from typing import Any
 import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+
+from chatproject.metrics import DIRECTORY
 
 # For requests in flight and sockets to end; loop.stop then takes 4 s at most, so all of it stays under ten.
 STOP_SECONDS = 5
@@ -27,6 +31,8 @@ class Command(BaseCommand):
             raise CommandError(
                 "More than one worker needs REDIS_URL: the in-process layer reaches one process only."
             )
+        if workers > 1:
+            share_metrics(port)
         self._greet(host, port)
         uvicorn.run(
             "chatproject.asgi:application",
@@ -62,3 +68,11 @@ class Command(BaseCommand):
             lines.append("No REDIS_URL: fan-out, presence and limits live in this one process.")
         self.stdout.write("\n".join(lines))
         sys.stdout.flush()
+
+
+def share_metrics(port: int) -> None:
+    """Have the workers, which are started anew and read this, count in files that any of them can add up."""
+    directory = settings.DATA_DIR / "metrics" / str(port)
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    os.environ[DIRECTORY] = str(directory)
