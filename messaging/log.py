@@ -99,8 +99,13 @@ class MessageLog:
                 break
         else:
             outcomes |= {draft.id: Unavailable("The room is too busy. Try again.") for draft in pending}
+        # The first may differ from what was stored before and be refused, and its repeat be the true one.
+        refused = [draft for draft, first in repeats if isinstance(outcomes[first.id], Conflict)]
+        if refused:
+            self._settle_known(refused, rooms, outcomes)
         for draft, first in repeats:
-            outcomes[draft.id] = _as_duplicate(draft, outcomes[first.id])
+            if draft.id not in outcomes:
+                outcomes[draft.id] = _as_duplicate(draft, outcomes[first.id])
         return [outcomes[draft.id] for draft in drafts]
 
     def _admit(self, drafts: list[Draft], outcomes: dict[UUID, Outcome]) -> dict[UUID, Room]:
