@@ -67,12 +67,18 @@ class Process:
     """A heartbeat as a server process has one. What it tells goes to `told`, which processes may share."""
 
     def __init__(
-        self, store: PresenceStore, told: list[Change], *, max_sockets: int = 10, sole: bool = False
+        self,
+        store: PresenceStore,
+        told: list[Change],
+        *,
+        intervals: Intervals = INTERVALS,
+        max_sockets: int = 10,
+        sole: bool = False,
     ) -> None:
         self.store = store
         self.told = told
         self.heartbeat = Heartbeat(
-            store, Announcer(self._tell), INTERVALS, max_sockets=max_sockets, sole=sole
+            store, Announcer(self._tell), intervals, max_sockets=max_sockets, sole=sole
         )
 
     async def _tell(self, change: Change) -> None:

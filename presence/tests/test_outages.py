@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -69,6 +70,19 @@ async def test_redis_loses_all_then_each_process_puts_its_leases_back_and_nothin
     for lease in leases:
         assert of(one.told, lease.socket.user_id) == [True]
     assert await store.devices(leases[0].socket.user_id) == ["laptop", "phone"]
+
+
+async def test_redis_loses_all_then_it_is_noticed_long_before_the_next_renewal(
+    start_process: StartProcess, client: Any
+) -> None:
+    store = PresenceStore(client, lease_seconds=600)
+    process = await start_process(
+        store=store, intervals=replace(INTERVALS, lease_seconds=600, renew_seconds=300)
+    )
+    lease = await take(process)
+    await client.flushall()
+    await until_online(store, lease)
+    assert of(process.told, lease.socket.user_id) == [True]
 
 
 async def test_redis_paused_longer_than_a_lease_then_nobody_is_told_offline(

@@ -106,7 +106,10 @@ async def test_release_when_another_socket_stays_then_the_user_does_too(store: P
     socket = a_socket()
     await store.acquire(socket, max_sockets=10)
     await store.acquire(a_socket(socket.user_id, "laptop"), max_sockets=10)
-    await store.release([release(socket)])
+    name = keys.online_key(store.shard_of(socket.user_id))
+    laptop_end = await store.redis.zscore(name, str(socket.user_id))
+    await store.release([release(socket, grace=0.001)])
+    assert await store.redis.zscore(name, str(socket.user_id)) == laptop_end
     assert await swept(store) == []
     assert await store.devices(socket.user_id) == ["laptop"]
 
@@ -185,6 +188,14 @@ async def test_renew_when_all_is_well_then_the_lease_moves_on(store: PresenceSto
         return await store.redis.zscore(name, str(socket.user_id)) > before
 
     await until(moved, "the lease ends later")
+
+
+async def test_renew_when_another_socket_has_run_out_then_it_does_not_count(store: PresenceStore) -> None:
+    dead = a_socket()
+    await store.acquire(dead, max_sockets=10)
+    await end_lease(store, dead)
+    (renewed,) = await store.renew([a_socket(dead.user_id)])
+    assert renewed.sockets == 1
 
 
 @pytest.mark.parametrize("loss", ["flush", "sweep", "none"])

@@ -1,0 +1,168 @@
+"""Presence as clients hear it over real sockets of one server."""
+
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from realtime.testing import ChatServer, ChatSocketClient, ChatUser, check_error
+
+from .kit import until
+
+GRACE_SECONDS = 3.0
+LIMITED = 4429
+
+
+async def until_update(client: ChatSocketClient, user: ChatUser, *, online: bool) -> dict[str, Any]:
+    frame = await client.expect(
+        lambda frame: frame["event"] == "presence:update" and frame["data"]["userId"] == user.id
+    )
+    assert set(frame["data"]) == {"userId", "online", "lastSeen"}
+    assert frame["data"]["online"] is online, frame
+    return frame["data"]
+
+
+def updates_of(client: ChatSocketClient, user: ChatUser) -> list[bool]:
+    return [
+        frame["data"]["online"]
+        for frame in client.frames
+        if frame["event"] == "presence:update" and frame["data"]["userId"] == user.id
+    ]
+
+
+def time_of(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+async def test_come_and_go_when_a_room_is_shared_then_each_is_told_once_and_last_seen_is_stored(
+    alice: ChatUser, bob: ChatUser
+) -> None:
+    alice.make_room(bob)
+    alice.make_room(bob)  # two rooms in common are still one event
+    async with alice.connect() as watching:
+        async with bob.connect():
+            await until_update(watching, bob, online=True)
+            answer = await watching.reply("ping")
+        offline = await until_update(watching, bob, online=False)
+        left_after = time_of(offline["lastSeen"]) - time_of(answer["serverTime"])
+        assert timedelta(0) <= left_after < timedelta(seconds=GRACE_SECONDS)
+        await watching.settle()
+        assert updates_of(watching, bob) == [True, False]
+        assert updates_of(watching, alice) == [], "one's own presence is not told to oneself"
+    assert alice.http.get(f"/api/users/{bob.id}").json()["lastSeen"] == offline["lastSeen"]
+
+
+async def test_reload_within_the_grace_then_nobody_is_told(
+    alice: ChatUser, bob: ChatUser, carol: ChatUser
+) -> None:
+    alice.make_room(bob, carol)
+    async with alice.connect() as watching:
+        async with bob.connect(device_id="laptop"):
+            await until_update(watching, bob, online=True)
+        async with bob.connect(device_id="laptop"):
+            async with carol.connect():
+                await until_update(watching, carol, online=True)
+            # carol left after bob's reload, so when her grace is over his would be too.
+            await until_update(watching, carol, online=False)
+            assert updates_of(watching, bob) == [True]
+
+
+async def test_second_device_closes_then_its_user_stays_online(
+    alice: ChatUser, bob: ChatUser, carol: ChatUser
+) -> None:
+    alice.make_room(bob, carol)
+    async with alice.connect() as watching, bob.connect(device_id="phone"):
+        await until_update(watching, bob, online=True)
+        async with bob.connect(device_id="laptop"), carol.connect():
+            await until_update(watching, carol, online=True)
+            seen = alice.http.get(f"/api/users/{bob.id}/presence").json()
+            assert seen["devices"] == ["laptop", "phone"]
+        await until_update(watching, carol, online=False)
+        assert updates_of(watching, bob) == [True]
+        assert alice.http.get(f"/api/users/{bob.id}/presence").json()["devices"] == ["phone"]
+
+
+async def test_come_when_no_room_is_shared_then_nobody_is_told_and_the_query_leaves_them_out(
+    alice: ChatUser, bob: ChatUser, carol: ChatUser
+) -> None:
+    alice.make_room(bob)
+    async with alice.connect() as watching, carol.connect(), bob.connect():
+        await until_update(watching, bob, online=True)
+        assert updates_of(watching, carol) == []
+        unknown = str(uuid.uuid4())
+        states = await watching.reply(
+            "presence:query", {"userIds": [bob.id, carol.id, unknown, alice.id, bob.id]}
+        )
+        assert {user_id: state["online"] for user_id, state in states.items()} == {
+            bob.id: True,
+            alice.id: True,
+        }
+        assert all(set(state) == {"online", "lastSeen"} for state in states.values())
+
+
+async def test_come_when_the_room_is_over_the_limit_then_it_is_not_told_but_can_be_asked(
+    start_server: Callable[..., ChatServer],
+) -> None:
+    server = start_server(PRESENCE_ROOM_LIMIT="2")
+    alice, bob, carol = (server.sign_up() for _ in range(3))
+    alice.make_room(bob, carol)
+    alice.make_room(carol)
+    async with alice.connect() as watching, bob.connect() as other, carol.connect():
+        await until_update(watching, carol, online=True)
+        assert updates_of(watching, bob) == updates_of(other, carol) == []
+        states = await watching.reply("presence:query", {"userIds": [bob.id]})
+        assert states[bob.id]["online"] is True
+
+
+async def test_query_of_someone_never_seen_then_offline_without_a_time(ann: ChatUser, bob: ChatUser) -> None:
+    ann.make_room(bob)
+    async with ann.connect() as client:
+        assert await client.reply("presence:query", {"userIds": [bob.id]}) == {
+            bob.id: {"online": False, "lastSeen": None}
+        }
+        assert await client.reply("presence:query", {"userIds": []}) == {}
+
+
+@pytest.mark.parametrize(
+    ("data", "field"),
+    [
+        ({"userIds": ["me"]}, "userIds[0]"),
+        ({"userIds": [7]}, "userIds[0]"),
+        ({"userIds": "all"}, "userIds"),
+        ({"userIds": None}, "userIds"),
+        ({"userIds": [str(uuid.uuid4()) for _ in range(201)]}, "userIds"),
+        ({}, "userIds"),
+        ({"userIds": [], "online": True}, "online"),
+    ],
+)
+async def test_query_that_is_malformed_then_invalid_names_the_field_and_the_socket_lives(
+    ann: ChatUser, data: Any, field: str
+) -> None:
+    async with ann.connect() as client:
+        check_error(await client.error("presence:query", data), "invalid", field)
+        assert await client.reply("presence:query", {"userIds": []}) == {}
+
+
+async def opens(user: ChatUser) -> bool:
+    """Whether the user gets one more socket; it is closed again."""
+    async with user.connect(ready=False) as client:
+        try:
+            await client.expect("ready")
+        except ConnectionClosed:
+            return False
+        return True
+
+
+async def test_connect_over_the_limit_then_4429_and_a_place_is_free_after_one_leaves(
+    start_server: Callable[..., ChatServer],
+) -> None:
+    server = start_server(MAX_CONNECTIONS_USER="2")
+    user = server.sign_up()
+    async with user.connect():
+        async with user.connect(), user.connect(ready=False) as third:
+            assert await third.close_code() == LIMITED
+            assert third.frames == []
+        await until(lambda: opens(user), "a place was free after one left")

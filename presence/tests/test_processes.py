@@ -1,0 +1,108 @@
+"""Presence over several server processes with one Redis and one database, killed as crashes kill them."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import pytest
+
+from realtime.testing import ChatServer, RedisServer
+
+from .kit import until
+from .test_consumers import until_update, updates_of
+
+StartServer = Callable[..., ChatServer]
+
+SHORT = {"PRESENCE_LEASE_SECONDS": "4", "PRESENCE_RENEW_SECONDS": "1", "PRESENCE_GRACE_SECONDS": "1.5"}
+CONTRACT_SECONDS = 25.0  # issue 4: killed with -9, offline for everybody within this
+
+
+def start_two(start_server: StartServer, redis: RedisServer, **env: str) -> tuple[ChatServer, ChatServer]:
+    first = start_server(REDIS_URL=redis.url, **env)
+    return first, start_server(REDIS_URL=redis.url, DATA_DIR=str(first.folder), **env)
+
+
+@pytest.mark.slow
+async def test_kill_9_with_the_defaults_then_offline_once_within_the_contract_and_last_seen_is_stored(
+    start_server: StartServer, own_redis: RedisServer
+) -> None:
+    first, second = start_two(start_server, own_redis)
+    alice, bob, carol = (first.sign_up() for _ in range(3))
+    alice.make_room(bob, carol)
+    async with alice.connect() as watching, alice.connect() as also, carol.on(first).connect():
+        async with bob.on(second).connect(), carol.on(second).connect():
+            await until_update(watching, bob, online=True)
+            await until_update(watching, carol, online=True)
+            second.kill()
+            killed_at = time.monotonic()
+        frame = await watching.expect(
+            lambda frame: frame["event"] == "presence:update" and frame["data"]["userId"] == bob.id,
+            seconds=CONTRACT_SECONDS,
+        )
+        assert frame["data"]["online"] is False
+        assert time.monotonic() - killed_at < CONTRACT_SECONDS
+        await until_update(also, bob, online=True)
+        await until_update(also, bob, online=False)
+        for client in (watching, also):
+            await client.settle()
+            assert updates_of(client, bob) == [True, False]
+            assert updates_of(client, carol) == [True], "she has a device on the first server"
+        assert first.http(alice).get(f"/api/users/{bob.id}").json()["lastSeen"] == frame["data"]["lastSeen"]
+
+
+async def test_reload_that_reaches_another_process_then_it_is_silent(
+    start_server: StartServer, own_redis: RedisServer
+) -> None:
+    first, second = start_two(start_server, own_redis, **SHORT)
+    alice, bob, carol = (first.sign_up() for _ in range(3))
+    alice.make_room(bob, carol)
+    async with alice.connect() as watching:
+        async with bob.connect():
+            await until_update(watching, bob, online=True)
+        async with bob.on(second).connect():
+            async with carol.on(second).connect():
+                await until_update(watching, carol, online=True)
+            await until_update(watching, carol, online=False)
+            assert updates_of(watching, bob) == [True]
+        await until_update(watching, bob, online=False)
+
+
+async def test_redis_restarts_then_states_heal_and_nobody_is_told_offline(
+    start_server: StartServer, own_redis: RedisServer
+) -> None:
+    first, second = start_two(start_server, own_redis, **SHORT)
+    alice, bob = first.sign_up(), first.sign_up()
+    alice.make_room(bob)
+    async with alice.connect() as watching, bob.on(second).connect():
+        await until_update(watching, bob, online=True)
+        await asyncio.to_thread(own_redis.restart)
+
+        async def healed() -> bool:
+            states = await watching.reply("presence:query", {"userIds": [alice.id, bob.id]})
+            return all(state["online"] for state in states.values())
+
+        await until(healed, "both are online again")
+        assert updates_of(watching, bob) == [True]
+
+
+async def test_server_stops_then_its_users_go_offline_after_the_grace_not_the_lease(
+    start_server: StartServer, own_redis: RedisServer
+) -> None:
+    first, second = start_two(start_server, own_redis, PRESENCE_LEASE_SECONDS="60")
+    alice, bob = first.sign_up(), first.sign_up()
+    alice.make_room(bob)
+    async with alice.connect() as watching:
+        async with bob.on(second).connect():
+            await until_update(watching, bob, online=True)
+            await asyncio.to_thread(second.stop)
+        await until_update(watching, bob, online=False)
+
+
+async def test_only_server_stops_without_redis_then_last_seen_is_stored(start_server: StartServer) -> None:
+    server = start_server()
+    alice = server.sign_up()
+    async with alice.connect():
+        server.send_signal(15)
+        await asyncio.to_thread(server.wait)
+    await asyncio.to_thread(server.start)
+    assert alice.http.get("/api/users/me").json()["lastSeen"] is not None

@@ -1,0 +1,51 @@
+"""REST of presence: what it shows, and to whom."""
+
+import uuid
+
+import pytest
+
+from realtime.testing import ChatServer, ChatUser, error_of
+
+
+async def test_user_presence_when_a_room_is_shared_then_state_and_devices(
+    alice: ChatUser, bob: ChatUser
+) -> None:
+    alice.make_room(bob)
+    offline = {"userId": bob.id, "online": False, "lastSeen": None, "devices": []}
+    assert alice.http.get(f"/api/users/{bob.id}/presence").json() == offline
+    async with bob.connect(device_id="phone"):
+        seen = alice.http.get(f"/api/users/{bob.id}/presence").json()
+        assert seen.pop("lastSeen")
+        assert seen == {"userId": bob.id, "online": True, "devices": ["phone"]}
+
+
+async def test_user_presence_of_oneself_when_in_no_room_then_it_is_shown(alice: ChatUser) -> None:
+    async with alice.connect(device_id="tablet"):
+        seen = alice.http.get(f"/api/users/{alice.id}/presence").json()
+        assert (seen["online"], seen["devices"]) == (True, ["tablet"])
+
+
+async def test_room_presence_then_each_member_and_nobody_else(
+    alice: ChatUser, bob: ChatUser, carol: ChatUser
+) -> None:
+    room_id = alice.make_room(bob)
+    async with bob.connect(), carol.connect():
+        members = alice.http.get(f"/api/rooms/{room_id}/presence").json()
+        assert all(set(member) == {"userId", "online", "lastSeen"} for member in members)
+        assert {member["userId"]: member["online"] for member in members} == {alice.id: False, bob.id: True}
+
+
+def test_presence_of_strangers_then_it_is_not_found_like_what_does_not_exist(
+    ann: ChatUser, bob: ChatUser
+) -> None:
+    room_id = bob.make_room()
+    for name in (bob.id, str(uuid.uuid4()), "me", "1"):
+        error_of(ann.http.get(f"/api/users/{name}/presence"), 404, "not_found")
+    for name in (room_id, str(uuid.uuid4()), "1"):
+        error_of(ann.http.get(f"/api/rooms/{name}/presence"), 404, "not_found")
+
+
+@pytest.mark.parametrize("path", ["/api/users/{0}/presence", "/api/rooms/{0}/presence"])
+def test_presence_without_a_token_then_unauthenticated(server: ChatServer, path: str) -> None:
+    with server.http() as http:
+        error_of(http.get(path.format(uuid.uuid4())), 401, "unauthenticated")
