@@ -1,5 +1,5 @@
 """The where tree as a MongoDB filter, with SQL's three-valued logic.
-Knows lookups; must not know what is done with the documents. A filter is a dict; None matches nothing, {} all.
+Knows lookups; must not know what is done with the documents.
 """
 
 import datetime
@@ -9,16 +9,18 @@ import uuid
 from django.conf import settings
 from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db.models import Exists, lookups
-from django.db.models.expressions import Col, NegatedExpression
+from django.db.models.expressions import NegatedExpression
 from django.db.models.functions import TruncDate
 from django.db.models.sql.query import Query
-from django.db.models.sql.where import AND, OR, XOR, NothingNode, WhereNode
+from django.db.models.sql.where import AND, XOR, NothingNode, WhereNode
 from django.utils import timezone
 
 from .errors import refused
 from .expressions import expression
-from .scope import Scope, is_json, outer_columns, target
+from .logic import Filter, all_of, any_of, none_of
+from .scope import Scope, is_json, target
 from .search import TextSearch, text_filter
+from .subqueries import Subqueries
 
 OPERATORS = {"exact": "$eq", "gt": "$gt", "gte": "$gte", "lt": "$lt", "lte": "$lte"}
 END = r"(?![\s\S])"  # $ also matches before a last newline
@@ -41,52 +43,6 @@ TEXT = {
     "GenericIPAddressField",
 }
 
-Filter = dict | None
-NEVER = {"_id": {"$in": []}}
-
-
-def all_of(parts: list[Filter]) -> Filter:
-    """Their conjunction, as one flat document where no two speak of a field in the same way."""
-    if any(part is None for part in parts):
-        return None
-    parts = [part for part in parts if part]
-    merged: dict = {}
-    for part in parts:
-        for key, value in part.items():
-            if key not in merged:
-                merged[key] = value
-            elif not key.startswith("$") and disjoint(merged[key], value):
-                merged[key] = {**merged[key], **value}
-            else:
-                return {"$and": parts}
-    return merged
-
-
-def disjoint(one, other) -> bool:
-    """Whether two conditions on a field can stand in one document of operators."""
-    if not (isinstance(one, dict) and isinstance(other, dict)) or "$regex" in one or "$regex" in other:
-        return False
-    return not one.keys() & other.keys()
-
-
-def any_of(parts: list[Filter]) -> Filter:
-    if any(part == {} for part in parts):
-        return {}
-    parts = [part for part in parts if part is not None]
-    return {"$or": parts} if len(parts) > 1 else parts[0] if parts else None
-
-
-def none_of(part: Filter) -> Filter:
-    return {} if part is None else {"$nor": [part]} if part else None
-
-
-def unique(values) -> list:
-    values = list(values)
-    try:
-        return list(dict.fromkeys(values))
-    except TypeError:  # Decimal128
-        return values
-
 
 def text_pattern(name: str, text: str) -> dict:
     """The $regex for a text lookup: every character of the text is data."""
@@ -99,7 +55,7 @@ def regex(pattern: str, options: str) -> dict:
     return {"$regex": pattern, "$options": options} if options else {"$regex": pattern}
 
 
-class Where:
+class Where(Subqueries):
     """Translates for one scope. Below an odd number of NOTs (`negated`) a comparison that SQL calls unknown
     has to come out true, so that the NOT makes it false; elsewhere unknown is false by itself."""
 
@@ -272,82 +228,3 @@ class Where:
         elif maybe_null:
             test = {"$and": [*({"$gt": [side, None]} for side in maybe_null), test]}
         return {"$expr": test}
-
-    # --- subqueries: run first, their values put in
-
-    def member(self, node, path: str, negated: bool, scalar: bool = False) -> Filter:
-        rhs = node.rhs
-        if isinstance(rhs, Query):
-            values = self.values(rhs)
-            known = unique(value for value in values if value is not None)
-            if negated and (None in values or (scalar and not values)):
-                return {}  # NOT IN with a NULL among the values is true of nothing
-        else:
-            if any(hasattr(value, "resolve_expression") for value in rhs):
-                raise refused("expressions in a list")
-            values = [value for value in rhs if value is not None]
-            known = unique(node.get_db_prep_lookup(values, self.connection)[1])
-        if len(known) == 1:
-            return {path: known[0]}
-        return {path: {"$in": known}} if known else None
-
-    def values(self, query: Query) -> list:
-        """What a subquery of one column finds, as the database has it."""
-        if outer_columns(query, set()):
-            raise refused("a correlated subquery")
-        query = query.clone()
-        query.subquery = False
-        if query.default_cols:
-            query.clear_select_clause()
-            query.add_fields(["pk"])
-        compiler = query.get_compiler(connection=self.connection)
-        rows = [row for chunk in compiler.execute_sql("multi") for row in chunk]
-        if compiler.col_count != 1 and rows:
-            raise refused("a subquery of several columns")
-        return [row[0] for row in rows]
-
-    def exists(self, query: Query) -> Filter:
-        """[NOT] EXISTS tied to this query by an equality: the inner column's values, as an IN list."""
-        query = query.clone()
-        query.subquery = False
-        own, ties, rest = set(query.alias_map), [], []
-        if query.combinator or query.low_mark or query.high_mark == 0 or query.group_by:
-            raise refused("an Exists() over a sliced, grouped or combined query")
-        query.clear_limits()
-        query.clear_ordering(force=True)
-        for child in conjuncts(query.where):
-            (ties if outer_columns(child, own) else rest).append(child)
-        if not ties:
-            return {} if query.exists().get_compiler(connection=self.connection).has_results() else None
-        tie, *others = ties
-        if isinstance(tie, WhereNode) and tie.connector == OR and not tie.negated:
-            # any of several ties: one EXISTS for each
-            return any_of(
-                [self.exists(self.narrowed(query, [*rest, *others, each])) for each in tie.children]
-            )
-        if others:
-            raise refused("an Exists() tied by more than one equality")
-        if not isinstance(tie, lookups.Exact) or not isinstance(tie.lhs, Col) or not isinstance(tie.rhs, Col):
-            raise refused("an Exists() tied by other than an equality of columns")
-        inner, outer = (tie.lhs, tie.rhs) if tie.rhs.alias not in own else (tie.rhs, tie.lhs)
-        if inner.alias not in own:
-            raise refused("an Exists() tied by other than an equality of columns")
-        query = self.narrowed(query, rest)
-        query.clear_select_clause()
-        query.select = (inner,)
-        query.distinct = True
-        found = [value for value in self.values(query) if value is not None]
-        return {self.scope.column(outer): {"$in": found}} if found else None
-
-    def narrowed(self, query: Query, conditions: list) -> Query:
-        query = query.clone()
-        query.where = WhereNode(conditions)
-        return query
-
-
-def conjuncts(where: WhereNode) -> list:
-    """The conditions that all have to hold, however deep their ANDs are nested."""
-    if where.negated or where.connector != AND:
-        return [where]
-    nested = (conjuncts(child) if isinstance(child, WhereNode) else [child] for child in where.children)
-    return [condition for conditions in nested for condition in conditions]

@@ -12,9 +12,10 @@ from django.db.models.sql.where import AND, WhereNode
 from .commands import Aggregate, Count, Find, OneRow
 from .errors import refused
 from .expressions import expression, literal
-from .filters import NEVER, Where
+from .filters import Where
 from .grouping import Accumulators, filter_of, is_aggregate, is_count_all, one_document
 from .joins import joins
+from .logic import NEVER
 from .scope import JOINED, Scope, aliases, children, unwrapped
 
 

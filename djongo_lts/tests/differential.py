@@ -17,8 +17,9 @@ from zoneinfo import ZoneInfo
 
 MONGO, SQLITE = "default", "sqlite"
 HOSTILE = [
-    "", "a", "b", "ab", "a.b", "a+b", ".*", "^a", "b$", "(a", "[a]", "{a}", "a|b", "a\\b", "\\", "%", "a%b", "_", "a_b",
-    '{"$gt": ""}', "$content", "$ne", "'", '"', "a\nb", "ab\n", "\n", " a ", "é", "日本", "?", "*", "a{2}", "null", "#a",
+    "", "a", "b", "ab", "a.b", "a+b", ".*", "^a", "b$", "(a", "[a]", "{a}", "a|b", "a\\b", "\\", "%", "a%b", "_",
+    "a_b", '{"$gt": ""}', "$content", "$ne", "'", '"', "a\nb", "ab\n", "\n", " a ", "é", "日本", "?", "*", "a{2}",
+    "null", "#a",
 ]  # fmt: skip
 NAMES = [
     "Ann",

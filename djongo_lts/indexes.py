@@ -1,0 +1,165 @@
+"""Indexes and unique constraints, made in MongoDB.
+Knows models; must not know rows, beyond the filter of a partial index.
+"""
+
+import datetime
+from decimal import Decimal
+
+from bson import Binary, Decimal128
+from django.db.models import UniqueConstraint
+from django.db.models.sql.query import Query
+from pymongo.errors import OperationFailure
+
+from . import search
+from .errors import refused
+from .filters import Where
+from .scope import Scope
+
+# The least value of each type: {"$gte": it} is true of all that is not null, and MongoDB lets an equality
+# use an index that is partial by it, which it does not for {"$type": ..}.
+LEAST = {
+    "binData": Binary(b""),
+    "bool": False,
+    "date": datetime.datetime.min,
+    "decimal": Decimal128(Decimal("-Infinity")),
+    "double": float("-inf"),
+    "int": float("-inf"),
+    "long": float("-inf"),
+    "string": "",
+}
+PARTIAL_OPERATORS = {"$gt", "$gte", "$lt", "$lte", "$in"}
+
+
+class Indexes:
+    """The part of the schema editor that makes and drops indexes, by `self.run(words, function)`."""
+
+    def create_index(self, model, keys, name, unique=False, where=None, **options):
+        table = model._meta.db_table
+        if unique:
+            options["unique"] = True
+        if where:
+            options["partialFilterExpression"] = where
+        self.run(
+            f"create index {name} on {table} {keys} {options}",
+            lambda collections: collections[table].create_index(keys, name=name, **options),
+        )
+
+    def drop_index(self, model, name):
+        table = model._meta.db_table
+        self.run(f"drop index {name} on {table}", lambda collections: collections[table].drop_index(name))
+
+    def drop_unique(self, model, columns: list[str]):
+        """Drops the unique indexes over exactly these columns, whatever their names."""
+
+        def drop(collections):
+            collection = collections[model._meta.db_table]
+            for name, index in collection.index_information().items():
+                if index.get("unique") and [column for column, _ in index["key"]] == columns:
+                    collection.drop_index(name)
+
+        self.run(f"drop unique index on {model._meta.db_table} {columns}", drop)
+
+    def index_field(self, model, field):
+        column = field.column
+        if column == "_id":
+            return
+        if field.primary_key:
+            self.create_index(model, [(column, 1)], "__primary_key__", unique=True)
+        elif field.unique:
+            self.create_index(model, [(column, 1)], f"{column}_uniq", True, self.not_null([field]))
+        elif field.db_index:
+            self.create_index(model, [(column, 1)], f"{column}_idx")
+
+    def unique(self, model, names, name=None, where=None, nulls_distinct=True):
+        fields = [model._meta.get_field(field) for field in names]
+        parts = [part for part in (where, self.not_null(fields) if nulls_distinct else None) if part]
+        where = {"$and": parts} if len(parts) > 1 else parts[0] if parts else None
+        columns = [field.column for field in fields]
+        self.create_index(model, [(c, 1) for c in columns], name or "_".join([*columns, "uniq"]), True, where)
+
+    def not_null(self, fields) -> dict | None:
+        """Leaves rows with a null out of a unique index, as SQL does."""
+        where = {}
+        for field in fields:
+            if field.null:
+                if self.type_of(field) not in LEAST:
+                    raise refused(f"a unique index on a nullable {field.get_internal_type()}")
+                where[field.column] = {"$gte": LEAST[self.type_of(field)]}
+        return where or None
+
+    def condition(self, model, q) -> dict | None:
+        """The filter of a partial index; MongoDB takes few operators there."""
+        if q is None:
+            return None
+        query = Query(model, alias_cols=True)
+        compiler = query.get_compiler(connection=self.connection)
+        built = query.build_where(q)
+        return self.partial(model, Where(Scope(compiler, query.get_initial_alias())).filter(built))
+
+    def partial(self, model, where) -> dict:
+        found = {}
+        for name, value in (where or {"$none": None}).items():
+            if name == "$and":
+                found[name] = [self.partial(model, part) for part in value]
+            elif isinstance(value, dict) and value.get("$ne", value) is None:  # IS NOT NULL
+                field = next(f for f in model._meta.local_concrete_fields if f.column == name)
+                others = {operator: bound for operator, bound in value.items() if operator != "$ne"}
+                found.update(self.partial(model, {name: others or {"$gte": LEAST[self.type_of(field)]}}))
+            elif name.startswith("$") or (isinstance(value, dict) and not value.keys() <= PARTIAL_OPERATORS):
+                raise refused(f"an index on the condition {where}")
+            else:
+                found[name] = value
+        return found
+
+    def add_constraint(self, model, constraint):
+        if not isinstance(constraint, UniqueConstraint):
+            return  # a CHECK, which Django warns of (models.W027)
+        if constraint.contains_expressions or constraint.deferrable:
+            raise refused("a deferrable or computed unique constraint")
+        where = self.condition(model, constraint.condition)
+        distinct = constraint.nulls_distinct is not False
+        self.unique(model, constraint.fields, constraint.name, where, distinct)
+
+    def remove_constraint(self, model, constraint):
+        if isinstance(constraint, UniqueConstraint):
+            self.drop_index(model, constraint.name)
+
+    def add_index(self, model, index):
+        if index.contains_expressions:
+            raise refused("an index over expressions")
+        keys = [(model._meta.get_field(f).column, -1 if order else 1) for f, order in index.fields_orders]
+        if not isinstance(index, search.TextIndex):
+            self.create_index(model, keys, index.name, where=self.condition(model, index.condition))
+            return
+        search.known.clear()
+        keys = [(column, "text") for column, _ in keys]
+        try:
+            self.create_index(model, keys, index.name, default_language="none")
+        except Exception as error:
+            if not isinstance(error.__cause__, OperationFailure):
+                raise
+            search.logger.warning("no text index %s on %s: %s", index.name, model._meta.db_table, error)
+
+    def remove_index(self, model, index):
+        if isinstance(index, search.TextIndex):
+            search.known.clear()
+            if index.name not in self.connection.indexes(model._meta.db_table):
+                return
+        self.drop_index(model, index.name)
+
+    def rename_index(self, model, old_index, new_index):
+        self.remove_index(model, old_index)
+        self.add_index(model, new_index)
+
+    def alter_unique_together(self, model, old_unique_together, new_unique_together):
+        old = {tuple(fields) for fields in old_unique_together}
+        new = {tuple(fields) for fields in new_unique_together}
+        for fields in old - new:
+            self.drop_unique(model, [model._meta.get_field(name).column for name in fields])
+        for fields in new - old:
+            self.unique(model, fields)
+
+    def alter_index_together(self, model, old_index_together, new_index_together): ...
+
+    def type_of(self, field) -> str:
+        return field.rel_db_type(self.connection) if field.is_relation else field.db_type(self.connection)

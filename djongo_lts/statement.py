@@ -1,0 +1,66 @@
+"""What all five compilers share: as_sql() returns a command in the place of the SQL string.
+Knows scopes and filters; must not know which statement it is.
+"""
+
+import json
+
+from django.core.exceptions import EmptyResultSet
+from django.db import IntegrityError
+from django.db.models import JSONField
+from django.db.models.expressions import OrderBy
+
+from .errors import refused
+from .filters import Where
+from .logic import NEVER
+from .scope import Scope
+
+
+class MongoCompiler:
+    """What all five share. Refused are, by their shape, queries that are not understood."""
+
+    def as_sql(self, *args, **kwargs):
+        return self.command(), ()
+
+    def command(self):
+        raise NotImplementedError
+
+    def compile(self, node):
+        """Django wants SQL only to tell expressions apart here; the node itself will do."""
+        if isinstance(node, OrderBy):
+            return f"{id(node)} ASC", ()
+        return node, ()
+
+    def filter(self, scope: Scope, where) -> dict:
+        found = Where(scope).filter(where)
+        if found is None:
+            if self.elide_empty:
+                raise EmptyResultSet
+            return NEVER
+        return found
+
+    def base_alias(self) -> str:
+        """The alias of the collection asked."""
+        query = self.query
+        active = (alias for alias in query.alias_map if query.alias_refcount[alias])
+        alias = next(active, None) or query.get_initial_alias()
+        if alias is None or query.alias_map[alias].parent_alias is not None:
+            raise refused("a query without a table")
+        return alias
+
+    def get_converters(self, expressions):
+        converters = super().get_converters(expressions)
+        for position, (functions, node) in list(converters.items()):
+            if isinstance(node.output_field, JSONField):
+                # stored as a document, so there is nothing to parse, unless the field has a decoder of its own
+                if node.output_field.decoder is not None:
+                    functions = [lambda value, *_: value if value is None else json.dumps(value), *functions]
+                elif type(node.output_field).from_db_value is JSONField.from_db_value:
+                    functions = [
+                        f for f in functions if getattr(f, "__func__", f) is not JSONField.from_db_value
+                    ]
+                converters[position] = (functions, node)
+        return converters
+
+
+def null_in(field) -> IntegrityError:
+    return IntegrityError(f"NOT NULL constraint failed: {field.model._meta.db_table}.{field.column}")

@@ -1,0 +1,103 @@
+"""IN, EXISTS and = over subqueries: run first, their values put into the filter.
+Knows subqueries; must not know the other lookups.
+"""
+
+from django.db.models import lookups
+from django.db.models.expressions import Col
+from django.db.models.sql.query import Query
+from django.db.models.sql.where import AND, OR, WhereNode
+
+from .errors import refused
+from .logic import Filter, any_of
+from .scope import Scope, outer_columns
+
+
+class Subqueries:
+    """The part of Where that asks the database while it translates."""
+
+    scope: Scope
+
+    def member(self, node, path: str, negated: bool, scalar: bool = False) -> Filter:
+        rhs = node.rhs
+        if isinstance(rhs, Query):
+            values = self.values(rhs)
+            known = unique(value for value in values if value is not None)
+            if negated and (None in values or (scalar and not values)):
+                return {}  # NOT IN with a NULL among the values is true of nothing
+        else:
+            if any(hasattr(value, "resolve_expression") for value in rhs):
+                raise refused("expressions in a list")
+            values = [value for value in rhs if value is not None]
+            known = unique(node.get_db_prep_lookup(values, self.connection)[1])
+        if len(known) == 1:
+            return {path: known[0]}
+        return {path: {"$in": known}} if known else None
+
+    def values(self, query: Query) -> list:
+        """What a subquery of one column finds, as the database has it."""
+        if outer_columns(query, set()):
+            raise refused("a correlated subquery")
+        query = query.clone()
+        query.subquery = False
+        if query.default_cols:
+            query.clear_select_clause()
+            query.add_fields(["pk"])
+        compiler = query.get_compiler(connection=self.connection)
+        rows = [row for chunk in compiler.execute_sql("multi") for row in chunk]
+        if compiler.col_count != 1 and rows:
+            raise refused("a subquery of several columns")
+        return [row[0] for row in rows]
+
+    def exists(self, query: Query) -> Filter:
+        """[NOT] EXISTS tied to this query by an equality: the inner column's values, as an IN list."""
+        query = query.clone()
+        query.subquery = False
+        own, ties, rest = set(query.alias_map), [], []
+        if query.combinator or query.low_mark or query.high_mark == 0 or query.group_by:
+            raise refused("an Exists() over a sliced, grouped or combined query")
+        query.clear_limits()
+        query.clear_ordering(force=True)
+        for child in conjuncts(query.where):
+            (ties if outer_columns(child, own) else rest).append(child)
+        if not ties:
+            return {} if query.exists().get_compiler(connection=self.connection).has_results() else None
+        tie, *others = ties
+        if isinstance(tie, WhereNode) and tie.connector == OR and not tie.negated:
+            # any of several ties: one EXISTS for each
+            return any_of(
+                [self.exists(self.narrowed(query, [*rest, *others, each])) for each in tie.children]
+            )
+        if others:
+            raise refused("an Exists() tied by more than one equality")
+        if not isinstance(tie, lookups.Exact) or not isinstance(tie.lhs, Col) or not isinstance(tie.rhs, Col):
+            raise refused("an Exists() tied by other than an equality of columns")
+        inner, outer = (tie.lhs, tie.rhs) if tie.rhs.alias not in own else (tie.rhs, tie.lhs)
+        if inner.alias not in own:
+            raise refused("an Exists() tied by other than an equality of columns")
+        query = self.narrowed(query, rest)
+        query.clear_select_clause()
+        query.select = (inner,)
+        query.distinct = True
+        found = [value for value in self.values(query) if value is not None]
+        return {self.scope.column(outer): {"$in": found}} if found else None
+
+    def narrowed(self, query: Query, conditions: list) -> Query:
+        query = query.clone()
+        query.where = WhereNode(conditions)
+        return query
+
+
+def unique(values) -> list:
+    values = list(values)
+    try:
+        return list(dict.fromkeys(values))
+    except TypeError:  # Decimal128
+        return values
+
+
+def conjuncts(where: WhereNode) -> list:
+    """The conditions that all have to hold, however deep their ANDs are nested."""
+    if where.negated or where.connector != AND:
+        return [where]
+    nested = (conjuncts(child) if isinstance(child, WhereNode) else [child] for child in where.children)
+    return [condition for conditions in nested for condition in conditions]

@@ -1,0 +1,101 @@
+"""UPDATE and DELETE, each one command with its filter.
+Knows what is set and computed; must not know how lookups are translated.
+"""
+
+from django.core.exceptions import EmptyResultSet
+from django.db.models import Case, JSONField, Value, When
+from django.db.models.expressions import Col
+from django.db.models.lookups import In
+from django.db.models.sql import compiler as sql
+from django.db.models.sql.query import Query
+
+from .commands import DeleteMany, UpdateMany
+from .errors import refused
+from .expressions import NUMBERS, expression
+from .filters import TEXT
+from .scope import Scope, target
+from .statement import MongoCompiler, null_in
+
+INTEGERS = NUMBERS - {"FloatField", "DecimalField"}
+
+
+class SQLDeleteCompiler(MongoCompiler, sql.SQLDeleteCompiler):
+    def command(self):
+        query = self.query
+        if not self.single_alias:
+            inner = query.clone()
+            inner.__class__ = Query
+            inner.clear_select_clause()
+            inner.select = [query.model._meta.pk.get_col(query.get_initial_alias())]
+            query = Query(query.model)
+            query.add_filter("pk__in", inner)
+        scope = Scope(self, query.get_initial_alias())
+        return DeleteMany(query.base_table, self.filter(scope, query.where))
+
+
+class SQLUpdateCompiler(MongoCompiler, sql.SQLUpdateCompiler):
+    def command(self):
+        self.pre_sql_setup()
+        query, scope = self.query, Scope(self, self.base_alias())
+        values, computed = {}, {}
+        for field, _, value in query.values:
+            if field.primary_key and field.column == "_id":
+                raise refused("an update of a primary key stored as _id")
+            if hasattr(value, "resolve_expression"):
+                value = value.resolve_expression(query, allow_joins=False, for_save=True)
+                if not isinstance(value, Value) or isinstance(value.output_field, JSONField):
+                    computed[field.column] = self.computed(scope, field, value)
+                    continue
+                value = value.value
+            elif hasattr(value, "prepare_database_save"):
+                value = value.prepare_database_save(field)
+            values[field.column] = value = field.get_db_prep_save(value, self.connection)
+            if value is None and not field.null:
+                raise null_in(field)
+        if not values and not computed:
+            raise EmptyResultSet
+        where = self.filter(scope, query.where)
+        if not computed:
+            return UpdateMany(query.base_table, where, {"$set": values})
+        # a pipeline, in which a string that begins with $ would be a field
+        literals = {column: {"$literal": value} for column, value in values.items()}
+        return UpdateMany(query.base_table, where, [{"$set": {**literals, **computed}}])
+
+    def computed(self, scope, field, value):
+        if isinstance(value, Case) and self.covers(value):
+            value.default = field.get_col(scope.base)  # of bulk_update(): never reached
+        if not field.null and scope.nullable(value):
+            raise refused("an update of a NOT NULL column with what may be null")
+        return stored_as(field, value, expression(scope, value))
+
+    def covers(self, case: Case) -> bool:
+        """Whether every row filtered has a When() of its own."""
+        if not (isinstance(case.default, Value) and case.default.value is None):
+            return False
+        for child in self.query.where.children:
+            if isinstance(child, In) and child.lhs.target.primary_key and child.rhs_is_direct_value():
+                cases = {getattr(e, "rhs", None) for when in case.cases for e in when.condition.children}
+                return set(child.rhs) <= cases
+        return False
+
+
+def stored_as(field, value, computed):
+    """The computed value in the type the field is stored in: in MongoDB a sum of integers stays an integer."""
+    kind, given = target(field).get_internal_type(), kinds(value)
+    if kind in ("FloatField", "DecimalField") and given <= NUMBERS:
+        return {"$toDouble" if kind == "FloatField" else "$toDecimal": computed}
+    if given <= {kind}:
+        return computed
+    if (kind in INTEGERS and given <= INTEGERS) or given | {kind} <= TEXT:
+        return computed
+    raise refused(f"an update of a {kind} with {', '.join(sorted(given))}")
+
+
+def kinds(node) -> set[str]:
+    """The types of the values an expression is made of; not its output_field, which Django often cannot tell."""
+    if isinstance(node, When):
+        return kinds(node.result)
+    if isinstance(node, (Col, Value)) or not node.get_source_expressions():
+        field = node._output_field_or_none
+        return set() if field is None else {target(field).get_internal_type()}
+    return set().union(*(kinds(source) for source in node.get_source_expressions()))
