@@ -10,6 +10,7 @@ from pymongo import MongoClient
 
 _clients: dict[str, MongoClient] = {}
 _lock = Lock()
+_inherited: list[dict[str, MongoClient]] = []
 
 
 def get_client(parameters: dict[str, Any]) -> MongoClient:
@@ -27,6 +28,7 @@ def get_client(parameters: dict[str, Any]) -> MongoClient:
 def _forget() -> None:
     """A forked child has its parent's sockets; using one would mix two processes' answers."""
     global _lock
+    _inherited.append(dict(_clients))  # kept, so that the child does not close what the parent still uses
     _clients.clear()
     _lock = Lock()
 

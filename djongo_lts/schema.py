@@ -35,7 +35,8 @@ class DatabaseSchemaEditor(Indexes, BaseDatabaseSchemaEditor):
             return
 
         def operation(collections):
-            return Result([function(collections)])
+            # ENFORCE_SCHEMA does not hold for what is about to be made
+            return Result([function(type(collections)(collections.database, None))])
 
         with self.connection.cursor() as cursor:
             cursor.execute(operation)

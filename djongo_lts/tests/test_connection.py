@@ -15,9 +15,11 @@ from django.db import (
     close_old_connections,
     connection,
     connections,
+    models,
     transaction,
 )
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.state import ModelState, StateApps
 from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError
 
 from djongo_lts import url
@@ -168,6 +170,10 @@ def test_schema_when_enforced_then_an_unknown_collection_is_an_error(room):
         "ENFORCE_SCHEMA": True,
     }
     strict = DatabaseWrapper(settings, "strict")
+    made = ModelState("probe", "Made", [("id", models.AutoField(primary_key=True))]).render(StateApps([], {}))
+    with strict.schema_editor() as editor:
+        editor.create_model(made)
+        editor.delete_model(made)
     with strict.cursor() as cursor:
         cursor.execute(Count("testapp_room", {}))
         with pytest.raises(Exception, match="no such collection"):
