@@ -1,0 +1,80 @@
+"""A cable between the servers and a part of theirs, that a test can pull: TCP connections that hang without a word.
+
+Knows bytes only. A stopped process refuses or resets; a cut network says nothing at all, and is the harder case.
+"""
+
+import asyncio
+import contextlib
+import threading
+
+from realtime.testing import free_port
+
+CHUNK_BYTES = 65536
+
+
+class Link:
+    """Listens on `port` and forwards to `target_port`, in a thread of its own."""
+
+    def __init__(self, target_port: int) -> None:
+        self.port = free_port()
+        self._target_port = target_port
+        self._loop = asyncio.new_event_loop()
+        self._whole = asyncio.Event()
+        self._whole.set()
+        self._dead: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(ready,), daemon=True)
+        self._thread.start()
+        ready.wait()
+
+    def cut(self) -> None:
+        """From now on nothing gets through, on old connections and new, and nobody is told."""
+        self._loop.call_soon_threadsafe(self._whole.clear)
+
+    def mend(self, *, forget: bool = False) -> None:
+        """New connections work. With `forget` the old ones stay as dead as with a host that was replaced."""
+        self._loop.call_soon_threadsafe(self._mend, forget)
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def _mend(self, forget: bool) -> None:
+        if forget:
+            self._dead |= self._tasks
+        self._whole.set()
+
+    def _run(self, ready: threading.Event) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", self.port))
+        ready.set()
+        self._loop.run_forever()
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+        self._loop.run_until_complete(asyncio.sleep(0.01))
+        self._loop.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await self._whole.wait()
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
+            await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
+        except (OSError, asyncio.CancelledError):
+            writer.close()
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            while data := await reader.read(CHUNK_BYTES):
+                await self._whole.wait()
+                if task in self._dead:
+                    await asyncio.Event().wait()
+                writer.write(data)
+                await writer.drain()
+        finally:
+            self._tasks.discard(task)
+            with contextlib.suppress(OSError):
+                writer.close()
