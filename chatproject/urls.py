@@ -3,15 +3,18 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from api.exceptions import not_found
 
 from . import health, metrics
+from .console import Console
+from .error_guide import ErrorsPage
 from .events_page import EventsPage, asyncapi_document
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/docs")),
+    path("favicon.ico", RedirectView.as_view(url="/static/chatproject/icon.svg")),
     path("api/", include("presence.urls")),
     path("api/", include("accounts.urls")),
     path("api/", include("rooms.urls")),
@@ -20,11 +23,13 @@ urlpatterns = [
     path("api/schema", SpectacularAPIView.as_view(permission_classes=[], throttle_classes=[]), name="schema"),
     path(
         "docs",
-        SpectacularSwaggerView.as_view(url_name="schema", permission_classes=[], throttle_classes=[]),
+        SpectacularSwaggerSplitView.as_view(url_name="schema", permission_classes=[], throttle_classes=[]),
         name="docs",
     ),
     path("docs/events", EventsPage.as_view(), name="docs-events"),
     path("docs/asyncapi.json", asyncapi_document, name="asyncapi"),
+    path("docs/errors", ErrorsPage.as_view(), name="docs-errors"),
+    path("console/", Console.as_view(), name="console"),
     re_path("^api/", not_found),  # unknown paths get the contract's error, in DEBUG too
     path("admin/", admin.site.urls),
     path("healthz", health.live, name="healthz"),

@@ -64,6 +64,8 @@ class Command(BaseCommand):
             f"  Admin      {base}/admin/   (make an account: manage.py createsuperuser)",
             f"  Socket     ws://{host}:{port}/ws/chat/",
         ]
+        if settings.CONSOLE:
+            lines.insert(1, f"  Console    {base}/console/   (two windows, two people)")
         if not settings.REDIS_URL:
             lines.append("No REDIS_URL: fan-out, presence and limits live in this one process.")
         self.stdout.write("\n".join(lines))

@@ -1,4 +1,4 @@
-"""`manage.py write_docs`: docs/openapi.yaml and docs/asyncapi.yaml, as the code has them; `--check` tells drift."""
+"""`manage.py write_docs`: openapi.yaml, asyncapi.yaml and errors.md in docs/, as the code has them."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -10,6 +10,7 @@ from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.settings import spectacular_settings
 from drf_spectacular.validation import validate_schema
 
+from chatproject.error_guide import markdown
 from chatproject.events_page import document
 
 
@@ -28,17 +29,20 @@ Plain.add_representer(str, _text)
 
 
 class Command(BaseCommand):
-    help = "Write docs/openapi.yaml and docs/asyncapi.yaml from the code."
+    help = "Write openapi.yaml, asyncapi.yaml and errors.md in docs/ from the code."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--check", action="store_true", help="write nothing; fail where a file differs")
 
     def handle(self, *args: Any, check: bool, **options: Any) -> None:
-        documents = {"openapi.yaml": openapi(), "asyncapi.yaml": document()}
+        documents = {
+            "openapi.yaml": _yaml(openapi()),
+            "asyncapi.yaml": _yaml(document()),
+            "errors.md": markdown(),
+        }
         stale = []
-        for name, content in documents.items():
+        for name, text in documents.items():
             path = settings.BASE_DIR / "docs" / name
-            text = yaml.dump(content, Dumper=Plain, sort_keys=False, allow_unicode=True, width=110)
             if path.exists() and path.read_text() == text:
                 continue
             stale.append(name)
@@ -49,6 +53,10 @@ class Command(BaseCommand):
             raise CommandError(
                 f"docs/{', docs/'.join(stale)} no longer say what the code does: run `make docs`."
             )
+
+
+def _yaml(content: Any) -> str:
+    return yaml.dump(content, Dumper=Plain, sort_keys=False, allow_unicode=True, width=110)
 
 
 def openapi() -> dict[str, Any]:

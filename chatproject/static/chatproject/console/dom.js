@@ -1,0 +1,46 @@
+// Small tools for the page. Knows the DOM, and nothing of the chat.
+
+export const $ = (id) => document.getElementById(id);
+
+/** A new element with attributes, properties beginning with "on" and children. */
+export function el(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value === true) node.setAttribute(name, "");
+    else if (value !== false && value !== undefined) node.setAttribute(name, value);
+  }
+  node.append(...children);
+  return node;
+}
+
+/** Show what went wrong, with a link from the code to its explanation. */
+export function showError(error) {
+  const alert = $("alert");
+  alert.hidden = false;
+  const link = error.code ? [" ", el("a", { href: `/docs/errors#${error.code}` }, `What is ${error.code}?`)] : [];
+  const fields = Object.entries(error.fields ?? {}).map(([name, texts]) => ` ${name}: ${texts.join(" ")}`);
+  const dismiss = el("button", { type: "button", onclick: () => (alert.hidden = true) }, "Dismiss");
+  alert.replaceChildren(error.message, ...fields, ...link, " ", dismiss);
+}
+
+/** Run `work(fields)` when the form is sent, and show what it throws. */
+export function onSubmit(form, work) {
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const button = form.querySelector("button");
+    button.disabled = true;
+    try {
+      await work(Object.fromEntries(new FormData(form)));
+      $("alert").hidden = true;
+    } catch (error) {
+      showError(error);
+    } finally {
+      button.disabled = false;
+    }
+  });
+}
+
+export function onClick(id, work) {
+  $(id).addEventListener("click", () => Promise.resolve().then(work).catch(showError));
+}

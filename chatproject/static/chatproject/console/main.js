@@ -1,0 +1,207 @@
+// The console: signs in, wires the page to the client, and draws. Knows everything else here.
+
+import { ChatClient } from "../../chat_client/chat-client.js";
+import { $, onClick, onSubmit, showError } from "./dom.js";
+import { prepareBox, showFrame } from "./frames.js";
+import { Store } from "./store.js";
+import { drawMessages, drawRoom, drawRooms } from "./view.js";
+
+const SAVED = "chat-console"; // in sessionStorage: each window is a user of its own
+const TYPING_EVERY_MS = 3000;
+
+let client;
+let store;
+let openId;
+let editing;
+let typedAt = 0;
+let drawing = false;
+
+// --- signing in -----------------------------------------------------------------------------------------------
+
+const hooks = {
+  onEvent: (event, data) => store.apply(event, data),
+  onFrame: showFrame,
+  onStatus: showStatus,
+  onTokens: () => save(),
+};
+
+function save() {
+  const { accessToken, refreshToken } = client;
+  sessionStorage.setItem(SAVED, JSON.stringify({ accessToken, refreshToken }));
+}
+
+function showStatus(status, error) {
+  const text = { online: "online", connecting: "connecting…", "signed-out": "signed out" }[status];
+  $("status").textContent = text;
+  $("status").classList.toggle("online", status === "online");
+  if (status === "signed-out") {
+    sessionStorage.removeItem(SAVED);
+    showError(error);
+  }
+}
+
+async function enter(made) {
+  client = made;
+  store = new Store(client, draw);
+  await client.start();
+  save();
+  $("sign-in").hidden = true;
+  $("chat").hidden = $("session-buttons").hidden = false;
+  const me = await client.rest("GET", "/api/users/me");
+  $("me").textContent = me.username;
+  document.title = `${me.username} · Chat console`;
+  $("direct").elements.username.focus();
+}
+
+const origin = location.origin;
+onSubmit($("signup"), async (body) => enter(await ChatClient.signup(origin, body, hooks)));
+onSubmit($("login"), async ({ email, password }) => enter(await ChatClient.login(origin, email, password, hooks)));
+onSubmit($("paste"), ({ accessToken }) => enter(new ChatClient(origin, { ...hooks, accessToken: accessToken.trim() })));
+onClick("cut", () => client.drop());
+onClick("sign-out", async () => {
+  sessionStorage.removeItem(SAVED);
+  client.stop();
+  if (client.refreshToken) await client.rest("POST", "/api/auth/logout", { refreshToken: client.refreshToken });
+  location.reload();
+});
+
+// --- drawing --------------------------------------------------------------------------------------------------
+
+function draw() {
+  if (drawing) return;
+  drawing = true;
+  setTimeout(() => {
+    drawing = false;
+    if (openId && !store.rooms.has(openId)) openId = undefined;
+    const room = store.rooms.get(openId);
+    drawRooms(store, openId, openRoom);
+    drawRoom(store, room);
+    if (room) {
+      drawMessages(store, room, { edit: startEdit, remove });
+      markRead(room);
+    }
+  }, 0);
+}
+
+/** The open room is read as far as its end, while the page is in sight. */
+function markRead(room) {
+  const scroll = $("scroll");
+  const atEnd = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 60;
+  if (!room.unreadCount || !atEnd || document.visibilityState !== "visible" || !client.online) return;
+  room.unreadCount = 0;
+  const ack = { roomId: room.id, seq: room.lastSeq, status: "read" };
+  client.request("message:ack", ack).catch(() => (room.unreadCount = 1)); // once more after the reconnect
+}
+
+async function openRoom(roomId) {
+  try {
+    await store.open(roomId);
+    openId = roomId;
+    stopEdit();
+    draw();
+    setTimeout(() => {
+      $("scroll").scrollTop = $("scroll").scrollHeight;
+      $("content").focus();
+      draw();
+    }, 0);
+  } catch (error) {
+    showError(error);
+  }
+}
+
+$("scroll").addEventListener("scroll", () => {
+  if ($("scroll").scrollTop < 40 && openId && store.log(openId).hasMore) store.older(openId).catch(showError);
+  draw();
+});
+document.addEventListener("visibilitychange", () => store && draw());
+onClick("older", () => store.older(openId));
+
+// --- rooms ----------------------------------------------------------------------------------------------------
+
+async function userId(username) {
+  const page = await client.rest("GET", `/api/users?search=${encodeURIComponent(username)}`);
+  const found = page.results.find((user) => user.username.toLowerCase() === username.toLowerCase());
+  if (!found) throw new Error(`There is no user ${username}.`);
+  return found.id;
+}
+
+onSubmit($("direct"), async ({ username }) => {
+  const room = await client.rest("POST", "/api/rooms/direct", { userId: await userId(username.trim()) });
+  $("direct").reset();
+  await openRoom(room.id);
+});
+onSubmit($("group"), async ({ name, members }) => {
+  const memberIds = await Promise.all(members.split(/[\s,]+/).filter(Boolean).map(userId));
+  const room = await client.rest("POST", "/api/rooms", { name, memberIds });
+  $("group").reset();
+  await openRoom(room.id);
+});
+onSubmit($("add-member"), async ({ username }) => {
+  await client.rest("POST", `/api/rooms/${openId}/members`, { userId: await userId(username.trim()) });
+  $("add-member").reset();
+});
+onClick("leave", () => client.rest("DELETE", `/api/rooms/${openId}/members/${client.userId}`));
+
+// --- writing --------------------------------------------------------------------------------------------------
+
+$("compose").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const content = $("content").value;
+  if (!content.trim()) return;
+  const message = editing;
+  $("content").value = "";
+  stopEdit();
+  typing(false);
+  try {
+    if (message) await client.request("message:edit", { roomId: message.roomId, messageId: message.id, content });
+    else await store.send(openId, content);
+  } catch (error) {
+    $("content").value ||= content;
+    showError(error);
+  }
+});
+$("content").addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+    event.preventDefault();
+    $("compose").requestSubmit();
+  } else if (event.key === "Escape") {
+    stopEdit();
+  }
+});
+$("content").addEventListener("input", () => typing($("content").value !== ""));
+
+/** Renewed every few seconds while the user types, and ended at once with the message. */
+function typing(isTyping) {
+  if (isTyping ? Date.now() - typedAt < TYPING_EVERY_MS : !typedAt) return;
+  typedAt = isTyping ? Date.now() : 0;
+  client.request("typing", { roomId: openId, isTyping }).catch(() => {}); // it may be lost, and nobody minds
+}
+
+function startEdit(message) {
+  editing = message;
+  $("content").value = message.content;
+  $("compose-label").textContent = "Edit your message";
+  $("send").textContent = "Save";
+  $("cancel-edit").hidden = false;
+  $("content").focus();
+}
+
+function stopEdit() {
+  if (editing) $("content").value = "";
+  editing = undefined;
+  $("compose-label").textContent = "Message";
+  $("send").textContent = "Send";
+  $("cancel-edit").hidden = true;
+}
+
+onClick("cancel-edit", stopEdit);
+
+function remove(message) {
+  client.request("message:delete", { roomId: message.roomId, messageId: message.id }).catch(showError);
+}
+
+// --- beginning ------------------------------------------------------------------------------------------------
+
+prepareBox((event, data) => client.request(event, data), () => openId).catch(showError);
+const saved = sessionStorage.getItem(SAVED);
+if (saved) enter(new ChatClient(origin, { ...hooks, ...JSON.parse(saved) })).catch(showError);

@@ -1,0 +1,218 @@
+"""The console in a real headless Chromium, used by two people at once. About fifteen seconds.
+
+CONSOLE_SCREENSHOTS=<directory> keeps pictures of it, to be looked at.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from realtime.testing import PASSWORD, ChatServer
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+from selenium.webdriver.common.by import By  # noqa: E402
+from selenium.webdriver.common.keys import Keys  # noqa: E402
+from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
+
+WAIT_SECONDS = 40
+CHROMIUM_FLAGS = (
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
+    "--window-size=1400,900",
+)  # fmt: skip
+
+
+class Window:
+    """A browser window of one person."""
+
+    def __init__(self, driver: Any, url: str) -> None:
+        self.driver = driver
+        driver.get(url)
+
+    def until(self, holds: Callable[[], Any], what: str = "") -> Any:
+        return WebDriverWait(self.driver, WAIT_SECONDS, poll_frequency=0.1).until(
+            lambda driver: holds(), what
+        )
+
+    def one(self, css: str) -> Any:
+        return self.driver.find_element(By.CSS_SELECTOR, css)
+
+    def fill(self, form: str, **fields: str) -> None:
+        for name, text in fields.items():
+            field = self.one(f"#{form} [name={name}]")
+            field.clear()
+            field.send_keys(text)
+        self.one(f"#{form} button").click()
+
+    def sign_up(self, name: str) -> None:
+        self.fill("signup", username=name, email=f"{name}@example.com", password=PASSWORD)
+        self.until(lambda: self.text("#me") == name, "signed in")
+
+    def write(self, content: str) -> None:
+        self.one("#content").send_keys(content, Keys.ENTER)
+
+    def text(self, css: str) -> str:
+        return str(self.driver.execute_script("return document.querySelector(arguments[0]).innerText", css))
+
+    def messages(self) -> list[str]:
+        script = "return [...document.querySelectorAll('#messages .content')].map((one) => one.innerText)"
+        return list(self.driver.execute_script(script))
+
+    def ticks(self) -> list[str]:
+        script = "return [...document.querySelectorAll('#messages .tick')].map((one) => one.innerText)"
+        return list(self.driver.execute_script(script))
+
+    def frames(self) -> str:
+        return str(self.driver.execute_script("return document.querySelector('#frames').textContent"))
+
+    def complaints(self) -> list[str]:
+        """What the browser itself objected to: CSP, missing files, exceptions."""
+        return [
+            entry["message"]
+            for entry in self.driver.get_log("browser")
+            if entry["level"] == "SEVERE" and "WebSocket connection" not in entry["message"]
+        ]
+
+    def picture(self, name: str) -> None:
+        if folder := os.environ.get("CONSOLE_SCREENSHOTS"):
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            self.driver.save_screenshot(f"{folder}/{name}.png")
+
+
+@pytest.fixture
+def open_window(tmp_path: Path) -> Iterator[Callable[[str], Window]]:
+    chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
+    if chromium is None or chromedriver is None:
+        pytest.skip("chromium and chromedriver are not installed (Debian: chromium, chromium-driver)")
+    drivers: list[Any] = []
+
+    def open_(url: str) -> Window:
+        options = webdriver.ChromeOptions()
+        options.binary_location = chromium
+        for flag in (*CHROMIUM_FLAGS, f"--user-data-dir={tmp_path / str(len(drivers))}"):
+            options.add_argument(flag)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        drivers.append(webdriver.Chrome(options=options, service=webdriver.ChromeService(chromedriver)))
+        return Window(drivers[-1], url)
+
+    yield open_
+    for driver in drivers:
+        driver.quit()
+
+
+def test_console_when_two_people_use_it_then_they_talk_and_lose_nothing(
+    start_server: Callable[..., ChatServer], open_window: Callable[[str], Window]
+) -> None:
+    server = start_server()
+    url = f"{server.base_url}/console/"
+    alice, bob = open_window(url), open_window(url)
+    alice.picture("1-sign-in")
+    alice.sign_up("alice")
+    bob.sign_up("bobby")
+
+    # A direct room, a message, ticks, presence, typing.
+    alice.fill("direct", username="bobby")
+    alice.until(lambda: alice.text("#room-name") == "bobby", "the room is open")
+    alice.write("Hello Bob!")
+    alice.until(lambda: alice.ticks() == ["✓✓ delivered"], "delivered")
+    bob.until(lambda: "1 new" in bob.text("#rooms") and "online" in bob.text("#rooms"), "unread and presence")
+    bob.one("#rooms button").click()
+    bob.until(lambda: bob.messages() == ["Hello Bob!"], "history")
+    alice.until(lambda: alice.ticks() == ["✓✓ read"], "read")
+    bob.one("#content").send_keys("H")
+    alice.until(lambda: alice.text("#typing") == "bobby is typing…", "typing")
+    bob.write("i Alice")
+    alice.until(lambda: alice.messages() == ["Hello Bob!", "Hi Alice"], "the answer")
+    assert alice.text("#typing") == ""
+    bob.picture("2-talk")
+
+    # Edit and delete.
+    bob.one("#messages li.mine button").click()
+    bob.one("#content").clear()
+    bob.write("Hi Alice, edited")
+    alice.until(lambda: alice.messages()[-1] == "Hi Alice, edited", "the edit")
+    bob.one("#messages li.mine button[aria-label^=Delete]").click()
+    alice.until(lambda: alice.messages()[-1] == "deleted", "the deletion")
+
+    # The network goes, by hand and with the server; nothing is missing and nothing comes twice.
+    bob.one("#cut").click()
+    for number in range(3):
+        alice.write(f"while away {number}")
+    expected = ["Hello Bob!", "deleted", "while away 0", "while away 1", "while away 2"]
+    bob.until(lambda: bob.messages() == expected, "resumed")
+    server.kill()
+    alice.until(lambda: alice.text("#status") == "connecting…", "noticed")
+    alice.write("while the server is down")
+    assert alice.ticks()[-1] == "sending…"
+    server.start(migrate=False)
+    expected.append("while the server is down")
+    bob.until(lambda: bob.messages() == expected, "resumed after the restart")
+    alice.until(lambda: alice.ticks()[-1] == "✓✓ read", "read after the restart")
+
+    # A frame by hand, and its error, which links to its explanation.
+    alice.fill("raw", event="mesage:send", data="{}")
+    alice.until(lambda: "Did you mean message:send?" in alice.text("#alert"), "the error")
+    assert alice.one("#alert a").get_attribute("href").endswith("/docs/errors#unknown_event")
+    assert "error:unknown_event" in alice.frames()
+    alice.picture("3-error")
+    assert [window.complaints() for window in (alice, bob)] == [[], []]
+
+
+def test_console_when_scrolled_up_then_brings_older_messages_and_a_reload_stays_signed_in(
+    server: ChatServer, open_window: Callable[[str], Window]
+) -> None:
+    carol, dave = server.sign_up("carol"), server.sign_up("dave")
+    room_id = carol.make_room(dave, name="history")
+    for number in range(100):
+        carol.send(room_id, f"message {number}")
+    window = open_window(f"{server.base_url}/console/")
+    window.fill("login", email=dave.email, password=PASSWORD)
+    window.until(lambda: "history" in window.text("#rooms"), "rooms")
+    window.one("#rooms button").click()
+    window.until(lambda: len(window.messages()) == 40, "the first page")
+    script = "document.querySelector('#scroll').scrollTop = 0"
+    window.until(
+        lambda: window.driver.execute_script(script) or len(window.messages()) == 100, "all of the history"
+    )
+    assert window.messages() == [f"message {number}" for number in range(100)]
+    window.driver.refresh()
+    window.until(lambda: window.text("#me") == dave.username, "signed in still")
+    window.picture("4-history")
+    assert window.complaints() == []
+
+
+def test_pages_when_opened_then_the_browser_has_nothing_to_object_to(
+    server: ChatServer, open_window: Callable[[str], Window]
+) -> None:
+    window = open_window(f"{server.base_url}/docs")
+    window.until(lambda: "Sign" in window.text("body") or "auth" in window.text("#swagger-ui"), "Swagger UI")
+    window.until(lambda: "/api/auth/signup" in window.text("#swagger-ui"), "the operations")
+    window.picture("5-docs")
+    for page in ("/docs/events", "/docs/errors", "/admin/login/"):
+        window.driver.get(server.base_url + page)
+        window.picture("6-" + page.strip("/").replace("/", "-"))
+    assert window.complaints() == []
+
+
+def test_console_when_switched_off_then_is_not_there(start_server: Callable[..., ChatServer]) -> None:
+    with start_server(CONSOLE="off").http() as http:
+        assert http.get("/console/").status_code == 404
+        assert http.get("/docs").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/console/", "/docs", "/admin/login/", "/api/rooms", "/docs/errors"])
+def test_headers_when_a_page_is_asked_for_then_forbid_what_it_does_not_need(
+    server: ChatServer, path: str
+) -> None:
+    with server.http() as http:
+        headers = http.get(path).headers
+    policy = headers["Content-Security-Policy"]
+    assert "script-src 'self';" in policy + ";"
+    assert "frame-ancestors 'none'" in policy
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Referrer-Policy"] == "same-origin"
