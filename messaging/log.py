@@ -12,20 +12,21 @@ from uuid import UUID
 
 import msgspec
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from realtime import context, times
 from realtime.errors import ChatError, Conflict, NotFound, Unavailable
 from realtime.ids import uuid7
+from rooms.marks import advance_heads, mark_own_read
 from rooms.models import Membership, Room
 from rooms.permissions import require_may_write
 from rooms.selectors import NO_ROOM
-from rooms.services import advance_head, advance_watermarks
+from rooms.standing import Standing
 
 from .models import Message
 
 MAX_ATTEMPTS = 8
-MAX_CACHED_HEADS = 50_000
+MAX_KNOWN_ROOMS = 50_000
 
 
 @dataclass(slots=True)
@@ -35,6 +36,7 @@ class Draft:
     room_id: UUID
     sender_id: UUID
     content: str
+    membership_id: UUID | None = None  # where it is known, the batch's check is a look by key
     type: str = "text"
     client_message_id: str | None = None
     reply_to: UUID | None = None
@@ -59,6 +61,14 @@ class Draft:
 
 
 @dataclass(slots=True)
+class RoomHead:
+    """A room, of which only what never changes is used, and how far its log reaches for all that is known."""
+
+    room: Room
+    seq: int
+
+
+@dataclass(slots=True)
 class Stored:
     """Where a draft came to lie: its message, and whether an earlier send had put it there."""
 
@@ -74,7 +84,7 @@ class MessageLog:
     """Takes the next seq optimistically and finds out from the unique index when another process was faster."""
 
     def __init__(self) -> None:
-        self._heads: OrderedDict[UUID, int] = OrderedDict()
+        self._known: OrderedDict[UUID, RoomHead] = OrderedDict()
         self._lock = threading.Lock()
 
     def store(self, drafts: list[Draft]) -> list[Outcome]:
@@ -87,77 +97,78 @@ class MessageLog:
 
     def _store(self, drafts: list[Draft]) -> list[Outcome]:
         outcomes: dict[UUID, Outcome] = {}
-        rooms = self._admit(drafts, outcomes)
+        self._admit(drafts, outcomes)
         firsts, repeats = _split_repeats([draft for draft in drafts if draft.id not in outcomes])
         pending = firsts
         for attempt in range(MAX_ATTEMPTS):
             if attempt:
-                pending = self._settle_known(pending, rooms, outcomes)
+                pending = self._settle_known(pending, outcomes)
             if not pending:
                 break
-            if self._insert(pending, rooms, outcomes):
+            if self._insert(pending, outcomes):
                 break
         else:
             outcomes |= {draft.id: Unavailable("The room is too busy. Try again.") for draft in pending}
         # The first may differ from what was stored before and be refused, and its repeat be the true one.
         refused = [draft for draft, first in repeats if isinstance(outcomes[first.id], Conflict)]
         if refused:
-            self._settle_known(refused, rooms, outcomes)
+            self._settle_known(refused, outcomes)
         for draft, first in repeats:
             if draft.id not in outcomes:
                 outcomes[draft.id] = _as_duplicate(draft, outcomes[first.id])
         return [outcomes[draft.id] for draft in drafts]
 
-    def _admit(self, drafts: list[Draft], outcomes: dict[UUID, Outcome]) -> dict[UUID, Room]:
+    def _admit(self, drafts: list[Draft], outcomes: dict[UUID, Outcome]) -> None:
         """Refuse senders who are not, or no longer, members, or muted: one query for the whole batch."""
-        memberships = {
-            (membership.room_id, membership.user_id): membership
-            for membership in Membership.objects.select_related("room").filter(
-                room_id__in={draft.room_id for draft in drafts},
-                user_id__in={draft.sender_id for draft in drafts},
-            )
-        }
+        standings = read_standings(drafts)
         for draft in drafts:
             try:
-                membership = memberships.get((draft.room_id, draft.sender_id))
-                if membership is None:
+                standing = standings.get((draft.room_id, draft.sender_id))
+                if standing is None:
                     raise NotFound(NO_ROOM)
-                require_may_write(membership)
+                require_may_write(standing)
+                draft.membership_id = standing.membership_id
             except ChatError as error:
                 outcomes[draft.id] = error
-        return {membership.room_id: membership.room for membership in memberships.values()}
 
-    def _insert(self, drafts: list[Draft], rooms: dict[UUID, Room], outcomes: dict[UUID, Outcome]) -> bool:
+    def _insert(self, drafts: list[Draft], outcomes: dict[UUID, Outcome]) -> bool:
         """One attempt; False when a key was taken, and then nothing is known of what was stored.
 
         MongoDB has no transaction here: an ordered insert stops at the taken key and leaves what came before
         it, which is a whole prefix of each room's new messages, so a later seq is never there without an earlier.
         """
-        messages = self._number(drafts, rooms)
+        self._learn({draft.room_id for draft in drafts})
+        messages = self._number(drafts)
         try:
             with transaction.atomic():
                 Message.objects.bulk_create(messages)
-                _advance(messages)
+                _advance(drafts, messages)
         except IntegrityError:
             for draft in drafts:
-                self._heads.pop(draft.room_id, None)
+                self._known.pop(draft.room_id, None)
             return False
         for message in messages:
-            self._heads[message.room_id] = message.seq
-            self._heads.move_to_end(message.room_id)
-            outcomes[message.pk] = Stored(message, rooms[message.room_id], duplicate=False)
-        while len(self._heads) > MAX_CACHED_HEADS:
-            self._heads.popitem(last=False)
+            known = self._known[message.room_id]
+            known.seq = message.seq
+            outcomes[message.pk] = Stored(message, known.room, duplicate=False)
+        while len(self._known) > MAX_KNOWN_ROOMS:
+            self._known.popitem(last=False)
         return True
 
-    def _number(self, drafts: list[Draft], rooms: dict[UUID, Room]) -> list[Message]:
-        unknown = {draft.room_id for draft in drafts} - self._heads.keys()
-        if unknown:
-            self._heads |= read_heads([rooms[room_id] for room_id in unknown])
+    def _learn(self, room_ids: set[UUID]) -> None:
+        """Read the rooms that are not known, and how far their logs reach."""
+        for room_id in room_ids & self._known.keys():
+            self._known.move_to_end(room_id)
+        if unknown := room_ids - self._known.keys():
+            rooms = list(Room.objects.filter(pk__in=unknown))
+            heads = read_heads(rooms)
+            self._known |= {room.pk: RoomHead(room, heads[room.pk]) for room in rooms}
+
+    def _number(self, drafts: list[Draft]) -> list[Message]:
         next_seq: dict[UUID, int] = {}
         messages, now = [], times.now()
         for draft in drafts:
-            seq = next_seq.get(draft.room_id, self._heads[draft.room_id]) + 1
+            seq = next_seq.get(draft.room_id, self._known[draft.room_id].seq) + 1
             next_seq[draft.room_id] = seq
             messages.append(
                 Message(
@@ -176,22 +187,21 @@ class MessageLog:
             )
         return messages
 
-    def _settle_known(
-        self, drafts: list[Draft], rooms: dict[UUID, Room], outcomes: dict[UUID, Outcome]
-    ) -> list[Draft]:
+    def _settle_known(self, drafts: list[Draft], outcomes: dict[UUID, Outcome]) -> list[Draft]:
         """Drafts that are not in the log yet; the others get their outcome."""
         by_id = {
             message.pk: message for message in Message.objects.filter(pk__in=[draft.id for draft in drafts])
         }
         by_key = find_by_keys([draft.key for draft in drafts if draft.key is not None])
-        _advance(list(by_id.values()))
+        _advance(drafts, list(by_id.values()))
+        self._learn({draft.room_id for draft in drafts})
         missing = []
         for draft in drafts:
             if message := by_id.get(draft.id):  # an earlier attempt of this very batch got it in
-                outcomes[draft.id] = Stored(message, rooms[draft.room_id], duplicate=False)
+                outcomes[draft.id] = Stored(message, self._known[draft.room_id].room, duplicate=False)
             elif draft.key is not None and (message := by_key.get(draft.key)):
                 outcomes[draft.id] = _as_duplicate(
-                    draft, Stored(message, rooms[draft.room_id], duplicate=True)
+                    draft, Stored(message, self._known[draft.room_id].room, duplicate=True)
                 )
             else:
                 missing.append(draft)
@@ -207,6 +217,27 @@ def read_heads(rooms: list[Room]) -> dict[UUID, int]:
     for room_id, seq in Message.objects.filter(beyond).values_list("room_id", "seq"):
         heads[room_id] = max(heads[room_id], seq)
     return heads
+
+
+def read_standings(drafts: list[Draft]) -> dict[tuple[UUID, UUID], Standing]:
+    """Whether the senders may write, by (room, sender): by key, and by names for those who came back since."""
+    by_key = Membership.objects.filter(
+        pk__in={draft.membership_id for draft in drafts if draft.membership_id}
+    )
+    standings = _standings(by_key)
+    unknown = [draft for draft in drafts if (draft.room_id, draft.sender_id) not in standings]
+    if unknown:
+        room_ids, sender_ids = {draft.room_id for draft in unknown}, {draft.sender_id for draft in unknown}
+        standings |= _standings(Membership.objects.filter(room_id__in=room_ids, user_id__in=sender_ids))
+    return standings
+
+
+def _standings(memberships: QuerySet[Membership]) -> dict[tuple[UUID, UUID], Standing]:
+    rows = memberships.values_list("room_id", "user_id", "pk", "muted_until", "room__locked_at")
+    return {
+        (room_id, user_id): Standing(pk, muted_until, locked_at)
+        for room_id, user_id, pk, muted_until, locked_at in rows
+    }
 
 
 def find_by_keys(keys: list[tuple[UUID, UUID, str]]) -> dict[tuple[UUID, UUID, str], Message]:
@@ -245,11 +276,13 @@ def _as_duplicate(draft: Draft, first: Outcome) -> Outcome:
     return Stored(first.message, first.room, duplicate=True)
 
 
-def _advance(messages: list[Message]) -> None:
+def _advance(drafts: list[Draft], messages: list[Message]) -> None:
     """Move the rooms' hints, and the senders' watermarks: whoever writes has read what is above."""
-    heads = {message.room_id: message for message in messages}
-    for room_id, message in heads.items():
-        advance_head(room_id=room_id, seq=message.seq, at=message.created_at)
-    last_own = {(message.room_id, message.sender_id): message.seq for message in messages}
-    for (room_id, user_id), seq in last_own.items():
-        advance_watermarks(room_id=room_id, user_id=user_id, delivered_seq=seq, read_seq=seq)
+    if not messages:
+        return
+    messages = sorted(messages, key=lambda message: message.seq)
+    advance_heads({message.room_id: message.seq for message in messages}, messages[-1].created_at)
+    seqs = {message.pk: message.seq for message in messages}
+    mark_own_read(
+        {draft.membership_id: seqs[draft.id] for draft in drafts if draft.id in seqs and draft.membership_id}
+    )

@@ -22,6 +22,7 @@ from rooms import selectors as rooms
 from rooms.models import Membership, Room
 from rooms.permissions import require_may_write, require_role
 from rooms.services import advance_watermarks, open_direct
+from rooms.standing import Standing, get_standings
 from rooms.topics import room_topic
 
 from . import selectors
@@ -82,12 +83,17 @@ async def send_message(
     if to_user_id is not None:
         room_id = (await open_direct(user_id=sender_id, other_id=to_user_id))[0].pk
     assert room_id is not None
-    await run_db(_require_may_send, room_id, sender_id, reply_to)
+    # Asked before the limits, so that a stranger cannot use up a room's; the writer asks again at the commit.
+    standing = await get_standings().require(room_id=room_id, user_id=sender_id)
+    require_may_write(standing)
+    if reply_to is not None:
+        await run_db(_require_replied, room_id, reply_to)
     await _limit_messages(sender_id, room_id)
     return await get_writer().append(
         Draft(
             room_id=room_id,
             sender_id=sender_id,
+            membership_id=standing.membership_id,
             content=content,
             type=type,
             client_message_id=client_message_id,
@@ -97,10 +103,8 @@ async def send_message(
     )
 
 
-def _require_may_send(room_id: UUID, sender_id: UUID, reply_to: UUID | None) -> None:
-    """Asked before the limits, so that a stranger cannot use up a room's; the writer asks again at the commit."""
-    require_may_write(rooms.require_member(room_id=room_id, user_id=sender_id))
-    if reply_to is not None and not Message.objects.filter(pk=reply_to, room_id=room_id).exists():
+def _require_replied(room_id: UUID, reply_to: UUID) -> None:
+    if not Message.objects.filter(pk=reply_to, room_id=room_id).exists():
         raise Invalid("replyTo is no message of this room.", fields={"replyTo": ["No message of this room."]})
 
 
@@ -148,7 +152,7 @@ async def edit_message(
 
 def _edit(room_id: UUID, message_id: UUID, actor_id: UUID, content: str) -> tuple[Message, Room]:
     membership = rooms.require_member(room_id=room_id, user_id=actor_id)
-    require_may_write(membership)
+    require_may_write(Standing.of(membership))
     message = require_existing(membership.room, message_id)
     if message.sender_id != actor_id:
         raise Forbidden("Only its author edits a message.")

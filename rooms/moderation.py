@@ -12,12 +12,14 @@ from realtime.threads import run_db
 from . import selectors
 from .models import Membership, Room
 from .services import end_room, tell_member, tell_removed, tell_updated
+from .standing import tell_standing_changed
 
 
 async def lock_room(*, room_id: UUID) -> Room:
     """Nobody writes in the room until it is unlocked; its members see `room:updated`. Safe to repeat."""
     room = await run_db(_change, room_id, {"locked_at": times.now()})
     tell_updated(room)
+    tell_standing_changed(room_id=room_id)
     return room
 
 

@@ -4,6 +4,7 @@ from realtime import times
 from realtime.errors import Forbidden, Muted
 
 from .models import Membership
+from .standing import Standing
 
 RANK = {Membership.Role.MEMBER: 0, Membership.Role.ADMIN: 1, Membership.Role.OWNER: 2}
 
@@ -24,12 +25,12 @@ def require_outranks(membership: Membership, other: Membership) -> None:
         raise Forbidden(f"A member with the role {other.role} can only be managed by an owner.")
 
 
-def require_may_write(membership: Membership) -> None:
+def require_may_write(standing: Standing) -> None:
     """Who may send and edit: a member who is not muted, in a room that is not locked."""
-    if membership.room.locked_at is not None:
+    if standing.locked_at is not None:
         raise Forbidden("This room is locked by the moderators; nobody writes in it for now.")
-    if membership.muted_until is not None and membership.muted_until > times.now():
+    if standing.muted_until is not None and standing.muted_until > times.now():
         raise Muted(
-            f"You are muted in this room until {times.to_wire(membership.muted_until)}.",
-            retry_after=(membership.muted_until - times.now()).total_seconds(),
+            f"You are muted in this room until {times.to_wire(standing.muted_until)}.",
+            retry_after=(standing.muted_until - times.now()).total_seconds(),
         )

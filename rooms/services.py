@@ -25,6 +25,7 @@ from . import selectors
 from .events import MemberChanged, RoomRemoved, member_data, updated_data
 from .models import Membership, Room, direct_key
 from .permissions import require_outranks, require_role
+from .standing import tell_standing_changed
 from .topics import room_topic
 
 Role = Membership.Role
@@ -262,10 +263,11 @@ def tell_updated(room: Room) -> None:
     get_hub().publish(room_topic(room.pk), encode_event("room:updated", updated_data(room)))
 
 
-def tell_removed(room_id: UUID, user_ids: Iterable[UUID], *, reason: str) -> None:
+def tell_removed(room_id: UUID, user_ids: list[UUID], *, reason: str) -> None:
     addresses = [user_address(user_id) for user_id in user_ids]
     frame = encode_event("room:removed", RoomRemoved(room_id=room_id, reason=reason))
     get_hub().tell(addresses, "room:removed", {"room_id": str(room_id), "frame": frame})
+    tell_standing_changed(room_id=room_id, user_ids=user_ids)
 
 
 def tell_member(room_id: UUID, user_id: UUID, membership: Membership | None) -> None:
@@ -273,3 +275,4 @@ def tell_member(room_id: UUID, user_id: UUID, membership: Membership | None) -> 
         room_id=room_id, user_id=user_id, member=member_data(membership) if membership else None
     )
     get_hub().publish(room_topic(room_id), encode_event("room:member", changed))
+    tell_standing_changed(room_id=room_id, user_ids=[user_id])
