@@ -17,12 +17,19 @@ from rest_framework.response import Response
 from realtime import context, errors
 from realtime.errors import ChatError, Fields
 
+from .throttling import check_anonymous
+
 logger = logging.getLogger(__name__)
 
 
 def answer(error: Exception, view_context: dict[str, Any]) -> Response:
     """DRF's EXCEPTION_HANDLER. What is not ours and not known is logged once and answers `internal`."""
     chat_error, status = as_chat_error(error)
+    if status == 401:
+        try:
+            check_anonymous(view_context["request"])
+        except errors.RateLimited as limited:
+            chat_error, status = limited, limited.status
     if isinstance(chat_error, errors.Internal):
         logger.error("unhandled error in %s", type(view_context.get("view")).__name__, exc_info=error)
     headers = getattr(error, "headers", None) or {}

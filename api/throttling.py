@@ -50,7 +50,13 @@ class RestThrottle(BaseThrottle):
         if request.user.is_authenticated:
             check_rate(request, group="rest-user", key=str(request.user.pk), rate=settings.LIMIT_REST_USER)
         else:
-            check_rate(
-                request, group="rest-anon", key=client_network(request.META), rate=settings.LIMIT_REST_ANON
-            )
+            check_anonymous(request)
         return True
+
+
+def check_anonymous(request: Any) -> None:
+    """Count a request as its address's, once: DRF refuses one without a good token before it asks a throttle."""
+    if not getattr(request, "counted_as_anonymous", False):
+        request.counted_as_anonymous = True
+        key = client_network(request.META)
+        check_rate(request, group="rest-anon", key=key, rate=settings.LIMIT_REST_ANON)

@@ -1,0 +1,206 @@
+"""Every refused request has the one error shape, whoever refuses it. About four seconds."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from realtime.testing import PASSWORD, ChatServer, ChatUser, error_of
+
+NOBODY = "01900000-0000-7000-8000-000000000000"
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/nowhere",
+        "/api/nowhere",
+        "/api/rooms/",
+        "/api/users/me/",
+        "/docs/nothing",
+        "/static/nothing.css",
+        "/%00",
+    ],
+)
+def test_path_that_does_not_exist_then_is_404(server: ChatServer, ann: ChatUser, path: str) -> None:
+    for http in (server.http(), ann.http):
+        error_of(http.get(path), 404, "not_found")
+        error_of(http.post(path, json={}), 404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PUT", "/api/rooms"),
+        ("DELETE", "/api/rooms"),
+        ("POST", f"/api/rooms/{NOBODY}"),
+        ("GET", "/api/rooms/direct"),
+        ("GET", f"/api/rooms/{NOBODY}/members"),
+        ("GET", f"/api/rooms/{NOBODY}/messages/{NOBODY}"),
+        ("POST", "/api/messages/search"),
+    ],
+)
+def test_method_that_is_not_allowed_then_is_405_and_says_which_are(
+    ann: ChatUser, method: str, path: str
+) -> None:
+    answer = ann.http.request(method, path)
+    error_of(answer, 405, "invalid")
+    assert answer.headers["Allow"]
+
+
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
+)
+def test_body_of_another_type_then_is_415(ann: ChatUser, content_type: str) -> None:
+    answer = ann.http.post("/api/rooms", content=b"name=x", headers={"Content-Type": content_type})
+    error_of(answer, 415, "invalid")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{", b"x", b'{"name": NaN}', b'{"name": 1e999}', b'{"name": "\\ud800"}', b'{"name": "\xff"}',
+        b'{"name": "x"} {}',
+        b"[" * 100_000, b'{"a":' * 20_000 + b"1" + b"}" * 20_000, b'{"name": "\x00"}', "{}".encode("utf-16"),
+    ],
+    ids=lambda body: repr(body)[:30],
+)  # fmt: skip
+def test_body_that_is_not_json_then_is_invalid(ann: ChatUser, body: bytes) -> None:
+    error_of(ann.http.post("/api/rooms", content=body, headers=JSON), 400, "invalid")
+
+
+@pytest.mark.parametrize("body", [[], "x", 5, None, True, [{"name": "x"}]])
+def test_body_that_is_no_object_then_is_invalid(ann: ChatUser, body: Any) -> None:
+    answer = ann.http.post("/api/rooms", content=json.dumps(body), headers=JSON)
+    assert error_of(answer, 400, "invalid", *answer.json()["error"].get("fields", {}))
+
+
+def test_body_without_content_then_names_what_is_missing(ann: ChatUser) -> None:
+    error_of(ann.http.post("/api/rooms"), 400, "invalid", "name")
+    error_of(ann.http.post("/api/rooms", content=b"", headers=JSON), 400, "invalid", "name")
+
+
+def test_body_over_the_size_limit_then_is_413(ann: ChatUser) -> None:
+    body = json.dumps({"name": "x" * 300_000})
+    error_of(ann.http.post("/api/rooms", content=body, headers=JSON), 413, "too_large")
+
+
+def test_host_that_is_not_ours_then_is_400(server: ChatServer) -> None:
+    error_of(server.http().get("/api/rooms", headers={"Host": "evil.example"}), 400, "invalid")
+
+
+def test_format_that_we_do_not_speak_then_is_406(ann: ChatUser) -> None:
+    error_of(ann.http.get("/api/rooms", headers={"Accept": "text/csv"}), 406, "invalid")
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/rooms", f"/api/rooms/{NOBODY}", "/api/messages/search?q=x", "/api/users/me"]
+)
+def test_request_without_a_token_then_is_401_and_says_how_to_log_in(server: ChatServer, path: str) -> None:
+    answer = server.http().get(path)
+    error_of(answer, 401, "unauthenticated")
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+class Browser:
+    """A session login. Carries cookies by hand: outside DEBUG they are Secure, and the tests speak plain HTTP."""
+
+    def __init__(self, server: ChatServer, email: str) -> None:
+        self.http, self.cookies = server.http(), dict[str, str]()
+        self.request("GET", "/admin/login/")
+        form = {"username": email, "password": PASSWORD, "csrfmiddlewaretoken": self.cookies["csrftoken"]}
+        assert self.request("POST", "/admin/login/?next=/admin/", data=form).status_code == 302
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        headers = {"Cookie": cookie, "Referer": str(self.http.base_url), **options.pop("headers", {})}
+        answer = self.http.request(method, path, headers=headers, **options)
+        for header in answer.headers.get_list("set-cookie"):
+            name, _, value = header.partition(";")[0].partition("=")
+            self.cookies[name] = value
+        return answer
+
+
+@pytest.fixture(scope="module")
+def browser(server: ChatServer) -> Browser:
+    email = "browser@example.com"
+    server.env["DJANGO_SUPERUSER_PASSWORD"] = PASSWORD
+    server.manage("createsuperuser", "--noinput", "--username", "browser", "--email", email)
+    return Browser(server, email)
+
+
+def test_write_with_a_session_but_without_its_csrf_token_then_is_403(browser: Browser) -> None:
+    error_of(browser.request("POST", "/api/rooms", json={"name": "x"}), 403, "forbidden")
+    error_of(browser.http.post("/admin/login/", data={"username": "x"}), 403, "forbidden")
+    headers = {"X-CSRFToken": browser.cookies["csrftoken"]}
+    assert browser.request("POST", "/api/rooms", json={"name": "x"}, headers=headers).status_code == 201
+
+
+def test_browsable_api_with_a_session_then_shows_every_readable_page_without_foreign_files(
+    browser: Browser, ann: ChatUser
+) -> None:
+    headers = {"X-CSRFToken": browser.cookies["csrftoken"]}
+    room = browser.request("POST", "/api/rooms", json={"name": "<b>x</b>"}, headers=headers).json()
+    message = browser.request(
+        "POST", f"/api/rooms/{room['id']}/messages", json={"content": "<i>x"}, headers=headers
+    )
+    assert message.status_code == 201
+    room_path = f"/api/rooms/{room['id']}"
+    for path in (
+        "/api/rooms", room_path, f"{room_path}/messages", f"{room_path}/presence", "/api/messages/search?q=x",
+        f"{room_path}/messages/{message.json()['id']}/receipts", "/api/users/me", "/api/users",
+        "/api/auth/sessions", f"/api/users/{ann.id}",
+    ):  # fmt: skip
+        page = browser.request("GET", path, headers={"Accept": "text/html"})
+        assert page.status_code == 200, (path, page.text[:500])
+        assert page.headers["Content-Type"].startswith("text/html")
+        assert "<b>x</b>" not in page.text
+        files = re.findall(r'<(?:script|link)[^>]+(?:src|href)="([^"]+)"', page.text)
+        assert files
+        assert all(file.startswith("/static/") for file in files), files
+        assert all(browser.http.get(file).status_code == 200 for file in files)
+
+
+@pytest.fixture(scope="module")
+def limited() -> Iterator[ChatServer]:
+    server = ChatServer(
+        RATE_LIMITS="on", LIMIT_REST_USER="4/1h", LIMIT_REST_ANON="8/1h", LIMIT_SIGNUP_IP="3/1h"
+    )
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+def test_requests_over_the_limits_then_are_429_with_retry_after(limited: ChatServer) -> None:
+    one, other = limited.sign_up(), limited.sign_up()  # two requests of this address
+    assert [one.http.get("/api/users/me").status_code for _ in range(4)] == [200] * 4
+    error = error_of(one.http.get("/api/rooms"), 429, "rate_limited")
+    assert 0 < error["retryAfter"] <= 3600
+    assert other.http.get("/api/rooms").status_code == 200
+    http = limited.http()
+    answers = [http.get("/api/rooms").status_code for _ in range(5)]
+    answers += [http.get("/api/rooms", headers={"Authorization": "Bearer x"}).status_code]
+    assert answers == [401] * 6, "requests without a token, or with a bad one, count as the address's"
+    error_of(http.get("/api/rooms"), 429, "rate_limited")
+    error_of(http.get("/api/rooms", headers={"Authorization": "Bearer x"}), 429, "rate_limited")
+    error_of(
+        http.post("/api/auth/login", json={"email": "a@b.example", "password": "x"}), 429, "rate_limited"
+    )
+    assert other.http.get("/api/rooms").status_code == 200
+    for free in ("/healthz", "/readyz", "/api/schema", "/docs"):
+        assert http.get(free).status_code == 200
+
+
+def test_limits_when_off_then_count_nothing(start_server: Callable[..., ChatServer]) -> None:
+    server = start_server(
+        RATE_LIMITS="off", LIMIT_REST_USER="1/1h", LIMIT_FRAMES="1/1h", LIMIT_MESSAGES_USER="1/1h"
+    )
+    user = server.sign_up()
+    room_id = user.make_room()
+    for n in range(3):
+        user.send(room_id, f"m{n}")
