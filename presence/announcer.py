@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 
 from realtime.errors import Unavailable
+from realtime.outage import REDIS_AWAY
 
 from .events import Change
 
@@ -20,7 +21,7 @@ RETRY_SECONDS = 1.0
 
 
 class Announcer:
-    """`add` never waits. A change is kept until it is announced, since a sweep gives it to nobody else."""
+    """`add` never waits. A change is kept until it is announced, since a store may give it to nobody else."""
 
     def __init__(
         self, announce: Callable[[Change], Awaitable[None]], *, retry_seconds: float = RETRY_SECONDS
@@ -80,7 +81,7 @@ class Announcer:
         """False when it is worth another try."""
         try:
             await self._announce(change)
-        except (Unavailable, TimeoutError, OSError) as error:
+        except (Unavailable, *REDIS_AWAY) as error:
             logger.warning("presence of %s is told later: %s", change.user_id, error)
             return False
         except Exception:

@@ -8,6 +8,10 @@ def online_key(shard: int) -> str:
     return f"presence:{{{shard}}}:online"
 
 
+def taken_key(shard: int) -> str:
+    return f"presence:{{{shard}}}:taken"
+
+
 def left_key(shard: int) -> str:
     return f"presence:{{{shard}}}:left"
 

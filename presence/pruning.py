@@ -29,7 +29,7 @@ class Pruned:
 
 
 async def prune(store: PresenceStore, *, dry_run: bool) -> Pruned:
-    """What was removed, or would be. The caller has to announce who is `taken`: nobody else gets them."""
+    """What was removed, or would be. The caller has to confirm and announce who is `taken`."""
     pruned = Pruned()
     for shard in store.shards:
         now_ms, ended = await store.expired(shard)
@@ -68,8 +68,10 @@ async def _prune_left(store: PresenceStore, shard: int, dry_run: bool, pruned: P
         pipeline = store.redis.pipeline(transaction=False)
         for user_id in users:
             pipeline.zscore(keys.online_key(shard), str(user_id))
-        scores = zip(users, await pipeline.execute(), strict=True)
-        orphans = [user_id for user_id, score in scores if score is None]
+            pipeline.zscore(keys.taken_key(shard), str(user_id))
+        scores = await pipeline.execute()
+        known = zip(users, scores[::2], scores[1::2], strict=True)
+        orphans = [user_id for user_id, online, taken in known if online is None and taken is None]
         if orphans and not dry_run:
             await store.redis.hdel(keys.left_key(shard), *map(str, orphans))
         pruned.orphans += orphans

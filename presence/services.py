@@ -13,7 +13,6 @@ from accounts.services import record_last_seen
 from accounts.topics import user_address
 from realtime import loop, times
 from realtime.hub import get_hub
-from realtime.outage import REDIS_AWAY
 from realtime.protocol import encode_event
 from realtime.threads import run_db
 from rooms import selectors as rooms
@@ -67,13 +66,14 @@ def end_lease(*, lease: Lease) -> None:
 async def announce(change: Change) -> None:
     """Store when someone was last seen, and tell their peers. Raises Unavailable; safe to repeat.
 
-    Whoever has come back (or left) since is not announced: another process may have told that already, and an
-    older change must not have the last word. The user's own sockets are not told: they know.
+    Whoever has come back (or left) since is not announced: an older change must not have the last word. The
+    user's own sockets are not told: they know.
     """
     if not change.online:
         await record_last_seen(user_id=change.user_id, at=change.at)
     peers = await run_db(rooms.presence_peers, user_id=change.user_id)
-    if not peers or not await _still_holds(change):
+    # Last of all that can fail: once confirmed, no other process tells it.
+    if not await _is_mine_to_tell(change) or not peers:
         return
     update = PresenceUpdate(user_id=change.user_id, online=change.online, last_seen=times.to_wire(change.at))
     addresses = [user_address(peer) for peer in peers]
@@ -91,9 +91,7 @@ async def prune_presence(*, dry_run: bool) -> Pruned:
     return pruned
 
 
-async def _still_holds(change: Change) -> bool:
-    try:
-        states = await get_store().states([change.user_id])
-    except REDIS_AWAY:
-        return True
-    return states[change.user_id] is change.online
+async def _is_mine_to_tell(change: Change) -> bool:
+    if not change.online:
+        return await get_store().confirm(change.user_id)
+    return (await get_store().states([change.user_id]))[change.user_id]

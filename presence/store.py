@@ -56,7 +56,7 @@ class PresenceStore:
     async def acquire(self, socket: Socket, *, max_sockets: int) -> Acquired | None:
         """Take a lease; None when the user holds `max_sockets` others. Safe to repeat."""
         shard = self.shard_of(socket.user_id)
-        names = [keys.sockets_key(shard, socket.user_id), keys.online_key(shard), keys.left_key(shard)]
+        names = [keys.sockets_key(shard, socket.user_id), *_shard_keys(shard)]
         arguments = [str(socket.user_id), socket.member, self._lease_ms, max_sockets]
         ((now, sockets, came_online),) = await self._run([("acquire", names, arguments)])
         return None if sockets < 0 else Acquired(_time(now), sockets, bool(came_online))
@@ -70,7 +70,7 @@ class PresenceStore:
         ]
         calls = []
         for shard, places in parts:
-            names = [keys.online_key(shard), keys.left_key(shard)]
+            names = _shard_keys(shard)
             arguments: list[Any] = [self._lease_ms]
             for place in places:
                 names.append(keys.sockets_key(shard, sockets[place].user_id))
@@ -88,14 +88,17 @@ class PresenceStore:
         calls = []
         for socket, *seconds in releases:
             shard = self.shard_of(socket.user_id)
-            names = [keys.sockets_key(shard, socket.user_id), keys.online_key(shard), keys.left_key(shard)]
+            names = [keys.sockets_key(shard, socket.user_id), *_shard_keys(shard)]
             calls.append(("release", names, [str(socket.user_id), socket.member, *map(_ms, seconds)]))
         await self._run(calls)
 
     async def sweep(self, *, limit: int, ahead_seconds: float = 0) -> Swept:
-        """Take users whose leases have ended, at most `limit` of each shard; nobody else gets them."""
+        """Take users whose leases have ended, at most twice `limit` of each shard.
+
+        They are the caller's to `confirm` and announce; after a lease others take who was not confirmed.
+        """
         calls = [
-            ("sweep", [keys.online_key(shard), keys.left_key(shard)], [limit, _ms(ahead_seconds)])
+            ("sweep", _shard_keys(shard), [limit, _ms(ahead_seconds), self._lease_ms])
             for shard in self.shards
         ]
         ended, waits = [], []
@@ -105,6 +108,13 @@ class PresenceStore:
             for user, last_seen in zip(taken[::2], taken[1::2], strict=True):
                 ended.append(Ended(UUID(user.decode()), _time(last_seen)))
         return Swept(ended, min(waits, default=None))
+
+    async def confirm(self, user_id: UUID) -> bool:
+        """Whether a user who was taken is to be announced offline, now and by the caller."""
+        shard = self.shard_of(user_id)
+        names = [keys.taken_key(shard), keys.left_key(shard)]
+        (confirmed,) = await self._run([("confirm", names, [str(user_id)])])
+        return bool(confirmed)
 
     async def states(self, user_ids: Iterable[UUID]) -> dict[UUID, bool]:
         """Whether each user is online."""
@@ -170,6 +180,10 @@ class PresenceStore:
 @cache
 def _text(script: str) -> str:
     return Path(__file__).with_name("lua").joinpath(f"{script}.lua").read_text()
+
+
+def _shard_keys(shard: int) -> list[str]:
+    return [keys.online_key(shard), keys.left_key(shard), keys.taken_key(shard)]
 
 
 def _ms(seconds: float) -> int:

@@ -2,6 +2,7 @@
 -- KEYS[1]  the user's sockets: zset, member device:connection, score the end of its lease in ms
 -- KEYS[2]  who is online in this shard: zset, member user, score the end of the user's last lease in ms
 -- KEYS[3]  who has left but is not announced yet: hash, user to the time of leaving in ms
+-- KEYS[4]  who was taken by a sweep but is not announced yet: zset, user, score when others may take them in ms
 -- ARGV[1]  user        ARGV[2]  member of KEYS[1]
 -- ARGV[3]  lease in ms ARGV[4]  the most sockets a user may have
 -- Returns {now in ms, the user's sockets (-1 when refused), 1 when this made the user come online}.
@@ -17,4 +18,5 @@ redis.call("ZADD", KEYS[1], lease_end, ARGV[2])
 redis.call("PEXPIRE", KEYS[1], ARGV[3])
 redis.call("ZADD", KEYS[2], lease_end, ARGV[1])
 redis.call("HDEL", KEYS[3], ARGV[1])
+redis.call("ZREM", KEYS[4], ARGV[1])
 return {now, redis.call("ZCARD", KEYS[1]), online_until <= now and 1 or 0}

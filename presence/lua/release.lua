@@ -3,6 +3,7 @@
 -- KEYS[1]  the user's sockets (see acquire.lua)
 -- KEYS[2]  who is online in this shard
 -- KEYS[3]  who has left but is not announced yet
+-- KEYS[4]  who was taken by a sweep but is not announced yet
 -- ARGV[1]  user         ARGV[2]  member of KEYS[1]
 -- ARGV[3]  grace in ms  ARGV[4]  how long ago the socket closed, in ms
 -- ARGV[5]  in ms: when Redis has lost the user's entry, put it back for this long, so that the end is announced;
@@ -24,6 +25,7 @@ end
 local stay = known and ARGV[3] or ARGV[5]
 if tonumber(stay) > 0 then
   redis.call("ZADD", KEYS[2], now + tonumber(stay), ARGV[1])
+  redis.call("ZREM", KEYS[4], ARGV[1])
   redis.call("HSET", KEYS[3], ARGV[1], now - tonumber(ARGV[4]))
 end
 return 0

@@ -1,21 +1,23 @@
 -- Renews the leases of many sockets of one shard; makes anew those that are gone.
 -- KEYS[1]    who is online in this shard (see acquire.lua)
 -- KEYS[2]    who has left but is not announced yet
--- KEYS[2+i]  the sockets of the i-th lease's user
+-- KEYS[3]    who was taken by a sweep but is not announced yet
+-- KEYS[3+i]  the sockets of the i-th lease's user
 -- ARGV[1]    lease in ms
 -- ARGV[2i], ARGV[2i+1]  user and socket member of the i-th lease
--- Returns now in ms, then for each lease: 1 when its user was not online any more, and the user's sockets.
+-- Returns now in ms, then for each lease: 1 when its user was announced offline or lost, and the user's sockets.
 local time = redis.call("TIME")
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local lease_end = now + tonumber(ARGV[1])
 local answer = {now}
-for i = 1, #KEYS - 2 do
-  local sockets, user = KEYS[2 + i], ARGV[2 * i]
+for i = 1, #KEYS - 3 do
+  local sockets, user = KEYS[3 + i], ARGV[2 * i]
   redis.call("ZREMRANGEBYSCORE", sockets, "-inf", now)
   redis.call("ZADD", sockets, lease_end, ARGV[2 * i + 1])
   redis.call("PEXPIRE", sockets, ARGV[1])
-  -- Run out but not swept yet is still online: nobody has been told otherwise.
-  answer[2 * i] = redis.call("ZADD", KEYS[1], lease_end, user)
+  -- Run out, or taken but not announced, is still online: nobody has been told otherwise.
+  local added = redis.call("ZADD", KEYS[1], lease_end, user)
+  answer[2 * i] = added - redis.call("ZREM", KEYS[3], user)
   answer[2 * i + 1] = redis.call("ZCARD", sockets)
   redis.call("HDEL", KEYS[2], user)
 end

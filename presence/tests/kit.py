@@ -3,12 +3,14 @@
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from uuid import UUID
 
+from presence import keys
 from presence.announcer import Announcer
 from presence.events import Change
 from presence.heartbeat import Heartbeat
-from presence.leases import Intervals, Socket
+from presence.leases import Ended, Intervals, Release, Socket
 from presence.store import PresenceStore
 from realtime.ids import uuid7
 from realtime.testing import RedisServer, _redis_binary, free_port
@@ -16,6 +18,7 @@ from realtime.testing import RedisServer, _redis_binary, free_port
 SLOTS = 16384
 MAX_CLUSTER_PORT = 55535  # its bus listens 10,000 higher
 WAIT_SECONDS = 15.0
+SLACK = timedelta(seconds=1)
 
 # Short, but long enough for a machine that does something else for a moment.
 INTERVALS = Intervals(
@@ -35,6 +38,21 @@ async def until(holds: Callable[[], Awaitable[bool]], what: str) -> None:
                 await asyncio.sleep(0.01)
     except TimeoutError:
         raise AssertionError(f"never: {what}") from None
+
+
+async def end_lease(store: PresenceStore, socket: Socket) -> None:
+    """Have the socket's lease, and its user's, end in 1970."""
+    shard = store.shard_of(socket.user_id)
+    await store.redis.zadd(keys.sockets_key(shard, socket.user_id), {socket.member: 1000}, xx=True)
+    await store.redis.zadd(keys.online_key(shard), {str(socket.user_id): 1000}, xx=True)
+
+
+def release(socket: Socket, *, grace: float = 0.0, age: float = 0.0, restore: float = 0.0) -> Release:
+    return Release(socket, grace_seconds=grace, age_seconds=age, restore_seconds=restore)
+
+
+async def swept(store: PresenceStore) -> list[Ended]:
+    return (await store.sweep(limit=100)).ended
 
 
 class ClusterServer(RedisServer):
@@ -82,7 +100,8 @@ class Process:
         )
 
     async def _tell(self, change: Change) -> None:
-        self.told.append(change)
+        if change.online or await self.store.confirm(change.user_id):
+            self.told.append(change)
 
     async def crash(self) -> None:
         """End as by -9: nothing is given back."""
