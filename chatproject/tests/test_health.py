@@ -1,0 +1,86 @@
+"""Liveness and readiness, also when a part of the server is taken away. About twelve seconds."""
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+from realtime.testing import ChatServer, RedisServer, error_of
+
+PARTS = {"database": "ok", "redis": "ok", "hub": "ok", "writer": "ok"}
+PATIENCE_SECONDS = 30
+
+
+def wait_for(server: ChatServer, status: int) -> httpx.Response:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    with server.http() as http:
+        while (answer := http.get("/readyz")).status_code != status:
+            assert time.monotonic() < deadline, answer.text
+            time.sleep(0.1)
+    return answer
+
+
+def test_health_when_all_works_then_is_200_without_a_token(server: ChatServer) -> None:
+    with server.http() as http:
+        assert (http.get("/healthz").status_code, http.get("/healthz").json()) == (200, {"status": "ok"})
+        assert (http.get("/readyz").status_code, http.get("/readyz").json()) == (
+            200,
+            {"status": "ok", "parts": PARTS},
+        )
+
+
+def test_ready_when_the_database_has_no_tables_then_is_503_until_it_has() -> None:
+    server = ChatServer()
+    try:
+        server.start(migrate=False)
+        error = error_of(server.http().get("/readyz"), 503, "unavailable")
+        assert "database" in error["message"]
+        assert server.http().get("/healthz").status_code == 200
+        server.manage("migrate", "--verbosity=0")
+        assert wait_for(server, 200).json()["parts"] == PARTS
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def redis() -> Iterator[RedisServer]:
+    redis = RedisServer()
+    redis.start()
+    yield redis
+    redis.stop()
+
+
+def test_ready_when_redis_goes_and_returns_then_is_503_and_200_again(
+    start_server: Callable[..., ChatServer], redis: RedisServer
+) -> None:
+    server = start_server(REDIS_URL=redis.url)
+    wait_for(server, 200)
+    redis.kill()
+    error = error_of(wait_for(server, 503), 503, "unavailable")
+    assert "redis" in error["message"]
+    assert server.http().get("/healthz").status_code == 200
+    redis.start()
+    assert wait_for(server, 200).json()["parts"] == PARTS
+
+
+async def test_message_when_the_database_is_locked_then_is_unavailable_and_a_retry_stores_it_once(
+    start_server: Callable[..., ChatServer],
+) -> None:
+    server = start_server()
+    user = server.sign_up()
+    room_id = user.make_room()
+    lock = sqlite3.connect(f"{server.env['DATA_DIR']}/chat.sqlite3", isolation_level=None)
+    data = {"roomId": room_id, "content": "x", "clientMessageId": "k"}
+    async with user.connect() as client:
+        lock.execute("BEGIN IMMEDIATE")
+        await client.send("message:send", data, ref="locked")
+        answer = await client.expect(lambda frame: frame.get("ref") == "locked", seconds=40)
+        assert answer["event"] == "error:unavailable"
+        assert [frame for frame in client.frames if frame["event"] == "message:receive"] == []
+        lock.execute("ROLLBACK")
+        lock.close()
+        reply = await client.reply("message:send", data)
+    assert reply["seq"] == 1
+    assert [message["content"] for message in user.history(room_id)] == ["x"]

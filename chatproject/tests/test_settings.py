@@ -1,0 +1,120 @@
+"""Settings from the environment: each limit of the contract is read, and a bad value stops the start. About ten
+seconds, one process for each start."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from realtime.testing import ROOT
+
+SECRET = "tests-only-" + "k" * 50
+# The contract's table of limits: the variable, its default, and another value.
+LIMITS = {
+    "LIMIT_MESSAGES_USER": ("10/5s", "1/3s"),
+    "LIMIT_MESSAGES_ROOM": ("50/5s", "2/3s"),
+    "LIMIT_FRAMES": ("50/1s", "3/3s"),
+    "LIMIT_REST_ANON": ("100/900s", "4/180s"),
+    "LIMIT_REST_USER": ("1000/900s", "5/180s"),
+    "LIMIT_LOGIN_ACCOUNT": ("5/60s", "6/180s"),
+    "LIMIT_LOGIN_IP": ("20/60s", "7/180s"),
+    "LIMIT_SIGNUP_IP": ("10/3600s", "8/7200s"),
+    "MAX_CONTENT_CHARS": ("4000", "9"),
+    "MAX_META_BYTES": ("4096", "10"),
+    "MAX_FRAME_BYTES": ("65536", "11"),
+    "MAX_CONNECTIONS_USER": ("10", "12"),
+    "MAX_ROOM_MEMBERS": ("1000", "13"),
+    "PRESENCE_ROOM_LIMIT": ("100", "14"),
+    "RATE_LIMITS": ("True", "off"),
+}
+
+
+def manage(folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        env={**kept, "DATA_DIR": str(folder), **env},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_limits_when_not_set_then_are_the_contracts_and_when_set_are_taken(tmp_path: Path) -> None:
+    settings = "import chatproject.settings as s; import json; names = %r; " % [*LIMITS]
+    settings += "print(json.dumps({n: str(getattr(s, n)) for n in names}))"
+    others = {name: other for name, (_, other) in LIMITS.items()}
+    for env, expected in (
+        ({}, {name: default for name, (default, _) in LIMITS.items()}),
+        (others, {**others, "RATE_LIMITS": "False"}),
+    ):
+        run = manage(tmp_path, "shell", "-v0", "-c", settings, SECRET_KEY=SECRET, **env)
+        assert json.loads(run.stdout.splitlines()[-1]) == expected, run.stderr
+
+
+BAD = [
+    *((name, bad) for name in LIMITS if name.startswith("LIMIT_") for bad in ("ten", "0/5s")),
+    *((name, bad) for name in LIMITS if name.startswith(("MAX_", "PRESENCE_")) for bad in ("0", "many")),
+    ("RATE_LIMITS", "perhaps"), ("DEBUG", "perhaps"), ("PORT", "http"), ("PORT", "70000"), ("LOG_LEVEL", "LOUD"),
+    ("DATABASE_URL", "nonsense"), ("DATABASE_URL", "foo://x"), ("REDIS_URL", "localhost:6379"),
+    ("ACCESS_TOKEN_SECONDS", "-5"),
+]  # fmt: skip
+
+
+LOAD_EACH = """
+import json, os, runpy
+for name, value in json.loads(os.environ["CASES"]):
+    os.environ[name] = value
+    try:
+        runpy.run_path("chatproject/settings.py", run_name="chatproject.tried")
+        print(json.dumps("no error"))
+    except Exception as error:
+        print(json.dumps(f"{type(error).__name__}: {error}"))
+    del os.environ[name]
+"""
+
+
+def test_bad_values_then_each_is_refused_in_one_line_that_names_the_variable(tmp_path: Path) -> None:
+    env = {"SECRET_KEY": SECRET, "DATA_DIR": str(tmp_path), "PYTHONPATH": str(ROOT), "CASES": json.dumps(BAD)}
+    run = subprocess.run(
+        [sys.executable, "-c", LOAD_EACH], env=env, cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    said = [json.loads(line) for line in run.stdout.splitlines()]
+    for (name, value), sentence in zip(BAD, said, strict=True):
+        assert name in sentence, (name, value, sentence)
+        assert sentence.startswith(("EnvError", "EnvValidationError", "ImproperlyConfigured")), sentence
+        assert len(sentence.splitlines()) == 1, sentence
+
+
+def test_bad_value_when_starting_then_stops_with_one_sentence_and_no_traceback(tmp_path: Path) -> None:
+    run = manage(tmp_path, "serve", "--port", "1", SECRET_KEY=SECRET, LIMIT_FRAMES="ten")
+    said = (run.stdout + run.stderr).strip()
+    assert run.returncode == 1
+    assert "LIMIT_FRAMES" in said
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("command", "env"), [("serve", {}), ("migrate", {"SECRET_KEY": "", "DEBUG": "off"})])
+def test_secret_key_when_missing_outside_debug_then_stops_with_one_sentence(
+    tmp_path: Path, command: str, env: dict[str, str]
+) -> None:
+    run = manage(tmp_path, command, **env)
+    assert run.returncode == 1
+    assert "SECRET_KEY" in run.stderr
+    assert len(run.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "secret_key").exists()
+
+
+def test_secret_key_in_debug_then_is_made_once_and_kept_for_its_owner_only(tmp_path: Path) -> None:
+    show = "from django.conf import settings; print(settings.SECRET_KEY)"
+    keys = [
+        manage(tmp_path, "shell", "-v0", "-c", show, DEBUG="on").stdout.splitlines()[-1] for _ in range(2)
+    ]
+    path = tmp_path / "secret_key"
+    assert keys[0] == keys[1] == path.read_text()
+    assert len(keys[0]) >= 50
+    assert path.stat().st_mode & 0o077 == 0
