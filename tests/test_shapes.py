@@ -1,0 +1,76 @@
+"""One flow in which a socket hears every event the server has, each exactly in the shape its document gives; once
+on uvicorn and once on daphne. About six seconds."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from chatproject.routing import registry
+from chatproject.server_events import SERVER_EVENTS
+from realtime.protocol import to_builtins
+from realtime.testing import ChatServer, ChatSocketClient, ChatUser
+
+
+def assert_exact(data: Any, shape: Any, what: str) -> None:
+    """`data` is of `shape`, with neither a field more nor one less."""
+    assert to_builtins(msgspec.convert(data, shape, strict=False)) == data, what
+
+
+async def hear_everything(server: ChatServer) -> tuple[list[ChatSocketClient], dict[str, Any]]:
+    """The clients with all they heard, and the replies by event."""
+    ann, ben = server.sign_up("ann"), server.sign_up("ben")
+    replies: dict[str, Any] = {}
+
+    async def ask(client: ChatSocketClient, event: str, data: dict[str, Any]) -> Any:
+        replies[event] = await client.reply(event, data)
+        return replies[event]
+
+    async with ben.connect() as bens:
+        room_id = ben.make_room(ann, name="shapes")
+        async with ann.connect() as anns:
+            await bens.expect("presence:update", seconds=20)
+            sent = await ask(
+                anns, "message:send", {"roomId": room_id, "content": "x", "clientMessageId": "k"}
+            )
+            message = {"roomId": room_id, "messageId": sent["serverMessageId"]}
+            await ask(bens, "message:ack", {**message, "status": "read"})
+            await ask(anns, "message:edit", {**message, "content": "y"})
+            await ask(anns, "typing", {"roomId": room_id, "isTyping": True})
+            await ask(anns, "message:delete", message)
+            await ask(anns, "presence:query", {"userIds": [ben.id]})
+            await ask(anns, "resume", {"rooms": {room_id: 0}, "since": anns.ready["serverTime"]})
+            await ask(anns, "auth:refresh", {"token": ann.login().access_token})
+            await ask(anns, "ping", {})
+            await asyncio.to_thread(change_room, ben, ann, room_id)
+            await bens.expect("room:removed")
+            await bens.settle()
+            return [anns, bens], replies
+
+
+def change_room(ben: ChatUser, ann: ChatUser, room_id: str) -> None:
+    for path, body in (("", {"name": "new"}), (f"/members/{ann.id}", {"role": "admin"})):
+        assert ben.http.patch(f"/api/rooms/{room_id}{path}", json=body).status_code == 200
+    assert ben.http.delete(f"/api/rooms/{room_id}").status_code == 204
+
+
+@pytest.mark.parametrize("command", ["serve", "daphne"])
+async def test_every_event_and_reply_when_it_comes_then_has_its_documented_shape(
+    server: ChatServer, request: pytest.FixtureRequest, command: str
+) -> None:
+    if command == "daphne":
+        start: Callable[..., ChatServer] = request.getfixturevalue("start_server")
+        server = start(command="daphne")
+    clients, replies = await hear_everything(server)
+    heard = {frame["event"]: frame["data"] for client in clients for frame in client.frames}
+    assert set(heard) - {"reply"} == set(SERVER_EVENTS)
+    for client in clients:
+        for frame in client.frames:
+            if frame["event"] != "reply":
+                assert set(frame) == {"event", "data"}
+                assert_exact(frame["data"], SERVER_EVENTS[frame["event"]][0], frame["event"])
+    assert set(replies) == set(registry.events)
+    for event, data in replies.items():
+        assert_exact(data, registry.events[event].reply, event)
