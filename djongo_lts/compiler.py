@@ -87,6 +87,8 @@ class SQLCompiler(MongoCompiler, sql.SQLCompiler):
         _, order_by, group_by = self.pre_sql_setup()
         if self.qualify is not None:
             raise refused("filters on window functions")
+        if group_by and self._meta_ordering:
+            order_by = []  # a model's own order neither orders groups nor divides them
         return Read(self, order_by, bool(group_by)).command()
 
     def explain_query(self):

@@ -5,6 +5,7 @@ Knows commands only as callables; must not know what they ask.
 from itertools import islice
 from typing import Any
 
+import djongo.base  # noqa: F401  before djongo.cursor, which imports it in a circle
 from djongo.cursor import Cursor as DjongoCursor
 
 from .errors import DRIVER_ERRORS, django_error, refused

@@ -61,7 +61,7 @@ class Report:
 # --- data, the same in both databases
 
 
-def populate(rng: random.Random, messages: int = 60) -> None:
+def populate(rng: random.Random, messages: int = 40) -> None:
     from django.contrib.auth.models import User
 
     from .testapp.models import Message, Room, Tag

@@ -18,6 +18,8 @@ from pathlib import Path
 import django
 from django.test.runner import DiscoverRunner
 
+from djongo_lts.commands import DeleteMany, Insert, UpdateMany
+
 MODULES = [
     "basic", "lookup", "many_to_one", "one_to_one", "many_to_many", "m2m_through", "or_lookups", "null_queries",
     "ordering", "bulk_create", "delete", "update", "get_or_create", "dates", "datetimes", "auth_tests",
@@ -83,16 +85,22 @@ class Runner(DiscoverRunner):
             database = connections[alias].ask(lambda database: database)
             kept[alias] = {name: list(database[name].find()) for name in database.list_collection_names()}
 
+        written: set[tuple[str, str]] = set()
+        for command in (Insert, UpdateMany, DeleteMany):
+            note_writes(command, written)
+
         def restore(test):
             for alias in test._databases_names(include_mirrors=False):
                 database = connections[alias].ask(lambda database: database)
                 for name, documents in kept[alias].items():
-                    if name != "__schema__":
+                    if (database.name, name) in written:
                         database[name].delete_many({})
                         if documents:
                             database[name].insert_many(documents)
                 for document in kept[alias].get("__schema__", ()):
-                    database["__schema__"].replace_one({"_id": document["_id"]}, document)
+                    if (database.name, document["name"]) in written:
+                        database["__schema__"].replace_one({"_id": document["_id"]}, document)
+            written.clear()
             from django.contrib.contenttypes.models import ContentType
 
             ContentType.objects.clear_cache()
@@ -105,6 +113,16 @@ class Runner(DiscoverRunner):
             json.dumps({"run": result.run_count, "failed": result.reasons})
         )
         return super().suite_result(suite, result, **kwargs)
+
+
+def note_writes(command: type, written: set) -> None:
+    call = command.__call__
+
+    def noted(self, collections):
+        written.add((collections.database.name, self.collection))
+        return call(self, collections)
+
+    command.__call__ = noted
 
 
 # --- in the process that runs them all
@@ -153,7 +171,7 @@ def run_module(module: str, tests: Path, url: str) -> dict:
         ]
         done = subprocess.run(command, cwd=tests, env=environment, capture_output=True, text=True)
         if not report.exists():
-            return {"run": 0, "failed": {f"{module} (did not run)": done.stderr[-2000:]}}
+            return {"run": 0, "failed": {f"{module} (did not run)": done.stderr[-8000:]}}
         return json.loads(report.read_text())
 
 

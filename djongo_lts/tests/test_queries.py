@@ -202,6 +202,15 @@ def test_aggregate_over_grouped_distinct_or_sliced_rows_when_asked_then_it_count
     }
 
 
+def test_group_when_the_model_has_an_order_of_its_own_then_that_does_not_divide_it(messages):
+    tags = [Tag.objects.create(name=name) for name in "cab"]
+    for tag in tags:
+        tag.messages.add(messages[0])
+    assert [tag.name for tag in Tag.objects.all()] == ["a", "b", "c"]
+    grouped = Tag.objects.values("messages__room").annotate(n=Count("pk"))
+    assert list(grouped) == [{"messages__room": messages[0].room_id, "n": 3}]
+
+
 # --- refusals
 
 
