@@ -269,11 +269,11 @@ class ChatClient:
             self._mark_gaps(*self._received)
         elif event == "message:receive":
             room, seq = data["roomId"], data["seq"]
-            expected = self._received.setdefault(room, seq - 1) + 1
-            if seq == expected:
+            received = self._received.get(room)
+            if received is not None and seq == received + 1:
                 self._received[room] = seq
                 self._events.put_nowait((event, data))
-            elif seq > expected:  # the resume brings what is missing, and then this one again
+            elif received is None or seq > received:  # the resume brings what is missing, and this one again
                 self._mark_gaps(room)
         else:
             if event == "room:added":

@@ -52,9 +52,12 @@ REST = {
     "GET /docs":                                              "200 200 200 200 200 200 200 403 200",
     "GET /docs/events": OPEN,
     "GET /docs/asyncapi.json": OPEN,
+    "GET /docs/errors": OPEN,
+    "GET /console/": OPEN,
     "GET /healthz": OPEN,
     "GET /readyz": OPEN,
     "GET /metrics": OPEN,
+    "GET /favicon.ico":                                       "302 302 302 302 302 302 302 302 302",
     "GET /":                                                  "302 302 302 302 302 302 302 302 302",
 }  # fmt: skip
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.views.generic import RedirectView
 from websockets.asyncio.client import connect
 
 from chatproject.routing import registry
@@ -41,7 +42,7 @@ def methods(pattern: URLPattern) -> list[str]:
     if actions := getattr(view, "actions", None):
         return list(actions)
     kind = getattr(view, "cls", None) or getattr(view, "view_class", None)
-    if kind is None or pattern.pattern._route == "":
+    if kind is None or issubclass(kind, RedirectView):
         return ["get"]
     return [method for method in METHODS if hasattr(kind, method)]
 

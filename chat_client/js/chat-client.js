@@ -300,9 +300,10 @@ export class ChatClient {
     }
     if (event === "message:receive") {
       const { roomId, seq } = data;
-      const expected = (this._received[roomId] ??= seq - 1) + 1;
-      if (seq > expected) this._markGaps(roomId); // the resume brings what is missing, and then this one again
-      if (seq !== expected) return;
+      const received = this._received[roomId];
+      // The resume brings what is missing, and this one again; so it does in a room joined while away.
+      if (received === undefined || seq > received + 1) this._markGaps(roomId);
+      if (seq !== received + 1) return;
       this._received[roomId] = seq;
     } else if (event === "room:added") {
       this._adopt(data);
