@@ -158,7 +158,14 @@ class DatabaseWrapper(DjongoWrapper):
 
     # --- transactions: there are none, so atomic() groups nothing and undoes nothing
 
-    def _set_autocommit(self, autocommit): ...
+    def set_autocommit(self, autocommit, force_begin_transaction_with_broken_autocommit=False):
+        # as Django's, without a BEGIN in the query log that nobody sends
+        self.validate_no_atomic_block()
+        self.ensure_connection()
+        self.autocommit = autocommit
+        if autocommit and self.run_commit_hooks_on_set_autocommit_on:
+            self.run_and_clear_commit_hooks()
+            self.run_commit_hooks_on_set_autocommit_on = False
 
     def _commit(self): ...
 

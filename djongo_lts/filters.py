@@ -127,6 +127,8 @@ class Where(Subqueries):
             return self.span(path, name, *self.day(node), node.lhs.lhs, negated)
         path = self.scope.path(node.lhs)
         if name == "isnull":
+            if not isinstance(rhs, bool):
+                raise ValueError("The QuerySet value for an isnull lookup must be True or False.")
             if path is None:
                 op = "$lte" if rhs else "$gt"
                 return {"$expr": {op: [expression(self.scope, node.lhs), None]}}

@@ -106,6 +106,14 @@ def test_atomic_when_an_error_leaves_it_then_what_was_written_stays(mongo):
         assert Room.objects.count() == 2  # the error caught inside does not bar what follows
 
 
+def test_on_commit_when_the_block_ends_then_it_runs(mongo):
+    ran = []
+    with transaction.atomic():
+        transaction.on_commit(lambda: ran.append(1))
+        assert ran == []
+    assert ran == [1]
+
+
 def test_get_or_create_when_another_thread_is_first_then_its_row_is_returned(mongo):
     made = in_threads(lambda: Room.objects.get_or_create(slug="same", defaults={"name": "x"}))
     assert len({room.pk for room, _ in made}) == 1

@@ -272,3 +272,8 @@ def test_translator_of_djongo_when_all_kinds_of_queries_run_then_it_is_never_cal
     finally:
         sys.setprofile(None)
     assert called == []
+
+
+def test_subquery_when_it_is_of_another_database_then_value_error(mongo):
+    with pytest.raises(ValueError, match="different databases"):
+        list(Room.objects.filter(pk__in=Room.objects.using("sqlite").filter(name="x")))
