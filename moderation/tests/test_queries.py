@@ -94,6 +94,7 @@ def test_audit_entry_when_somebody_writes_over_it_then_refused(root: User) -> No
     assert list(audit.breaks()) == []
 
 
+@pytest.mark.once  # speaks SQL
 @pytest.mark.parametrize(
     ("sql", "problem"),
     [
