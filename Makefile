@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 # For work on this machine; a deployment sets these itself (docs/configuration.md).
 RUN_ENV = DEBUG=$${DEBUG:-on} HOST=$(HOST) PORT=$(PORT)
 # Three at once on two cores: tests wait for sockets and processes more than they compute.
+ON_MONGODB = accounts/tests/test_sessions.py messaging moderation rooms
 PYTEST_ARGS ?= -n 3 --dist loadfile
 TEST_ENV = SECRET_KEY=tests-only-0123456789-0123456789-0123456789-0123456789 DEBUG=off
 
@@ -47,6 +48,9 @@ demo: $(VENV)/run.stamp  ## two users talk through the server that `make run` st
 test: $(VENV)/dev.stamp node_modules/.package-lock.json  ## all tests, or some: make test ARGS=messaging
 	$(TEST_ENV) $(BIN)/python -m pytest $(PYTEST_ARGS) $(ARGS)
 	$(BIN)/python -m pytest -c djongo_lts/tests/pytest.ini djongo_lts/tests
+	$(TEST_ENV) $(BIN)/python -m tests.on_mongodb $(PYTEST_ARGS) -m "not once" $(ON_MONGODB)
+
+test-mongodb: $(VENV)/dev.stamp node_modules/.package-lock.json  ## the whole suite on MongoDB, not only ON_MONGODB
 	$(TEST_ENV) $(BIN)/python -m tests.on_mongodb $(PYTEST_ARGS) -m "not once" $(ARGS)
 
 torture: $(VENV)/dev.stamp  ## kill servers, Redis and database under load: ROUNDS=20 SEED=1 DATABASE=mongodb PROCESSES=2
