@@ -60,7 +60,9 @@ def test_page_then_needs_no_file_from_elsewhere(http: httpx.Client, path: str) -
     files = re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="([^"]+)"', page.text)
     assert files
     for file in files:
-        assert re.match(r"/(static/|docs\?script=)", file), file  # Swagger UI's settings are a script of /docs
+        assert re.match(r"/(static/|docs\?script=)", file), (
+            file
+        )  # Swagger UI's settings are a script of /docs
         assert http.get(file).status_code == 200, file
     assert not re.search(r"(?:src|href)=[\"'](?:https?:)?//", page.text)
 
