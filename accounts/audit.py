@@ -21,19 +21,14 @@ logger = logging.getLogger(__name__)
 RETRY_SECONDS = 1.0
 SESSIONS_AT_ONCE = 500
 
-_audit: "SessionAudit | None" = None
-_audit_loop: asyncio.AbstractEventLoop | None = None
 
-
+@loop.one_per_loop
 def get_session_audit() -> "SessionAudit":
     """The audit of this process, running from the first socket on."""
-    global _audit, _audit_loop
-    current = loop.get_loop()
-    if _audit is None or _audit_loop is not current:
-        _audit, _audit_loop = SessionAudit(), current
-        get_hub().listen(LOST, _audit.hurry)
-        loop.on_stop("session audit", _audit.stop)
-    return _audit
+    audit = SessionAudit()
+    get_hub().listen(LOST, audit.hurry)
+    loop.on_stop("session audit", audit.stop)
+    return audit
 
 
 class SessionAudit:

@@ -34,21 +34,15 @@ from .writer import MessageWriter
 MAX_EDIT_ATTEMPTS = 5
 MESSAGE_TYPE = re.compile(r"[a-z][a-z0-9_.-]{0,31}")
 
-_writer: MessageWriter | None = None
-_writer_loop: Any = None
 
-
+@loop.one_per_loop
 def get_writer() -> MessageWriter:
     """The writer of this process; it lives on the process's loop and drains when that stops."""
-    global _writer, _writer_loop
-    current = loop.get_loop()
-    if _writer is None or _writer_loop is not current:
-        log = MessageLog()
-        _writer = MessageWriter(lambda drafts: run_db(log.store, drafts), announce_stored)
-        _writer_loop = current
-        get_hub()  # made first, so that it is stopped last: a draining writer still has to tell
-        loop.on_stop("writer", _writer.stop)
-    return _writer
+    log = MessageLog()
+    writer = MessageWriter(lambda drafts: run_db(log.store, drafts), announce_stored)
+    get_hub()  # made first, so that it is stopped last: a draining writer still has to tell
+    loop.on_stop("writer", writer.stop)
+    return writer
 
 
 def announce_stored(batch: list[Stored]) -> None:

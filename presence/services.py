@@ -3,7 +3,6 @@
 Knows the heartbeat and who is told; must not know requests or sockets.
 """
 
-import asyncio
 import logging
 from uuid import UUID
 
@@ -26,31 +25,25 @@ from .store import get_store
 
 logger = logging.getLogger(__name__)
 
-_heartbeat: Heartbeat | None = None
-_heartbeat_loop: asyncio.AbstractEventLoop | None = None
 
-
+@loop.one_per_loop
 def get_heartbeat() -> Heartbeat:
     """The heartbeat of this process; it starts with the first lease and is stopped with the loop."""
-    global _heartbeat, _heartbeat_loop
-    current = loop.get_loop()
-    if _heartbeat is None or _heartbeat_loop is not current:
-        get_hub()  # registered for the stop before the heartbeat, so stopped after it
-        intervals = Intervals(
-            lease_seconds=settings.PRESENCE_LEASE_SECONDS,
-            renew_seconds=settings.PRESENCE_RENEW_SECONDS,
-            grace_seconds=settings.PRESENCE_GRACE_SECONDS,
-        )
-        _heartbeat = Heartbeat(
-            get_store(),
-            Announcer(announce),
-            intervals,
-            max_sockets=settings.MAX_CONNECTIONS_USER,
-            sole=not settings.REDIS_URL,
-        )
-        _heartbeat_loop = current
-        loop.on_stop("presence", _heartbeat.stop)
-    return _heartbeat
+    get_hub()  # registered for the stop before the heartbeat, so stopped after it
+    intervals = Intervals(
+        lease_seconds=settings.PRESENCE_LEASE_SECONDS,
+        renew_seconds=settings.PRESENCE_RENEW_SECONDS,
+        grace_seconds=settings.PRESENCE_GRACE_SECONDS,
+    )
+    heartbeat = Heartbeat(
+        get_store(),
+        Announcer(announce),
+        intervals,
+        max_sockets=settings.MAX_CONNECTIONS_USER,
+        sole=not settings.REDIS_URL,
+    )
+    loop.on_stop("presence", heartbeat.stop)
+    return heartbeat
 
 
 async def take_lease(*, user_id: UUID, device_id: str, connection_id: str) -> Lease | None:

@@ -2,7 +2,7 @@
 
 A *topic* is heard by whoever subscribed; an *address* (a user, a session) is a connection's own. Both are known
 only inside each process: what is sent goes to this process's connections at once and, joined with what is sent
-meanwhile, to all other processes over one common group (docs/decisions/0010 has the measurement).
+meanwhile, to all other processes over one common group.
 Knows connections and the channel layer; must not know rooms, users or what a frame says.
 """
 
@@ -38,8 +38,6 @@ LOST = "hub:lost"
 
 Notice = Callable[[dict[str, Any]], None]
 
-_hub: "Hub | None" = None
-_hub_loop: asyncio.AbstractEventLoop | None = None
 _log: TopicLog | None = None
 
 
@@ -49,16 +47,14 @@ def use_log(log: TopicLog) -> None:
     _log = log
 
 
+@loop.one_per_loop
 def get_hub() -> "Hub":
     """The hub of this process; it lives on the process's loop and is stopped with it."""
-    global _hub, _hub_loop
-    current = loop.get_loop()
-    if _hub is None or _hub_loop is not current:
-        layer = get_channel_layer()
-        assert layer is not None, "CHANNEL_LAYERS is not set"
-        _hub, _hub_loop = Hub(layer, _log), current
-        loop.on_stop("hub", _hub.stop)
-    return _hub
+    layer = get_channel_layer()
+    assert layer is not None, "CHANNEL_LAYERS is not set"
+    hub = Hub(layer, _log)
+    loop.on_stop("hub", hub.stop)
+    return hub
 
 
 class Hub:

@@ -11,6 +11,7 @@ import logging
 import os
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import wraps
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -65,6 +66,24 @@ def call(work: Coroutine[Any, Any, T], *, timeout_seconds: float = CALL_TIMEOUT_
 def on_stop(name: str, stopper: Callable[[], Awaitable[None]]) -> None:
     """Have `stopper` awaited when the process ends; the last registered is stopped first."""
     _stoppers.append((name, stopper))
+
+
+def one_per_loop(make: Callable[[], T]) -> Callable[[], T]:
+    """Have `make` called once for each process's loop: what it returns lives as long as that loop does.
+
+    A loop that ended, or was left behind by a fork, takes its connections and tasks with it; the next caller
+    gets a new one. Where `make` registers a stopper, it does so once for each loop too.
+    """
+    made: list[tuple[asyncio.AbstractEventLoop, T]] = []
+
+    @wraps(make)
+    def get() -> T:
+        current = get_loop()
+        if not made or made[0][0] is not current:
+            made[:] = [(current, make())]
+        return made[0][1]
+
+    return get
 
 
 async def stop() -> None:

@@ -1,6 +1,6 @@
 """What a process counts of its sockets and frames, in Prometheus' terms. Must not know any app.
 
-Names and meanings are the contract with ops/grafana and ops/alerts.yml; docs/runbook.md explains each alert.
+Dashboards and alerts are built on these names: renaming one breaks them.
 """
 
 from prometheus_client import Counter, Gauge, Histogram

@@ -14,18 +14,13 @@ from redis.asyncio.client import Redis
 from . import loop
 from .redis_address import RedisAddress
 
-_client: Redis | None = None
-_client_loop: Any = None
 
-
+@loop.one_per_loop
 def get_redis() -> Redis:
     """The asynchronous client that belongs to the process's loop."""
-    global _client, _client_loop
-    current = loop.get_loop()
-    if _client is None or _client_loop is not current:
-        _client, _client_loop = _connect(settings.REDIS_URL), current
-        loop.on_stop("redis", _client.aclose)
-    return _client
+    client = _connect(settings.REDIS_URL)
+    loop.on_stop("redis", client.aclose)
+    return client
 
 
 def _connect(url: str) -> Redis:

@@ -27,19 +27,14 @@ MIN_CONNECTIONS_AT_ONCE = 50
 
 Difference = tuple[Connection, UUID]
 
-_audit: "MembershipAudit | None" = None
-_audit_loop: asyncio.AbstractEventLoop | None = None
 
-
+@loop.one_per_loop
 def get_audit() -> "MembershipAudit":
     """The audit of this process, running from the first socket on."""
-    global _audit, _audit_loop
-    current = loop.get_loop()
-    if _audit is None or _audit_loop is not current:
-        _audit, _audit_loop = MembershipAudit(), current
-        get_hub().listen(LOST, _audit.hurry)
-        loop.on_stop("membership audit", _audit.stop)
-    return _audit
+    audit = MembershipAudit()
+    get_hub().listen(LOST, audit.hurry)
+    loop.on_stop("membership audit", audit.stop)
+    return audit
 
 
 class MembershipAudit:

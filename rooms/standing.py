@@ -38,19 +38,13 @@ class Standing(NamedTuple):
         return self.locked_at is None and (self.muted_until is None or self.muted_until <= times.now())
 
 
-_standings: "Standings | None" = None
-_standings_loop: Any = None
-
-
+@loop.one_per_loop
 def get_standings() -> "Standings":
     """The standings of this process; they listen to the process's hub."""
-    global _standings, _standings_loop
-    current = loop.get_loop()
-    if _standings is None or _standings_loop is not current:
-        _standings, _standings_loop = Standings(), current
-        get_hub().listen(NOTICE, _standings.forget)
-        get_hub().listen(LOST, _standings.forget_all)
-    return _standings
+    standings = Standings()
+    get_hub().listen(NOTICE, standings.forget)
+    get_hub().listen(LOST, standings.forget_all)
+    return standings
 
 
 def tell_standing_changed(*, room_id: UUID, user_ids: Iterable[UUID] | None = None) -> None:
