@@ -100,18 +100,19 @@ async def test_message_when_deleted_then_a_tombstone_keeps_its_seq_and_the_audit
 
 
 async def test_message_of_another_when_changed_then_only_an_admin_deletes_and_nobody_edits(
-    room_id: str, ann: ChatUser, ben: ChatUser, cleo: ChatUser
+    alice: ChatUser, bob: ChatUser, carol: ChatUser
 ) -> None:
-    message = ben.send(room_id, "bens")
-    for user in (ann, cleo):
+    room_id = alice.make_room(bob, carol)  # of users who share no other room: nobody comes or goes here
+    message = bob.send(room_id, "bobs")
+    for user in (alice, carol):
         error_of(user.http.patch(path_of(message), json={"content": "x"}), 403, "forbidden")
-    error_of(cleo.http.delete(path_of(message)), 403, "forbidden")
-    async with cleo.connect() as client:
+    error_of(carol.http.delete(path_of(message)), 403, "forbidden")
+    async with carol.connect() as client:
         data = {"roomId": room_id, "messageId": message["id"]}
         check_error(await client.error("message:edit", {**data, "content": "x"}), "forbidden")
         check_error(await client.error("message:delete", data), "forbidden")
         assert await client.settle() == []
-    assert ann.history(room_id) == [message]
+    assert alice.history(room_id) == [message]
 
 
 @pytest.mark.parametrize(
