@@ -65,11 +65,12 @@ class Repairer:
     async def _mend(self, topic: str) -> None:
         empty = 0
         try:
-            while hole := self._hole(topic):
+            while (order := self._broken(topic)) is not None:
+                position, head = order.position, order.head
                 await asyncio.sleep(GRACE_SECONDS)
-                if (missing := self._hole(topic)) is None or missing[0] != hole[0]:
+                if (order := self._broken(topic)) is None or order.position != position:
                     continue  # it was only late
-                filled = await self._fill(topic, *missing)
+                filled = await self._fill(topic, order, head)
                 empty = 0 if filled else empty + 1
                 if empty >= EMPTY_FETCHES:
                     logger.error("the log has no messages for a hole in %s", topic)
@@ -77,27 +78,34 @@ class Repairer:
         finally:
             del self._menders[topic]
 
-    async def _fill(self, topic: str, first_seq: int, last_seq: int) -> bool:
-        """One fetch; False when it brought nothing."""
-        if last_seq - first_seq >= MAX_HOLE:
-            self._skip(topic)
-            return True
-        try:
-            async with self._fetches, asyncio.timeout(FETCH_TIMEOUT_SECONDS):
-                last_seq = min(last_seq, first_seq + FETCH_FRAMES_AT_ONCE - 1)
-                frames = await self._log.frames(topic, first_seq, last_seq)
-        except Exception:
-            logger.warning("a hole in %s could not be filled yet", topic, exc_info=True)
-            await asyncio.sleep(CHECK_SECONDS / 2)
-            return True  # it is the database that is away, not the messages
-        if (order := self._orders.get(topic)) is not None:
-            metrics.REPAIRED.inc(bool(frames))
+    async def _fill(self, topic: str, order: TopicOrder, head: int) -> bool:
+        """Fetch what follows the position up to `head`, with what came meanwhile: after an outage every second
+        message of a busy room may be missing, and a fetch for each would never catch up. False for no progress."""
+        position = order.position
+        while (hole := order.hole) is not None and hole[0] <= head:
+            if hole[1] - hole[0] >= MAX_HOLE:
+                self._skip(topic)
+                return True
+            last_seq = min(head, hole[0] + FETCH_FRAMES_AT_ONCE - 1)
+            try:
+                async with self._fetches, asyncio.timeout(FETCH_TIMEOUT_SECONDS):
+                    frames = await self._log.frames(topic, hole[0], last_seq)
+            except Exception:
+                logger.warning("a hole in %s could not be filled yet", topic, exc_info=True)
+                await asyncio.sleep(CHECK_SECONDS / 2)
+                return True  # it is the database that is away, not the messages
+            if self._orders.get(topic) is not order:
+                return True  # nobody listened any more, or somebody does anew
             self._hand_on(topic, order.fill(frames))
-        return bool(frames)
+            if order.hole == hole:
+                break
+            metrics.REPAIRED.inc()
+        return order.position != position
 
-    def _hole(self, topic: str) -> tuple[int, int] | None:
+    def _broken(self, topic: str) -> TopicOrder | None:
+        """The topic's order, while something is missing in it and somebody here listens."""
         order = self._orders.get(topic)
-        return order.hole if order is not None else None
+        return order if order is not None and order.hole is not None else None
 
     def _skip(self, topic: str) -> None:
         if (order := self._orders.get(topic)) is not None:
