@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from presence import keys
@@ -114,11 +115,13 @@ class Process:
         """Let a user come and go, and wait until both were told: what was to be told before has been."""
         lease = await self.heartbeat.take(a_socket())
         assert lease is not None
-        self.heartbeat.give_back(lease)
         user_id = lease.socket.user_id
 
-        async def told() -> bool:
-            return [change.online for change in self.told if change.user_id == user_id] == [True, False]
+        async def told(*wanted: bool) -> bool:
+            return [change.online for change in self.told if change.user_id == user_id] == list(wanted)
 
-        await until(told, "the sentinel was told")
+        # A connection that broke with Redis may still have been in the pool; who leaves before the next is silent.
+        await until(partial(told, True), "the sentinel is online")
+        self.heartbeat.give_back(lease)
+        await until(partial(told, True, False), "the sentinel is offline again")
         self.told[:] = [change for change in self.told if change.user_id != user_id]
