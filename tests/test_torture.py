@@ -1,4 +1,4 @@
-"""The kill test, short: `make torture ROUNDS=200` runs it for as long as one likes."""
+"""The kill test, short: `make torture ROUNDS=200` runs it for as long as one likes. About 40 seconds of a core."""
 
 import pytest
 
@@ -6,12 +6,13 @@ from .torture import torture
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize(("database", "processes", "rounds"), [("mongodb", 2, 14), ("sqlite", 1, 6)])
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("database", "processes", "rounds"), [("mongodb", 2, 15), ("sqlite", 1, 6)])
 def test_servers_killed_at_random_then_nothing_is_lost_doubled_or_reordered(
     database: str, processes: int, rounds: int
 ) -> None:
     report = torture(rounds=rounds, seed=6, database=database, processes=processes)
     assert report["problems"] == [], report
     assert report["acknowledged"] > 0
-    assert sum(report["faults"].values()) == rounds
+    kinds = 3 if database == "sqlite" else 5
+    assert list(report["faults"].values()) == [rounds // kinds] * kinds  # every kind as often as any other
