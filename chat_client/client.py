@@ -336,6 +336,8 @@ class ChatClient:
             query = {"after": self._received[room], "limit": HISTORY_PAGE}
             page = await self.rest("GET", f"/api/rooms/{room}/messages", params=query)
             more = page["hasMore"]
+            archived = page.get("firstSeq", 1) - 1  # up to here there is nothing to read any more
+            self._received[room] = max(self._received[room], archived)
             for message in page["results"]:
                 self._receive("message:receive", message)
         if more:

@@ -38,8 +38,8 @@ def check(*, repair: bool) -> Iterator[Violation]:
 
 
 def _scan_log(room: Room) -> tuple[int, list[Violation]]:
-    """The log's last seq, and its holes. It may begin after 1: retention takes the oldest away."""
-    first = last = 0
+    """The log's last seq, and its holes. It begins at first_seq: retention takes away what comes before."""
+    first, last = 0, room.first_seq - 1
     holes = []
     while page := list(
         Message.objects.filter(room_id=room.pk, seq__gt=last)
@@ -47,12 +47,13 @@ def _scan_log(room: Room) -> tuple[int, list[Violation]]:
         .values_list("seq", flat=True)[:PAGE]
     ):
         for seq in page:
-            if not first:
-                first = seq
-            elif seq != last + 1:
+            if not first and seq != last + 1:  # archived since the room was read?
+                last = max(last, Room.objects.get(pk=room.pk).first_seq - 1)
+            first = first or seq
+            if seq > last + 1:
                 holes.append(Violation("seq_dense", f"room {room.pk}: nothing between {last} and {seq}"))
             last = seq
-    return last, holes
+    return (last if first else 0), holes
 
 
 def _check_head(room: Room, head: int, repair: bool) -> Iterator[Violation]:

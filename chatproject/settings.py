@@ -94,6 +94,12 @@ PRESENCE_LEASE_SECONDS = seconds("PRESENCE_LEASE_SECONDS", 20.0)
 PRESENCE_RENEW_SECONDS = seconds("PRESENCE_RENEW_SECONDS", 8.0)
 PRESENCE_GRACE_SECONDS = seconds("PRESENCE_GRACE_SECONDS", 3.0)
 
+# --- retention ----------------------------------------------------------------------------------------------
+
+# Where `manage.py apply_retention` archives to, and after how many days in rooms that say nothing; 0: never.
+ARCHIVE_DIR = env.str("ARCHIVE_DIR", str(DATA_DIR / "archive"))
+RETENTION_DAYS = env.int("RETENTION_DAYS", 0)
+
 # --- applications -------------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [

@@ -86,12 +86,16 @@ class Resume(Wire):
 
 
 class RoomComplete(Wire, omit_defaults=True):
-    """`{complete: true, from, through}` once all missed was sent, or `{complete: false, lastSeq}`."""
+    """`{complete: true, from, through}` once all missed was sent, or `{complete: false, lastSeq}`.
+
+    `firstSeq` beside the latter says that what came before it is archived, and cannot be paged for.
+    """
 
     complete: bool
     from_: int | None = msgspec.field(default=None, name="from")
     through: int | None = None
     last_seq: int | None = None
+    first_seq: int | None = None
 
 
 class ResumeReply(Wire):
@@ -117,9 +121,12 @@ class MessageData(Wire):
     edited_at: str | None
 
 
-class History(Wire):
+class History(Wire, omit_defaults=True):
+    """A page of history. `firstSeq` is there where older messages are archived: the first that is not."""
+
     results: list[MessageData]
     has_more: bool
+    first_seq: int = 1
 
 
 class Receipts(Wire):

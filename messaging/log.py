@@ -23,7 +23,7 @@ from rooms.permissions import require_may_write
 from rooms.selectors import NO_ROOM
 from rooms.standing import Standing
 
-from .models import Message
+from .models import ArchivedKey, Message
 
 MAX_ATTEMPTS = 8
 MAX_KNOWN_ROOMS = 50_000
@@ -42,6 +42,7 @@ class Draft:
     reply_to: UUID | None = None
     meta: dict[str, Any] = field(default_factory=dict)
     id: UUID = field(default_factory=uuid7)
+    in_archived_room: bool = False  # whether its clientMessageId may be that of an archived message
     request_id: str | None = field(default_factory=context.request_id.get)
 
     @property
@@ -99,7 +100,7 @@ class MessageLog:
         outcomes: dict[UUID, Outcome] = {}
         self._admit(drafts, outcomes)
         firsts, repeats = _split_repeats([draft for draft in drafts if draft.id not in outcomes])
-        pending = firsts
+        pending = self._settle_archived(firsts, outcomes)
         for attempt in range(MAX_ATTEMPTS):
             if attempt:
                 pending = self._settle_known(pending, outcomes)
@@ -128,6 +129,7 @@ class MessageLog:
                     raise NotFound(NO_ROOM)
                 require_may_write(standing)
                 draft.membership_id = standing.membership_id
+                draft.in_archived_room = standing.first_seq > 1
             except ChatError as error:
                 outcomes[draft.id] = error
 
@@ -187,6 +189,22 @@ class MessageLog:
             )
         return messages
 
+    def _settle_archived(self, drafts: list[Draft], outcomes: dict[UUID, Outcome]) -> list[Draft]:
+        """Drafts whose clientMessageId no archived message has; asked only in rooms that have an archive."""
+        ids = {draft.id: key_id(draft.key) for draft in drafts if draft.key and draft.in_archived_room}
+        keys = ArchivedKey.objects.in_bulk(list(ids.values())) if ids else {}
+        if not keys:
+            return drafts
+        self._learn({draft.room_id for draft in drafts})
+        fresh = []
+        for draft in drafts:
+            if key := keys.get(ids.get(draft.id)):
+                known = Stored(_of_archived(draft, key), self._known[draft.room_id].room, duplicate=True)
+                outcomes[draft.id] = _as_duplicate(draft, known)
+            else:
+                fresh.append(draft)
+        return fresh
+
     def _settle_known(self, drafts: list[Draft], outcomes: dict[UUID, Outcome]) -> list[Draft]:
         """Drafts that are not in the log yet; the others get their outcome."""
         by_id = {
@@ -233,10 +251,12 @@ def read_standings(drafts: list[Draft]) -> dict[tuple[UUID, UUID], Standing]:
 
 
 def _standings(memberships: QuerySet[Membership]) -> dict[tuple[UUID, UUID], Standing]:
-    rows = memberships.values_list("room_id", "user_id", "pk", "muted_until", "room__locked_at")
+    rows = memberships.values_list(
+        "room_id", "user_id", "pk", "muted_until", "room__locked_at", "room__first_seq"
+    )
     return {
-        (room_id, user_id): Standing(pk, muted_until, locked_at)
-        for room_id, user_id, pk, muted_until, locked_at in rows
+        (room_id, user_id): Standing(pk, muted_until, locked_at, first_seq)
+        for room_id, user_id, pk, muted_until, locked_at, first_seq in rows
     }
 
 
@@ -249,6 +269,31 @@ def find_by_keys(keys: list[tuple[UUID, UUID, str]]) -> dict[tuple[UUID, UUID, s
         room_id__in=room_ids, sender_id__in=sender_ids, client_message_id__in=client_ids
     )
     return {(m.room_id, m.sender_id, m.client_message_id): m for m in found if m.client_message_id}
+
+
+def key_id(key: tuple[UUID, UUID, str]) -> UUID:
+    """The ArchivedKey's id of (room, sender, clientMessageId)."""
+    room_id, sender_id, client_message_id = key
+    digest = hashlib.blake2b(room_id.bytes + sender_id.bytes + client_message_id.encode(), digest_size=16)
+    return UUID(bytes=digest.digest())
+
+
+def _of_archived(draft: Draft, key: ArchivedKey) -> Message:
+    """The archived message as it was first sent, told by its retry: what an edit made of it is in the archive."""
+    return Message(
+        id=key.message_id,
+        room_id=draft.room_id,
+        seq=key.seq,
+        sender_id=draft.sender_id,
+        client_message_id=draft.client_message_id,
+        fingerprint=key.fingerprint,
+        content=draft.content,
+        type=draft.type,
+        reply_to=draft.reply_to,
+        meta=draft.meta,
+        created_at=key.created_at,
+        deleted_at=key.deleted_at,
+    )
 
 
 def _split_repeats(drafts: list[Draft]) -> tuple[list[Draft], list[tuple[Draft, Draft]]]:

@@ -52,6 +52,8 @@ async def _replay_room(
 ) -> RoomComplete:
     room = membership.room
     head = await run_db(selectors.room_head, room=room)
+    if last_seq + 1 < room.first_seq:
+        return RoomComplete(complete=False, last_seq=head, first_seq=room.first_seq)
     if head - last_seq > MAX_GAP:
         return RoomComplete(complete=False, last_seq=head)
     changed: list[Message] = []

@@ -39,22 +39,23 @@ def room_history(
 ) -> History:
     """Up to `limit` messages, oldest first: the newest, or those before, after or around an anchor.
 
-    `has_more` says whether there is more in the direction asked for; around an anchor, in either.
+    `has_more` says whether there is more in the direction asked for; around an anchor, in either. What is
+    archived is not there: `first_seq` tells, where it is not 1, from which seq on there is anything.
     """
-    first, last = 1, room_head(room=room)
+    oldest, last = room.first_seq, room_head(room=room)
     if after is not None:
-        first = anchor_seq(room=room, anchor=after, head=last, past_equal=True) + 1
+        first = max(oldest, anchor_seq(room=room, anchor=after, head=last, past_equal=True) + 1)
         page = _range(room, first, first + limit - 1)
         return _history(room, page, has_more=first + limit - 1 < last)
     if around is not None:
         middle = min(anchor_seq(room=room, anchor=around, head=last), last)
-        first = max(1, middle - limit // 2)
+        first = max(oldest, middle - limit // 2)
         page = _range(room, first, first + limit - 1)
-        return _history(room, page, has_more=first > 1 or first + limit - 1 < last)
+        return _history(room, page, has_more=first > oldest or first + limit - 1 < last)
     end = last + 1 if before is None else min(anchor_seq(room=room, anchor=before, head=last), last + 1)
-    first = max(1, end - limit)
+    first = max(oldest, end - limit)
     page = _range(room, first, end - 1)
-    return _history(room, page, has_more=first > 1 and end > 1)
+    return _history(room, page, has_more=first > oldest and end > oldest)
 
 
 def room_head(*, room: Room) -> int:
@@ -76,7 +77,7 @@ def anchor_seq(*, room: Room, anchor: Anchor, head: int, past_equal: bool = Fals
 
 def _bisect(room: Room, moment: datetime, head: int, past_equal: bool) -> int:
     """Find a time by halving the dense log: twenty point reads in a million messages, and no index on time."""
-    low, high = 1, head + 1
+    low, high = room.first_seq, head + 1
     while low < high:
         middle = (low + high) // 2
         created_at = (
@@ -140,7 +141,7 @@ def _range(room: Room, first: int, last: int) -> list[Message]:
 
 
 def _history(room: Room, messages: Iterable[Message], *, has_more: bool) -> History:
-    return History(results=data_of(messages, room), has_more=has_more)
+    return History(results=data_of(messages, room), has_more=has_more, first_seq=room.first_seq)
 
 
 def data_of(messages: Iterable[Message], room: Room) -> list[MessageData]:

@@ -27,8 +27,8 @@ from rooms.topics import room_topic
 
 from . import selectors
 from .events import DELETED_TYPE, Watermarks, message_data
-from .log import Draft, MessageLog, Stored
-from .models import Message, MessageRevision
+from .log import Draft, MessageLog, Stored, key_id
+from .models import ArchivedKey, Message, MessageRevision
 from .writer import MessageWriter
 
 MAX_EDIT_ATTEMPTS = 5
@@ -81,7 +81,7 @@ async def send_message(
     standing = await get_standings().require(room_id=room_id, user_id=sender_id)
     require_may_write(standing)
     if reply_to is not None:
-        await run_db(_require_replied, room_id, reply_to)
+        await run_db(_require_replied, room_id, reply_to, sender_id, client_message_id)
     await _limit_messages(sender_id, room_id)
     return await get_writer().append(
         Draft(
@@ -97,8 +97,12 @@ async def send_message(
     )
 
 
-def _require_replied(room_id: UUID, reply_to: UUID) -> None:
-    if not Message.objects.filter(pk=reply_to, room_id=room_id).exists():
+def _require_replied(room_id: UUID, reply_to: UUID, sender_id: UUID, client_message_id: str | None) -> None:
+    if Message.objects.filter(pk=reply_to, room_id=room_id).exists():
+        return
+    # The late retry of an archived message may reply to one that is archived too.
+    key = key_id((room_id, sender_id, client_message_id)) if client_message_id else None
+    if key is None or not ArchivedKey.objects.filter(pk=key).exists():
         raise Invalid("replyTo is no message of this room.", fields={"replyTo": ["No message of this room."]})
 
 

@@ -29,10 +29,12 @@ class Standing(NamedTuple):
     membership_id: UUID
     muted_until: datetime | None
     locked_at: datetime | None  # the room's
+    first_seq: int = 1  # of the room's log when this was read: what comes before it is archived
 
     @classmethod
     def of(cls, membership: Membership) -> "Standing":
-        return cls(membership.pk, membership.muted_until, membership.room.locked_at)
+        room = membership.room
+        return cls(membership.pk, membership.muted_until, room.locked_at, room.first_seq)
 
     def may_write(self) -> bool:
         return self.locked_at is None and (self.muted_until is None or self.muted_until <= times.now())

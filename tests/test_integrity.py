@@ -51,6 +51,7 @@ def test_sound_database_then_has_no_violation() -> None:
 def test_log_whose_oldest_were_archived_then_is_sound() -> None:
     db = Database()
     db.messages[0].delete()
+    Room.objects.filter(pk=db.group.pk).update(first_seq=2)
     assert rules() == set()
 
 
@@ -64,6 +65,10 @@ def run_ahead(db: Database) -> None:
 
 def punch_hole(db: Database) -> None:
     db.messages[1].delete()
+
+
+def lose_the_first(db: Database) -> None:
+    db.messages[0].delete()
 
 
 def read_beyond(db: Database) -> None:
@@ -92,6 +97,7 @@ def garble_key(db: Database) -> None:
         (lag, "head_hint", True),
         (run_ahead, "head_hint", False),
         (punch_hole, "seq_dense", False),
+        (lose_the_first, "seq_dense", False),
         (read_beyond, "watermark", True),
         (read_undelivered, "watermark", True),
         (leave_direct, "direct_members", True),

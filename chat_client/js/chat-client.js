@@ -391,6 +391,8 @@ export class ChatClient {
       const query = `after=${this._received[room]}&limit=${HISTORY_PAGE}`;
       const page = await this.rest("GET", `/api/rooms/${room}/messages?${query}`);
       more = page.hasMore;
+      const archived = (page.firstSeq ?? 1) - 1; // up to here there is nothing to read any more
+      this._received[room] = Math.max(this._received[room], archived);
       for (const message of page.results) this._receive("message:receive", message);
     }
     if (more) this._gaps.add(room);

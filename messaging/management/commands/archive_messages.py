@@ -1,0 +1,44 @@
+"""`manage.py archive_messages --older-than 365d [--room ID ..] --to DIR`"""
+
+import re
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand
+
+from messaging.management.runs import GRACE_SECONDS, archive_rooms
+from realtime import times
+from rooms.models import Room
+
+
+def age(text: str) -> timedelta:
+    if not (found := re.fullmatch(r"(\d+)([dhms])", text)):
+        raise ArgumentTypeError("Give an age such as 365d, 12h, 30m or 0s.")
+    unit = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}[found[2]]
+    return timedelta(**{unit: int(found[1])})
+
+
+class Command(BaseCommand):
+    help = "Move old messages into an archive. Run it again after a kill, with the same --to, and it goes on."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--older-than", type=age, required=True, metavar="365d")
+        parser.add_argument("--room", type=UUID, action="append", help="only these rooms; all unless given")
+        parser.add_argument("--to", type=Path, required=True, metavar="DIR")
+        parser.add_argument("--grace", type=float, default=GRACE_SECONDS, help="seconds before rows go")
+
+    def handle(
+        self,
+        *args: Any,
+        older_than: timedelta,
+        room: list[UUID] | None,
+        to: Path,
+        grace: float,
+        **options: Any,
+    ) -> None:
+        cutoff = times.now() - older_than
+        rooms = Room.objects.order_by("pk").values_list("pk", flat=True)
+        archive_rooms(dict.fromkeys(room or rooms, cutoff), to, grace_seconds=grace)

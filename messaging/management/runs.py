@@ -1,0 +1,102 @@
+"""What the commands of retention share: a run over rooms, one at a time in its archive.
+
+Knows retention and progress; must not know which rooms, or how old.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+from django.core.management.base import CommandError
+
+from messaging import retention
+from messaging.archive import Archive, Damaged
+from rooms.models import Room
+
+from .progress import Progress
+
+GRACE_SECONDS = 30
+
+
+def archive_rooms(
+    cutoffs: dict[UUID, datetime], directory: Path, *, grace_seconds: float = GRACE_SECONDS
+) -> None:
+    """Archive each room's messages before its time. All are exported first, so that the grace is waited once."""
+    archive = Archive(directory)
+
+    def run() -> None:
+        through = {
+            room.pk: retention.archivable_through(room=room, older_than=cutoffs[room.pk])
+            for room in _rooms(cutoffs)
+        }
+        exported = _over_rooms(
+            "archived",
+            cutoffs,
+            size=lambda room: max(0, through[room.pk] - room.first_seq + 1),
+            work=lambda room: retention.archive_room(room=room, through=through[room.pk], archive=archive),
+        )
+        if exported and grace_seconds:
+            print(f"waiting {grace_seconds:g} s for edits that are under way", flush=True)
+            time.sleep(grace_seconds)
+        _over_rooms(
+            "removed",
+            cutoffs,
+            size=lambda room: _count(retention.chunks_to_remove(room=room, archive=archive)),
+            work=lambda room: retention.remove_archived(room=room, archive=archive),
+        )
+
+    _alone(archive, run)
+
+
+def restore_rooms(room_ids: list[UUID], directory: Path) -> None:
+    archive = Archive(directory)
+    _alone(
+        archive,
+        lambda: _over_rooms(
+            "restored",
+            room_ids,
+            size=lambda room: _count(retention.chunks_to_restore(room=room, archive=archive)),
+            work=lambda room: retention.restore_room(room=room, archive=archive),
+        ),
+    )
+
+
+def _over_rooms(
+    phase: str,
+    room_ids: Iterable[UUID],
+    *,
+    size: Callable[[Room], int],
+    work: Callable[[Room], Iterator[int]],
+) -> int:
+    """Do a phase's work on the rooms that have any; returns how many messages it had."""
+    sizes = {room.pk: size(room) for room in _rooms(room_ids)}
+    progress = Progress(phase, sum(sizes.values()))
+    for room in _rooms(room_id for room_id, messages in sizes.items() if messages):
+        for count in work(room):
+            progress.advance(count, f"room {room.pk}")
+    progress.end()
+    return progress.count
+
+
+def _rooms(room_ids: Iterable[UUID]) -> Iterator[Room]:
+    for room_id in room_ids:
+        room = Room.objects.filter(pk=room_id).first()
+        if room is None:
+            raise CommandError(f"There is no room {room_id}.")
+        yield room
+
+
+def _count(chunks: list[retention.Chunk]) -> int:
+    return sum(chunk.count for chunk in chunks)
+
+
+def _alone(archive: Archive, run: Callable[[], object]) -> None:
+    try:
+        with archive.locked():
+            run()
+    except BlockingIOError:
+        raise CommandError(f"Another run is at work in {archive.directory}.") from None
+    except (Damaged, retention.Busy) as error:
+        raise CommandError(f"Stopped, nothing unverified was removed: {error}") from error

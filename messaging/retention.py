@@ -1,0 +1,187 @@
+"""Retention: moves the oldest messages of a room into an archive, and back.
+
+Synchronous, for commands. Knows the log, rooms and archives; must not know who asks or how it is shown.
+
+What was done is read from two marks, so that a run that was killed anywhere goes on: `Room.first_seq`, from
+which on the database answers, and the manifest. In order: a chunk is written and read back; the keys of its
+messages are kept (idempotency lasts for ever); `first_seq` moves up, and nobody reads or changes them any more;
+after a grace, for those who had begun to, each row is compared with its line once more and removed.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import TypeVar
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from rooms.models import Room
+
+from .archive import Archive, Chunk, Manifest, decode_line, encode_line, message_id_of
+from .log import key_id
+from .models import ArchivedKey, Message, MessageRevision
+from .selectors import anchor_seq, room_head
+
+T = TypeVar("T")
+
+CHUNK_MESSAGES = 2000
+BATCH = 500
+
+
+class Busy(Exception):
+    """The room is not as this archive left it: another run moved it, or another archive has what comes next."""
+
+
+def archivable_through(*, room: Room, older_than: datetime) -> int:
+    """The last seq that is older, never that of the room's last message; below `first_seq` when there is none."""
+    head = room_head(room=room)
+    return min(anchor_seq(room=room, anchor=older_than, head=head), head) - 1
+
+
+def archive_room(
+    *, room: Room, through: int, archive: Archive, chunk_messages: int = CHUNK_MESSAGES
+) -> Iterator[int]:
+    """Archive up to `through`. Yields how many messages each chunk has. Safe to repeat; raises Damaged, Busy."""
+    manifest = archive.manifest(room.pk)
+    while room.first_seq <= through:
+        last_seq = min(room.first_seq + chunk_messages - 1, through)
+        messages = _load(room.pk, room.first_seq, last_seq)
+        archive.write(manifest, list(messages.values()), room.first_seq, last_seq)
+        _keep_keys(messages)
+        _move_first(room, last_seq + 1)
+        yield len(messages)
+
+
+def chunks_to_remove(*, room: Room, archive: Archive) -> list[Chunk]:
+    """What is archived and still in the database."""
+    chunks = archive.manifest(room.pk).chunks
+    return [chunk for chunk in chunks if not chunk.removed and chunk.last_seq < room.first_seq]
+
+
+def remove_archived(*, room: Room, archive: Archive) -> Iterator[int]:
+    """Remove the rows of what is archived. Yields how many each chunk has. Safe to repeat; raises Damaged."""
+    for stale in chunks_to_remove(room=room, archive=archive):
+        manifest = archive.manifest(room.pk)
+        (chunk,) = (one for one in manifest.chunks if one.first_seq == stale.first_seq)
+        lines = archive.read(room.pk, chunk)
+        ids = [message_id_of(line) for line in lines]
+        archived = dict(zip(ids, lines, strict=True))
+        present = _load(room.pk, chunk.first_seq, chunk.last_seq)
+        _keep_keys(present)  # again: a restore that was given up had taken them away
+        late = {message.pk: line for message, line in present.items() if archived.get(message.pk) != line}
+        if late:  # an edit that had begun before first_seq moved
+            _mark_keys_deleted(message for message in present if message.pk in late)
+            chunk = archive.write(manifest, list((archived | late).values()), chunk.first_seq, chunk.last_seq)
+        for batch in _batches(ids):
+            _delete(batch)
+        chunk.removed = True
+        archive.save(manifest)
+        yield chunk.count
+
+
+def chunks_to_restore(*, room: Room, archive: Archive) -> list[Chunk]:
+    """What is archived and not yet back, the newest first."""
+    return [chunk for chunk in reversed(archive.manifest(room.pk).chunks) if chunk.first_seq < room.first_seq]
+
+
+def restore_room(*, room: Room, archive: Archive) -> Iterator[int]:
+    """Put all archived messages back. Yields how many each chunk has. Safe to repeat; raises Damaged, Busy."""
+    manifest = archive.manifest(room.pk)
+    for stale in chunks_to_restore(room=room, archive=archive):
+        (chunk,) = (one for one in manifest.chunks if one.first_seq == stale.first_seq)
+        if chunk.last_seq != room.first_seq - 1:
+            raise Busy(
+                f"room {room.pk} begins at {room.first_seq}, and this archive has {chunk.first_seq} to"
+                f" {chunk.last_seq}. Restore the archive with {room.first_seq - 1} first."
+            )
+        _restore_chunk(room, archive, manifest, chunk)
+        yield chunk.count
+
+
+def _restore_chunk(room: Room, archive: Archive, manifest: Manifest, chunk: Chunk) -> None:
+    lines = archive.read(room.pk, chunk)
+    # Said first: a run that is killed from here on leaves rows that may be removed again.
+    chunk.removed = False
+    archive.save(manifest)
+    rows = [decode_line(line) for line in lines]
+    for batch in _batches(rows[::-1]):  # from the end, so that what is there has no holes at any time
+        _insert(batch)
+    if list(_load(room.pk, chunk.first_seq, chunk.last_seq).values()) != lines:
+        raise Busy(f"messages {chunk.first_seq} to {chunk.last_seq} are not in the database as archived")
+    # The rows are back, so their unique index knows the keys again.
+    for keys in _batches([_key_id(message) for message, _ in rows if message.client_message_id]):
+        ArchivedKey.objects.filter(pk__in=keys).delete()
+    _move_first(room, chunk.first_seq)
+
+
+def _load(room_id: UUID, first_seq: int, last_seq: int) -> dict[Message, bytes]:
+    """The messages that are there, in order, each with its line of an archive."""
+    messages = list(
+        Message.objects.filter(room_id=room_id, seq__gte=first_seq, seq__lte=last_seq).order_by("seq")
+    )
+    revisions: dict[UUID, list[MessageRevision]] = {}
+    for batch in _batches([message.pk for message in messages]):
+        for revision in MessageRevision.objects.filter(message_id__in=batch).order_by(
+            "message_id", "version"
+        ):
+            revisions.setdefault(revision.message_id, []).append(revision)
+    return {message: encode_line(message, revisions.get(message.pk, ())) for message in messages}
+
+
+def _keep_keys(messages: Iterable[Message]) -> None:
+    keys = [
+        ArchivedKey(
+            id=_key_id(message),
+            message_id=message.pk,
+            seq=message.seq,
+            fingerprint=message.fingerprint,
+            created_at=message.created_at,
+            deleted_at=message.deleted_at,
+        )
+        for message in messages
+        if message.client_message_id
+    ]
+    for batch in _batches(keys):
+        ArchivedKey.objects.bulk_create(batch, ignore_conflicts=True)
+
+
+def _mark_keys_deleted(messages: Iterable[Message]) -> None:
+    for message in messages:
+        if message.client_message_id and message.deleted_at:
+            ArchivedKey.objects.filter(pk=_key_id(message)).update(deleted_at=message.deleted_at)
+
+
+def _key_id(message: Message) -> UUID:
+    assert message.client_message_id is not None
+    return key_id((message.room_id, message.sender_id, message.client_message_id))
+
+
+def _move_first(room: Room, first_seq: int) -> None:
+    if not Room.objects.filter(pk=room.pk, first_seq=room.first_seq).update(first_seq=first_seq):
+        raise Busy(f"another run moved room {room.pk} meanwhile")
+    room.first_seq = first_seq
+
+
+def _delete(ids: list[UUID]) -> None:
+    """The lowest seq first, so that what is left after a kill has no holes; revisions after their messages, and of
+    all ids, because a kill between the two leaves revisions alone. They are archived: here they may go."""
+    with transaction.atomic():
+        messages: QuerySet[Message] = QuerySet(Message).filter(pk__in=ids)
+        messages._raw_delete(messages.db)
+        revisions: QuerySet[MessageRevision] = QuerySet(MessageRevision).filter(message_id__in=ids)
+        revisions._raw_delete(revisions.db)
+
+
+def _insert(rows: list[tuple[Message, list[MessageRevision]]]) -> None:
+    ids = [message.pk for message, _ in rows]
+    present = set(Message.objects.filter(pk__in=ids).values_list("pk", flat=True))
+    kept = set(MessageRevision.objects.filter(message_id__in=ids).values_list("pk", flat=True))
+    with transaction.atomic():
+        Message.objects.bulk_create([message for message, _ in rows if message.pk not in present])
+        MessageRevision.objects.bulk_create([one for _, some in rows for one in some if one.pk not in kept])
+
+
+def _batches(items: list[T]) -> Iterator[list[T]]:
+    for start in range(0, len(items), BATCH):
+        yield items[start : start + BATCH]

@@ -1,0 +1,142 @@
+"""Kills an archiving run and a restoring run with -9 before each of their statements and renames, one after the
+other, lets the next run go on, and compares all rows byte for byte.
+
+`python -m messaging.tests.kill_points ROOM DIR`, with the environment of a server that has the room. Every run is
+a fork, so that none inherits a database connection. Prints the last point that was reached of each.
+"""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import django
+from django.db import connection
+
+CHUNK_MESSAGES = 5
+
+
+def dump(room_id: str) -> bytes:
+    from messaging.models import ArchivedKey, Message, MessageRevision
+    from rooms.models import Room
+
+    messages = list(Message.objects.filter(room_id=room_id).order_by("seq").values_list())
+    ids = [row[0] for row in messages]
+    revisions = MessageRevision.objects.filter(message_id__in=ids).order_by("message_id", "version")
+    keys = ArchivedKey.objects.order_by("message_id").values_list()
+    room = Room.objects.filter(pk=room_id).values_list("first_seq", "last_seq")
+    return repr([messages, list(revisions.values_list()), list(keys), list(room)]).encode()
+
+
+def archive(room_id: str, directory: Path) -> None:
+    from messaging import retention
+    from messaging.archive import Archive
+    from realtime import times
+    from rooms.models import Room
+
+    room, to = Room.objects.get(pk=room_id), Archive(directory)
+    with to.locked():
+        through = retention.archivable_through(room=room, older_than=times.now() + timedelta(days=1))
+        list(retention.archive_room(room=room, through=through, archive=to, chunk_messages=CHUNK_MESSAGES))
+        list(retention.remove_archived(room=room, archive=to))
+
+
+def restore(room_id: str, directory: Path) -> None:
+    from messaging import retention
+    from messaging.archive import Archive
+    from rooms.models import Room
+
+    source = Archive(directory)
+    with source.locked():
+        list(retention.restore_room(room=Room.objects.get(pk=room_id), archive=source))
+
+
+def die_at(point: int) -> None:
+    """End this process with -9 before its statement or rename number `point`."""
+    left = point
+
+    def count() -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def statement(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
+        count()
+        return execute(sql, params, many, context)
+
+    connection.execute_wrappers.append(statement)
+    sys.addaudithook(lambda event, args: count() if event == "os.rename" else None)
+
+
+def fork(work: Callable[[], bytes | None]) -> tuple[bool, bytes]:
+    """Whether the work was killed, and what it returned; an exception ends the whole run."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            os.close(reader)
+            with os.fdopen(writer, "wb") as out:
+                out.write(work() or b"")
+            code = 0
+        finally:
+            os._exit(code)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as result:
+        answer = result.read()
+    status = os.waitpid(pid, 0)[1]
+    killed = os.WIFSIGNALED(status)
+    assert killed or os.WEXITSTATUS(status) == 0, "a run failed; its traceback is above"
+    return killed, answer
+
+
+def run_killed_at_each_point(room_id: str, directory: Path, every: int) -> dict[str, int]:
+    before = fork(lambda: dump(room_id))[1]
+
+    def archive_and_dump(folder: Path) -> bytes:
+        archive(room_id, folder)
+        return dump(room_id)
+
+    archived = fork(lambda: archive_and_dump(directory / "archive-1"))[1]
+    assert archived != before
+
+    def go_on(folder: Path, next_folder: Path | None) -> None:
+        """Archiving ends in one state, whatever was there, and restoring in the other."""
+        assert archive_and_dump(folder) == archived
+        restore(room_id, folder)
+        assert dump(room_id) == before
+        if next_folder is not None:
+            archive(room_id, next_folder)
+
+    fork(lambda: go_on(directory / "archive-1", None))
+    points = {}
+    for name, work in (("archive", archive), ("restore", restore)):
+        point, killed = 1, True
+        if work is restore:
+            fork(lambda: archive_and_dump(directory / "restore-1"))
+        while killed:
+            folder, next_folder = directory / f"{name}-{point}", directory / f"{name}-{point + every}"
+            killed, _ = fork(
+                lambda work=work, folder=folder, point=point: (die_at(point), work(room_id, folder))[1]
+            )
+            following = next_folder if work is restore and killed else None
+            fork(lambda folder=folder, following=following: go_on(folder, following))
+            point += every
+        points[name] = point - 2 * every
+    return points
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatproject.settings")
+    django.setup()
+    parser = argparse.ArgumentParser()
+    parser.add_argument("room")
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--every", type=int, default=1, help="only every so manyth point")
+    given = parser.parse_args()
+    print(run_killed_at_each_point(given.room, given.directory, given.every))

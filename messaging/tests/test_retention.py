@@ -1,0 +1,289 @@
+"""Archiving beside a running server: what clients hear, what a kill leaves, what comes back. About 40 seconds."""
+
+import ast
+import hashlib
+import os
+import pty
+import subprocess
+import sys
+import termios
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from accounts.models import User
+from messaging import retention
+from messaging.archive import Archive
+from messaging.models import ArchivedKey, Message, MessageRevision
+from messaging.services import _change
+from realtime import times
+from realtime.testing import ROOT, ChatServer, ChatUser
+from rooms.models import Room
+
+SEED = """
+from datetime import timedelta
+from messaging.models import Message
+from realtime import times
+from rooms.models import Room
+room = Room.objects.get(pk="{room}")
+old = times.now() - timedelta(days=400)
+Message.objects.bulk_create([
+    Message(room=room, seq=seq, sender_id="{sender}", content=f"old message {{seq}} äöü \\u2028", fingerprint="f",
+            client_message_id=f"key {{seq}}", meta={{"z": seq, "a": 1.5}}, created_at=old + timedelta(seconds=seq))
+    for seq in range(1, {count} + 1)
+], batch_size=1000)
+Room.objects.filter(pk=room.pk).update(last_seq={count})
+"""
+DUMP = """
+import hashlib
+from messaging.models import Message, MessageRevision
+rows = list(Message.objects.filter(room_id="{room}").order_by("seq").values_list())
+rows += list(MessageRevision.objects.filter(message_id__in=[r[0] for r in rows[:500]]).order_by("pk").values_list())
+print(len(rows), hashlib.sha256(repr(rows).encode()).hexdigest())
+"""
+
+
+def shell(server: ChatServer, code: str) -> str:
+    return server.manage("shell", "--no-imports", "-v0", "-c", code).stdout
+
+
+def dump(server: ChatServer, room: str) -> str:
+    return shell(server, DUMP.format(room=room))
+
+
+def archive_command(room: str, to: Path, age: str = "365d") -> list[str]:
+    return ["archive_messages", "--older-than", age, "--room", room, "--to", str(to), "--grace", "0"]
+
+
+def archive(server: ChatServer, room: str, to: Path) -> str:
+    return server.manage(*archive_command(room, to, age="0s")).stdout
+
+
+def files_of(directory: Path) -> dict[str, str]:
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(directory.glob("*/*.jsonl.gz"))
+    }
+
+
+@pytest.fixture
+def talk(ann: ChatUser, ben: ChatUser) -> tuple[str, list[dict[str, Any]]]:
+    """A room with ten messages, one of them edited and one deleted."""
+    room = ann.make_room(ben)
+    sent = [ann.send(room, f"message {n}", clientMessageId=f"c{n}") for n in range(1, 11)]
+    ann.http.patch(f"/api/rooms/{room}/messages/{sent[2]['id']}", json={"content": "edited"})
+    ann.http.delete(f"/api/rooms/{room}/messages/{sent[3]['id']}")
+    return room, sent
+
+
+async def test_history_and_resume_when_the_oldest_are_archived_then_say_where_the_log_begins(
+    server: ChatServer, ann: ChatUser, ben: ChatUser, talk: Any, tmp_path: Path
+) -> None:
+    room, sent = talk
+    archive(server, room, tmp_path)
+    page = ben.http.get(f"/api/rooms/{room}/messages").json()
+    assert [message["seq"] for message in page["results"]] == [10]
+    assert (page["hasMore"], page["firstSeq"]) == (False, 10)
+    for query in ({"before": 5}, {"before": 10}):
+        page = ben.http.get(f"/api/rooms/{room}/messages", params=query).json()
+        assert (page["results"], page["hasMore"]) == ([], False)
+    for query in ({"after": 3}, {"around": 2}):
+        assert [message["seq"] for message in ben.history(room, **query)] == [10]
+    shown = ben.http.get(f"/api/rooms/{room}").json()
+    assert (shown["firstSeq"], shown["unreadCount"]) == (10, 1)
+    async with ben.connect() as socket:
+        reply = await socket.reply("resume", {"rooms": {room: 3}})
+        assert reply["rooms"][room] == {"complete": False, "lastSeq": 10, "firstSeq": 10}
+        reply = await socket.reply("resume", {"rooms": {room: 9}})
+        assert reply["rooms"][room]["complete"]
+    gone = ann.http.patch(f"/api/rooms/{room}/messages/{sent[0]['id']}", json={"content": "x"})
+    assert gone.status_code == 404
+    assert ann.send(room, "the next")["seq"] == 11
+    server.manage("restore_messages", "--from", str(tmp_path), "--room", room)
+    restored = ben.history(room)
+    assert [message["seq"] for message in restored] == list(range(1, 12))
+    assert [message["content"] for message in restored[1:4]] == ["message 2", "edited", ""]
+
+
+async def test_client_message_id_when_archived_then_still_gives_the_first_message(
+    server: ChatServer, ann: ChatUser, talk: Any, tmp_path: Path
+) -> None:
+    room, sent = talk
+    reply_to = sent[0]["id"]
+    answered = ann.send(room, "an answer", clientMessageId="late", replyTo=reply_to)
+    ann.send(room, "the last")
+    archive(server, room, tmp_path)
+    async with ann.connect() as socket:
+        body = {"roomId": room, "content": "message 1", "clientMessageId": "c1"}
+        reply = await socket.reply("message:send", body)
+        assert (reply["duplicate"], reply["serverMessageId"], reply["seq"]) == (True, sent[0]["id"], 1)
+        assert reply["createdAt"] == sent[0]["createdAt"]
+        refused = await socket.error("message:send", {**body, "content": "another"})
+        assert refused["code"] == "conflict"
+    path = f"/api/rooms/{room}/messages"
+    answer = ann.http.post(path, json={"content": "message 2", "clientMessageId": "c2"})
+    assert (answer.status_code, answer.json()["id"]) == (200, sent[1]["id"])
+    answer = ann.http.post(
+        path, json={"content": "an answer", "clientMessageId": "late", "replyTo": reply_to}
+    )
+    assert (answer.status_code, answer.json()["id"]) == (200, answered["id"])
+    assert ann.http.post(path, json={"content": "new", "replyTo": reply_to}).status_code == 400
+    assert [message["seq"] for message in ann.history(room)] == [12]
+
+
+@pytest.fixture
+def log(transactional_db: Any) -> tuple[Room, list[Message]]:
+    """Three messages in this process's own database."""
+    author = User.objects.create_user(username="author", email="author@example.com")
+    room = Room.objects.create(name="log", last_seq=3)
+    return room, [
+        Message.objects.create(
+            room=room, seq=n, sender=author, content=f"m{n} \u2028", fingerprint="f", client_message_id=f"c{n}",
+            meta={"z": 1, "a": [1.5, None]},
+        )
+        for n in (1, 2, 3)
+    ]  # fmt: skip
+
+
+def edit(message: Message, **changes: Any) -> datetime:
+    now = times.now()
+    _change(message, {"edited_at": now, "edited_by_id": message.sender_id, "changed_at": now, **changes})
+    return now
+
+
+def rows_of(room: Room) -> str:
+    rows = list(Message.objects.filter(room=room).order_by("seq").values_list())
+    revisions = MessageRevision.objects.filter(message_id__in=[row[0] for row in rows])
+    return repr([rows, list(revisions.order_by("pk").values_list())])
+
+
+def test_archive_when_restored_then_the_rows_and_a_second_archive_are_the_same_byte_for_byte(
+    log: tuple[Room, list[Message]], tmp_path: Path
+) -> None:
+    room, messages = log
+    edit(messages[0], content="edited")
+    before = rows_of(room)
+    archive_all, one, two = (["archive_messages", "--older-than", "0s", "--grace", "0", "--to"], *"12")
+    one, two = tmp_path / one, tmp_path / two
+    call_command(*archive_all, str(one))
+    assert rows_of(room) != before
+    call_command("restore_messages", "--from", str(one))
+    assert rows_of(room) == before
+    for _ in range(2):  # the second has nothing to do
+        call_command(*archive_all, str(two))
+    assert files_of(one) == files_of(two) != {}
+    (file,) = two.glob("*/*.jsonl.gz")
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1] + b"?")
+    with pytest.raises(CommandError, match="is damaged"):
+        call_command("restore_messages", "--from", str(two))
+    file.write_bytes(whole)
+    call_command("restore_messages", "--from", str(two))
+    assert rows_of(room) == before
+
+
+@pytest.mark.timeout(300)
+def test_runs_when_killed_at_each_of_their_steps_then_the_next_goes_on_and_no_byte_is_lost(
+    server: ChatServer, talk: Any, tmp_path: Path
+) -> None:
+    room, _ = talk
+    command = [sys.executable, "-m", "messaging.tests.kill_points", room, str(tmp_path), "--every", "2"]
+    done = subprocess.run(command, env=server.env, cwd=ROOT, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stdout + done.stderr
+    points = ast.literal_eval(done.stdout)
+    assert min(points.values()) > 12, points
+
+
+def kill_after(server: ChatServer, line_start: str, *arguments: str) -> None:
+    command = [sys.executable, "manage.py", *arguments]
+    process = subprocess.Popen(command, env=server.env, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert any(line.startswith(line_start) for line in process.stdout)
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+@pytest.mark.timeout(300)
+def test_commands_when_killed_between_two_files_then_go_on_and_nothing_is_lost(
+    server: ChatServer, ann: ChatUser, tmp_path: Path
+) -> None:
+    room = ann.make_room()
+    before = shell(server, SEED.format(room=room, sender=ann.id, count=4500) + DUMP.format(room=room))
+    restoring = ["restore_messages", "--from", str(tmp_path)]
+    kill_after(server, "archived 2000", *archive_command(room, tmp_path))
+    assert server.manage(*archive_command(room, tmp_path)).stdout.splitlines()[-1].startswith("removed ")
+    assert [message["seq"] for message in ann.history(room)] == [4500]
+    kill_after(server, "restored 2", *restoring)
+    assert server.manage(*restoring).stdout.splitlines()[-1].startswith("restored ")
+    assert [message["content"][:13] for message in ann.history(room, before=3)] == [
+        "old message 1",
+        "old message 2",
+    ]
+    assert dump(server, room) == before
+
+
+def test_command_when_on_a_terminal_then_shows_a_bar_and_else_plain_lines(
+    server: ChatServer, talk: Any, tmp_path: Path
+) -> None:
+    room, _ = talk
+    terminal, its_end = pty.openpty()
+    termios.tcsetwinsize(its_end, (40, 100))
+    command = [sys.executable, "manage.py", *archive_command(room, tmp_path, age="0s")]
+    process = subprocess.Popen(command, env=server.env, cwd=ROOT, stdout=its_end)
+    os.close(its_end)
+    shown = b""
+    try:
+        while data := os.read(terminal, 4096):
+            shown += data
+    except OSError:  # how Linux says that the other end was closed
+        pass
+    os.close(terminal)
+    assert process.wait(30) == 0
+    assert b"archived: 100%" in shown
+    assert b"removed: 100%" in shown
+    plain = server.manage("restore_messages", "--from", str(tmp_path)).stdout
+    assert plain.splitlines() == [f"restored 9 messages of room {room}", "restored 9 messages in all"]
+
+
+def test_late_edit_when_made_between_archiving_and_removing_then_is_in_the_archive(
+    log: tuple[Room, list[Message]], tmp_path: Path
+) -> None:
+    room, messages = log
+    to = Archive(tmp_path)
+    through = retention.archivable_through(room=room, older_than=times.now() + timedelta(days=1))
+    assert list(retention.archive_room(room=room, through=through, archive=to)) == [2]
+    Room.objects.filter(pk=room.pk).update(first_seq=1)  # as who read the room before it moved
+    edit(messages[0], content="edited")
+    deleted_at = edit(messages[1], content="", deleted_at=times.now())
+    Room.objects.filter(pk=room.pk).update(first_seq=3)
+    assert list(retention.remove_archived(room=room, archive=to)) == [2]
+    assert list(Message.objects.filter(room=room).values_list("seq", flat=True)) == [3]
+    assert len(files_of(tmp_path)) == 1
+    late = [key.deleted_at for key in ArchivedKey.objects.order_by("seq")]
+    assert late[0] is None
+    assert late[1] <= deleted_at
+    assert list(retention.restore_room(room=room, archive=to)) == [2]
+    contents = Message.objects.filter(room=room).order_by("seq").values_list("content", flat=True)
+    assert list(contents) == ["edited", "", "m3 \u2028"]
+
+
+def test_retention_when_a_room_has_a_policy_then_only_that_room_is_archived(
+    log: tuple[Room, list[Message]], settings: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    room, messages = log
+    other = Room.objects.create(name="keeps all", last_seq=2)
+    settings.ARCHIVE_DIR, settings.RETENTION_DAYS = str(tmp_path), 0
+    for n in (1, 2):
+        Message.objects.create(room=other, seq=n, sender=messages[0].sender, content="m", fingerprint="f")
+    Message.objects.update(created_at=times.now() - timedelta(days=40))
+    Room.objects.filter(pk=room.pk).update(retention_days=30)
+    call_command("apply_retention", "--grace", "0")
+    assert "archived 2 messages in all" in capsys.readouterr().out
+    assert [Message.objects.filter(room=one).count() for one in (room, other)] == [1, 2]
+    settings.RETENTION_DAYS = 39
+    call_command("apply_retention", "--grace", "0")
+    assert [Message.objects.filter(room=one).count() for one in (room, other)] == [1, 1]
