@@ -27,8 +27,7 @@ class JWTAuthMiddleware:
         self.app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
-        if scope["type"] == "websocket":
-            await authenticate(scope, take_token(scope))
+        await authenticate(scope, take_token(scope))
         return await self.app(scope, receive, send)
 
 

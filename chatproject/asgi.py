@@ -11,6 +11,7 @@ django_application = get_asgi_application()
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  # models need a set-up Django
 from django.conf import settings  # noqa: E402
+from django.urls import path  # noqa: E402
 
 from accounts.middleware import JWTAuthMiddleware  # noqa: E402
 from messaging.repair import RoomLogs  # noqa: E402
@@ -20,6 +21,7 @@ from realtime.origin import AllowedOrigins  # noqa: E402
 
 from .proxies import ClientBehindProxies  # noqa: E402
 from .routing import websocket_urlpatterns  # noqa: E402
+from .socket_io import PATH, get_socket_io, socket_io  # noqa: E402
 
 logger = logging.getLogger(__name__)
 
@@ -39,18 +41,30 @@ async def lifespan(scope: Any, receive: Any, send: Any) -> None:
                 logger.exception("the hub could not start")
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
+            if settings.SOCKETIO:
+                await get_socket_io().stop()  # its sessions need what is stopped next
             await loop.stop()
             await send({"type": "lifespan.shutdown.complete"})
             return
 
 
+websocket_routes = list(websocket_urlpatterns)
+if settings.SOCKETIO:
+    websocket_routes.insert(0, path(PATH, socket_io))  # type: ignore[arg-type]
+polling = JWTAuthMiddleware(socket_io)
+
+
+async def http(scope: Any, receive: Any, send: Any) -> None:
+    """Django's, but for what Socket.IO sends before, or instead of, a WebSocket."""
+    answers = polling if settings.SOCKETIO and scope["path"] == f"/{PATH}" else django_application
+    await answers(scope, receive, send)
+
+
 router = ProtocolTypeRouter(
     {
-        "http": django_application,
+        "http": http,
         # JWT outermost: it takes the token out of the scope, and the server logs refused handshakes too.
-        "websocket": JWTAuthMiddleware(
-            AllowedOrigins(URLRouter(websocket_urlpatterns), settings.ALLOWED_ORIGINS)
-        ),
+        "websocket": JWTAuthMiddleware(AllowedOrigins(URLRouter(websocket_routes), settings.ALLOWED_ORIGINS)),
         "lifespan": lifespan,
     }
 )

@@ -259,6 +259,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 CONSOLE = env.bool("CONSOLE", True)  # the page for trying the server by hand
+SOCKETIO = env.bool("SOCKETIO", True)  # /socket.io/ beside /ws/chat/
 
 # --- REST ---------------------------------------------------------------------------------------------------
 
@@ -337,6 +338,9 @@ LOGGING = {
         # At DEBUG it writes every header and frame: tokens, and what people say to each other.
         "uvicorn.error": {"level": "INFO" if LOG_LEVEL == "DEBUG" else LOG_LEVEL},
         "uvicorn.access": {"level": "CRITICAL", "propagate": False},
+        # At INFO they write every packet; above, what peers sent amiss. Our own handlers log by themselves.
+        "engineio.server": {"level": "CRITICAL"},
+        "socketio.server": {"level": "CRITICAL"},
         "daphne": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},  # of the reference client in demo and chat
     },

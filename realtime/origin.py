@@ -1,21 +1,27 @@
 """Which web pages may open a socket here: cross-site WebSocket hijacking ends at the handshake with 403."""
 
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlparse, urlsplit
 
-from channels.security.websocket import OriginValidator
+from channels.security.websocket import OriginValidator, WebsocketDenier
 
 
 class AllowedOrigins(OriginValidator):
     """Allows the server's own origin, the listed ones, and clients that are no browser and send no Origin."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
+        if self.allows(scope):
+            return await self.application(scope, receive, send)
+        return await WebsocketDenier()(scope, receive, send)
+
+    def allows(self, scope: Any) -> bool:
+        """Whether a page of the scope's Origin may connect to the scope's Host."""
         headers = dict(scope["headers"])
         origin, host = headers.get(b"origin"), headers.get(b"host", b"")
+        if origin is None:
+            return True
         try:
-            own = origin is None or urlsplit(origin).netloc == host
+            parsed = urlsplit(origin)
+            return parsed.netloc == host or self.valid_origin(urlparse(origin.decode("latin-1")))
         except ValueError:  # no browser sends such a one
-            own, scope = False, {**scope, "headers": [(b"origin", b"null")]}
-        if own:
-            return await self.application(scope, receive, send)
-        return await super().__call__(scope, receive, send)
+            return False

@@ -95,9 +95,10 @@ class ChatSocket(AsyncConsumer):
 class ConnectionSession:
     """Serves one accepted connection until either side ends it."""
 
-    def __init__(self, connection: Connection, registry: EventRegistry) -> None:
+    def __init__(self, connection: Connection, registry: EventRegistry, *, route: str = "ws/chat/") -> None:
         self.connection = connection
         self.registry = registry
+        self.route = route
         self.consumers = {kind: kind(connection) for kind in registry.consumers}
         self.limiter = FrameLimiter(settings.LIMIT_FRAMES if settings.RATE_LIMITS else None)
         self.frames = 0
@@ -143,7 +144,7 @@ class ConnectionSession:
         access.info(
             "socket",
             extra={
-                "route": "ws/chat/",
+                "route": self.route,
                 "status": int(code),
                 "durationMs": round(seconds * 1000, 1),
                 "frames": self.frames,

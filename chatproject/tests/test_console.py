@@ -199,7 +199,8 @@ def test_pages_when_opened_then_the_browser_has_nothing_to_object_to(
 
 
 def test_console_when_switched_off_then_is_not_there(start_server: Callable[..., ChatServer]) -> None:
-    with start_server(CONSOLE="off").http() as http:
+    with start_server(CONSOLE="off", SOCKETIO="off").http() as http:
+        assert http.get("/socket.io/", params={"EIO": "4", "transport": "polling"}).status_code == 404
         assert http.get("/console/").status_code == 404
         assert http.get("/docs").status_code == 200
 
