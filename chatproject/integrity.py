@@ -104,9 +104,8 @@ def _check_direct(room: Room, repair: bool) -> Iterator[Violation]:
     for missing in pair - members:
         mend = repair and missing in known  # as the next message of either side would
         if mend:
-            Membership.objects.create(
-                room=room, user_id=missing, delivered_seq=room.last_seq, read_seq=room.last_seq
-            )
+            seqs = dict.fromkeys(("joined_seq", "delivered_seq", "read_seq"), room.last_seq)
+            Membership.objects.create(room=room, user_id=missing, **seqs)
         yield Violation("direct_members", f"room {room.pk}: {missing} is missing", repaired=mend)
 
 

@@ -102,9 +102,12 @@ def changes_since(*, room_id: UUID, since: datetime, through_seq: int, limit: in
 
 
 def message_receipts(*, room_id: UUID, message_id: UUID) -> Receipts:
-    """Who has received and who has read the message, from the members' watermarks; its sender is neither."""
+    """Who has received and who has read the message, from the members' watermarks; its sender is neither, and
+    neither are those who joined after it: their watermarks began above it."""
     message = get_message(room_id=room_id, message_id=message_id)
-    members = Membership.objects.filter(room_id=room_id, delivered_seq__gte=message.seq)
+    members = Membership.objects.filter(
+        room_id=room_id, delivered_seq__gte=message.seq, joined_seq__lt=message.seq
+    )
     watermarks = list(members.exclude(user_id=message.sender_id).values_list("user_id", "read_seq"))
     return Receipts(
         delivered_to=[user_id for user_id, _ in watermarks],

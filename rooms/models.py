@@ -49,7 +49,10 @@ class Room(models.Model):
 
 
 class Membership(models.Model):
-    """One user's place in one room: role, mute, and the two watermarks, which only ever move up."""
+    """One user's place in one room: role, mute, and the two watermarks, which only ever move up.
+
+    `joined_seq` is how far the log reached when the user came: what is older may be read, and has no receipt.
+    """
 
     class Role(models.TextChoices):
         OWNER = "owner"
@@ -62,6 +65,7 @@ class Membership(models.Model):
     role = models.CharField(max_length=8, choices=Role.choices, default=Role.MEMBER)
     muted_until = models.DateTimeField(null=True, blank=True)
     joined_at = models.DateTimeField(default=times.now, editable=False)
+    joined_seq = models.BigIntegerField(default=0, editable=False)
     delivered_seq = models.BigIntegerField(default=0)
     read_seq = models.BigIntegerField(default=0)
 

@@ -41,10 +41,13 @@ async def close_room(*, room_id: UUID) -> None:
 
 
 async def expel_member(*, room_id: UUID, user_id: UUID) -> None:
-    """Take a member out of a group, whatever their role; a room may lose its last owner this way."""
-    await run_db(_expel, room_id, user_id)
+    """Take a member out of a group, whatever their role. The last owner's place goes to who is there longest,
+    an admin before a member, so that the room can still be managed."""
+    heirs = await run_db(_expel, room_id, user_id)
     tell_removed(room_id, [user_id], reason="removed")
     tell_member(room_id, user_id, None)
+    for heir in heirs:
+        tell_member(room_id, heir.user_id, heir)
 
 
 def _change(room_id: UUID, changes: dict) -> Room:
@@ -59,10 +62,26 @@ def _close(room_id: UUID) -> list[UUID]:
     return end_room(room)
 
 
-def _expel(room_id: UUID, user_id: UUID) -> None:
+def _expel(room_id: UUID, user_id: UUID) -> list[Membership]:
+    """Returns who became owner by it."""
     _require_group(room_id)
     membership = selectors.get_membership(room_id=room_id, user_id=user_id)
+    heirs = _appoint_owner(
+        room_id, without=membership
+    )  # first, so that a crash leaves two owners and not none
     Membership.objects.filter(pk=membership.pk).delete()
+    return heirs or _appoint_owner(room_id, without=membership)  # another owner may have gone meanwhile
+
+
+def _appoint_owner(room_id: UUID, *, without: Membership) -> list[Membership]:
+    others = [member for member in selectors.room_members(room_id=room_id) if member.pk != without.pk]
+    if not others or any(member.role == Membership.Role.OWNER for member in others):
+        return []
+    # In the order in which they came; an account that is deactivated manages nothing.
+    heir = min(others, key=lambda member: (not member.user.is_active, member.role != Membership.Role.ADMIN))
+    heir.role = Membership.Role.OWNER
+    heir.save(update_fields=["role"])
+    return [heir]
 
 
 def _require_group(room_id: UUID) -> Room:

@@ -7,7 +7,7 @@ memberships come last when a room is made and go first when it is deleted. Event
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 from django.conf import settings
@@ -126,6 +126,10 @@ def _add_member(room_id: UUID, actor_id: UUID, user_id: UUID, role: str) -> Memb
     membership = _join(actor.room, user_id, role)
     if membership is None:
         raise Conflict("This user is a member already.", fields={"userId": ["Already a member."]})
+    # Several may have come at once. Whoever sees too many steps back, so of those who stay the last saw them all.
+    if selectors.count_members(room_id=room_id) > settings.MAX_ROOM_MEMBERS:
+        Membership.objects.filter(pk=membership.pk).delete()
+        _refuse_full()
     return membership
 
 
@@ -236,7 +240,7 @@ def _require_users(user_ids: list[UUID], field: str = "memberIds") -> None:
         )
 
 
-def _refuse_full() -> None:
+def _refuse_full() -> NoReturn:
     raise Conflict(f"A room holds at most {settings.MAX_ROOM_MEMBERS} members.")
 
 
@@ -245,9 +249,8 @@ def _join(room: Room, user_id: UUID, role: str) -> Membership | None:
     if Membership.objects.filter(room=room, user_id=user_id).exists():
         return None
     try:
-        return Membership.objects.create(
-            room=room, user_id=user_id, role=role, delivered_seq=room.last_seq, read_seq=room.last_seq
-        )
+        seqs = dict.fromkeys(("joined_seq", "delivered_seq", "read_seq"), room.last_seq)
+        return Membership.objects.create(room=room, user_id=user_id, role=role, **seqs)
     except IntegrityError:
         return None
 

@@ -60,6 +60,19 @@ async def test_ack_when_sent_then_watermarks_move_up_and_the_room_hears_once(
     assert (unread(ben, room_id), unread(ann, room_id), unread(cleo, room_id)) == (0, 1, 4)
 
 
+def test_member_when_added_after_a_message_then_is_among_its_readers_neither_at_once_nor_later(
+    ann: ChatUser, ben: ChatUser, cleo: ChatUser
+) -> None:
+    room_id = ann.make_room(ben)
+    before = ann.send(room_id, "before")
+    assert ann.http.post(f"/api/rooms/{room_id}/members", json={"userId": cleo.id}).status_code == 201
+    assert receipts(ann, before) == {"deliveredTo": set(), "readBy": set()}
+    after = ann.send(room_id, "after")
+    cleo.send(room_id, "I have read what is above")
+    assert receipts(ann, after) == {"deliveredTo": {cleo.id}, "readBy": {cleo.id}}
+    assert receipts(ann, before) == {"deliveredTo": set(), "readBy": set()}
+
+
 @pytest.mark.parametrize(
     ("data", "field"),
     [

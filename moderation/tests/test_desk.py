@@ -101,14 +101,25 @@ def test_delete_room_when_direct_then_refused(desk, alice, bob):
     assert alice.http.get(f"/api/rooms/{room}").status_code == 200
 
 
-async def test_remove_member_when_it_is_the_owner_then_they_are_out(desk, alice, bob):
+async def test_remove_member_when_it_is_the_last_owner_then_the_longest_standing_admin_is_owner(
+    desk, alice, bob, carol
+):
     room = alice.make_room(bob)
+    admin = {"userId": carol.id, "role": "admin"}
+    assert alice.http.post(f"/api/rooms/{room}/members", json=admin).status_code == 201
     (pk,) = row_ids(desk, "rooms/membership", room=room, user=alice.id)
-    async with alice.connect() as socket:
+    async with alice.connect() as socket, bob.connect() as bobs:
         desk.act("rooms/membership", "remove", pk)
         assert (await socket.expect("room:removed"))["data"]["reason"] == "removed"
+        promoted = await bobs.expect(
+            lambda frame: frame["event"] == "room:member" and frame["data"]["member"]
+        )
+        assert (promoted["data"]["userId"], promoted["data"]["member"]["role"]) == (carol.id, "owner")
     assert alice.http.get(f"/api/rooms/{room}").status_code == 404
-    assert bob.http.get(f"/api/rooms/{room}").status_code == 200
+    members = bob.http.get(f"/api/rooms/{room}").json()["members"]
+    assert {member["userId"]: member["role"] for member in members} == {bob.id: "member", carol.id: "owner"}
+    desk.act("rooms/membership", "remove", *row_ids(desk, "rooms/membership", room=room, user=carol.id))
+    assert bob.http.get(f"/api/rooms/{room}").json()["role"] == "owner"
 
 
 def report(user: ChatUser, room: str, message_id: str, reason: str = "rude") -> httpx.Response:

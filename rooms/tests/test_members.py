@@ -197,3 +197,22 @@ def test_room_when_full_then_takes_no_more(start_server: Callable[..., ChatServe
     error_of(add(one, room_id, three), 409, "conflict")
     assert remove(two, room_id, two).status_code == 204
     assert add(one, room_id, three).status_code == 201
+
+
+def test_places_when_fewer_than_those_added_at_once_then_are_never_exceeded(
+    start_server: Callable[..., ChatServer],
+) -> None:
+    server = start_server(MAX_ROOM_MEMBERS="3")
+    owner, *others = (server.sign_up() for _ in range(5))
+    for _ in range(4):
+        room_id = owner.make_room()
+        with ThreadPoolExecutor(len(others)) as pool:
+            # A client for each: one of httpx's sends its requests one after the other.
+            answers = list(pool.map(lambda user, room=room_id: add(owner.on(server), room, user), others))
+        assert {answer.status_code for answer in answers} <= {201, 409}
+        told = {user.id for user, answer in zip(others, answers, strict=True) if answer.status_code == 201}
+        assert set(roles_of(owner, room_id)) == {owner.id, *told}
+        assert len(told) <= 2
+        for user in others:
+            add(owner, room_id, user)
+        assert len(roles_of(owner, room_id)) == 3  # nobody holds a place without being in the room
