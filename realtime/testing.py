@@ -28,7 +28,7 @@ from websockets.exceptions import ConnectionClosed
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 40.0
-ANSWER_SECONDS = 10.0
+ANSWER_SECONDS = 30.0
 PASSWORD = "correct horse battery staple"
 
 Frame = dict[str, Any]
