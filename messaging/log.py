@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from realtime import context, times
 from realtime.errors import ChatError, Conflict, NotFound, Unavailable
@@ -227,13 +227,14 @@ class MessageLog:
 
 
 def read_heads(rooms: list[Room]) -> dict[UUID, int]:
-    """The highest seq of each room in one query: the room's hint, and what lies beyond it."""
-    heads = {room.pk: room.last_seq for room in rooms}
-    beyond = Q()
+    """The highest seq of each room: its hint, or what lies beyond it.
+
+    A read of an index for each room: in one query, an OR of all, a database may scan the log instead.
+    """
+    heads = {}
     for room in rooms:
-        beyond |= Q(room_id=room.pk, seq__gt=room.last_seq)
-    for room_id, seq in Message.objects.filter(beyond).values_list("room_id", "seq"):
-        heads[room_id] = max(heads[room_id], seq)
+        beyond = Message.objects.filter(room_id=room.pk, seq__gt=room.last_seq)
+        heads[room.pk] = max(beyond.values_list("seq", flat=True), default=room.last_seq)
     return heads
 
 
@@ -326,7 +327,8 @@ def _advance(drafts: list[Draft], messages: list[Message]) -> None:
     if not messages:
         return
     messages = sorted(messages, key=lambda message: message.seq)
-    advance_heads({message.room_id: message.seq for message in messages}, messages[-1].created_at)
+    heads = {message.room_id: (message.seq, message.pk) for message in messages}
+    advance_heads(heads, messages[-1].created_at)
     seqs = {message.pk: message.seq for message in messages}
     mark_own_read(
         {draft.membership_id: seqs[draft.id] for draft in drafts if draft.id in seqs and draft.membership_id}

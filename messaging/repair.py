@@ -32,7 +32,7 @@ class RoomLogs:
 
 
 def _heads(room_ids: list[UUID]) -> dict[UUID, int]:
-    """Two queries for all rooms; hints that lag behind the log, after a crash between two writes, are set right."""
+    """A query for all rooms and one for each log; hints that lag behind, after a crash, are set right."""
     rooms = list(Room.objects.filter(pk__in=room_ids))
     heads = read_heads(rooms)
     for room in rooms:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from realtime.errors import NotFound
 from realtime.protocol import to_builtins
@@ -126,17 +126,20 @@ def search_messages(*, user_id: UUID, text: str, room_id: UUID | None = None) ->
 
 
 def last_messages(*, rooms: Iterable[Room]) -> dict[UUID, dict[str, Any]]:
-    """The last message of each room, by room id, in one query (named by settings.ROOMS_LAST_MESSAGES)."""
+    """The last message of each room, by room id (named by settings.ROOMS_LAST_MESSAGES).
+
+    One query by the keys that the rooms hint at. A hint that another process's batch overtook, or that was
+    lost in a crash, costs its room a read of its own.
+    """
     by_id = {room.pk: room for room in rooms if room.last_seq}
-    if not by_id:
-        return {}
-    heads = Q()
+    hints = [room.last_message_id for room in by_id.values() if room.last_message_id]
+    found = {message.room_id: message for message in Message.objects.filter(pk__in=hints)} if hints else {}
     for room in by_id.values():
-        heads |= Q(room_id=room.pk, seq=room.last_seq)
-    return {
-        message.room_id: to_builtins(message_data(message, by_id[message.room_id]))
-        for message in Message.objects.filter(heads)
-    }
+        if room.pk not in found or found[room.pk].seq != room.last_seq:
+            found.pop(room.pk, None)
+            if message := Message.objects.filter(room_id=room.pk, seq=room.last_seq).first():
+                found[room.pk] = message
+    return {room_id: to_builtins(message_data(message, by_id[room_id])) for room_id, message in found.items()}
 
 
 def _range(room: Room, first: int, last: int) -> list[Message]:

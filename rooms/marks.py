@@ -8,16 +8,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import BigIntegerField, Case, DateTimeField, F, Value, When
+from django.db.models import BigIntegerField, Case, DateTimeField, F, UUIDField, Value, When
 from django.db.models.functions import Greatest
 
 from .models import Membership, Room
 
 
-def advance_heads(heads: Mapping[UUID, int], at: datetime) -> None:
-    """Move the hints of rooms, by id, up to messages stored at `at`."""
+def advance_heads(heads: Mapping[UUID, tuple[int, UUID]], at: datetime) -> None:
+    """Move the hints of rooms, by id, up to the (seq, id) of messages stored at `at`."""
+    last_ids: list[Any] = [When(pk=pk, then=Value(last, UUIDField())) for pk, (_, last) in heads.items()]
     Room.objects.filter(pk__in=list(heads)).update(
-        last_seq=_raised("last_seq", heads),
+        last_seq=_raised("last_seq", {pk: seq for pk, (seq, _) in heads.items()}),
+        last_message_id=Case(*last_ids, default=F("last_message_id"), output_field=UUIDField()),
         last_activity_at=Greatest(F("last_activity_at"), Value(at, output_field=DateTimeField())),
     )
 

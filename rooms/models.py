@@ -12,9 +12,10 @@ from realtime.ids import uuid7
 class Room(models.Model):
     """A group, or the one direct room of two users.
 
-    `last_seq` and `last_activity_at` are hints for lists: the writer moves them with each batch, and the log
-    of messages is the truth. A deleted room keeps its row and its log for the moderators, but no members.
-    In a locked one nobody writes. Messages before `first_seq` are archived: the database has them no more.
+    `last_seq`, `last_message_id` and `last_activity_at` are hints for lists: the writer moves them with each
+    batch, and the log of messages is the truth. A deleted room keeps its row and its log for the moderators,
+    but no members. In a locked one nobody writes. Messages before `first_seq` are archived: the database has
+    them no more.
     """
 
     class Kind(models.TextChoices):
@@ -33,6 +34,8 @@ class Room(models.Model):
     created_at = models.DateTimeField(default=times.now, editable=False)
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_seq = models.BigIntegerField(default=0, editable=False)
+    # Finds a page's last messages by their keys. May be another message than that of last_seq: compare before use.
+    last_message_id = models.UUIDField(null=True, editable=False)
     last_activity_at = models.DateTimeField(default=times.now, editable=False)
     locked_at = models.DateTimeField(null=True, blank=True, editable=False)
     first_seq = models.BigIntegerField(default=1, editable=False)

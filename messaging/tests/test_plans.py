@@ -1,0 +1,111 @@
+"""The queries of every send, connect and scroll run on an index, on SQLite and on MongoDB. About three seconds."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import User
+from djongo_lts.testing import plans, scans
+from messaging import selectors
+from messaging.log import Draft, MessageLog, read_heads
+from messaging.models import Message
+from realtime import times
+from rooms import selectors as room_selectors
+from rooms import services, snapshots
+from rooms.models import Membership, Room
+
+
+class Chat:
+    """Twelve rooms of ten messages each, and one user in all of them."""
+
+    def __init__(self) -> None:
+        self.ann = User.objects.create_user(username="ann", email="ann@example.com")
+        self.rooms = [Room.objects.create(name=f"room {n}") for n in range(12)]
+        for room in self.rooms:
+            Membership.objects.create(room=room, user=self.ann)
+        self.log = MessageLog()
+        for n in range(10):
+            self.send(f"message {n}")
+        for room in self.rooms:
+            room.refresh_from_db()
+        self.room = self.rooms[3]
+        self.message = Message.objects.get(room=self.room, seq=4)
+
+    def send(self, content: str) -> None:
+        self.log.store([Draft(room.pk, self.ann.pk, content) for room in self.rooms])
+
+
+@pytest.fixture
+def chat(transactional_db: Any) -> Chat:
+    return Chat()
+
+
+def scanned(action: Callable[[], Any]) -> list[str]:
+    """The queries of `action` whose plan reads a whole collection or table."""
+    if connection.vendor == "djongo":
+        with plans(connection) as seen:
+            action()
+        assert seen
+        return [query for query, plan in seen if scans(plan)]
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
+        action()
+    queries = [query["sql"] for query in captured if re.match("SELECT|UPDATE|DELETE", query["sql"])]
+    assert queries
+    return [query for query in queries if scans_table(query)]
+
+
+def scans_table(query: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {query}")
+        return any(
+            re.match(r"SCAN (?!CONSTANT)", row[3]) and "USING" not in row[3] for row in cursor.fetchall()
+        )
+
+
+def the_message(chat: Chat) -> dict[str, Any]:
+    return {"room_id": chat.room.pk, "message_id": chat.message.pk}
+
+
+HOT: dict[str, Callable[[Chat], Any]] = {
+    "history": lambda chat: selectors.room_history(room=chat.room, limit=5),
+    "history before": lambda chat: selectors.room_history(room=chat.room, limit=5, before=9),
+    "history after a message": lambda chat: selectors.room_history(room=chat.room, limit=5, after=chat.message.pk),
+    "history around a time": lambda chat: selectors.room_history(room=chat.room, limit=5, around=times.now()),
+    "rooms with unread counts": lambda chat: snapshots.room_list(user_id=chat.ann.pk, rooms=chat.rooms),
+    "one room": lambda chat: snapshots.room_detail(room_id=chat.room.pk, user_id=chat.ann.pk),
+    "membership": lambda chat: room_selectors.require_member(room_id=chat.room.pk, user_id=chat.ann.pk),
+    "memberships": lambda chat: room_selectors.user_memberships(user_id=chat.ann.pk),
+    "receipts": lambda chat: selectors.message_receipts(**the_message(chat)),
+    "watermarks": lambda chat: services.advance_watermarks(
+        room_id=chat.room.pk, user_id=chat.ann.pk, delivered_seq=10, read_seq=10
+    ),
+    "heads": lambda chat: read_heads(chat.rooms),
+    "send": lambda chat: chat.send("one more"),
+    "changes": lambda chat: selectors.changes_since(
+        room_id=chat.room.pk, since=times.now(), through_seq=10, limit=5
+    ),
+}  # fmt: skip
+
+
+def test_hot_queries_then_each_reads_an_index_and_a_query_without_one_is_seen_to_scan(chat: Chat) -> None:
+    scanning = {name: scanned(lambda: query(chat)) for name, query in HOT.items()}  # noqa: B023
+    assert {name: queries for name, queries in scanning.items() if queries} == {}
+    assert len(scanned(lambda: list(Message.objects.filter(type="text")))) == 1
+
+
+def test_last_messages_when_hints_are_wrong_or_missing_then_are_the_last_all_the_same(chat: Chat) -> None:
+    Room.objects.filter(pk=chat.rooms[0].pk).update(last_message_id=None)
+    Room.objects.filter(pk=chat.rooms[1].pk).update(last_message_id=chat.message.pk)
+    Room.objects.filter(pk=chat.rooms[2].pk).update(last_message_id=chat.rooms[2].pk)
+    rooms = list(Room.objects.all())
+    assert all(room.last_message_id for room in rooms if room.pk != chat.rooms[0].pk)
+    found = selectors.last_messages(rooms=rooms)
+    assert {room_id: message["content"] for room_id, message in found.items()} == {
+        room.pk: "message 9" for room in chat.rooms
+    }
