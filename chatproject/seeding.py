@@ -1,0 +1,208 @@
+"""A workspace that looks lived in: users, rooms and their logs, for trying the server and for measuring it.
+
+Writes the models directly and in bulk, so what services keep true is kept true here: dense seqs, ids in the order
+of time, watermarks within the log. Memberships come last: what is not finished nobody sees.
+"""
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from uuid import UUID
+
+from accounts.models import User
+from messaging.log import Draft
+from messaging.models import Message
+from realtime import times
+from realtime.ids import first_id_at
+from rooms.models import Membership, Room, direct_key
+
+from .seed_words import CLOSERS, NAMES, OPENERS, PREDICATES, ROOMS, SHORT, SUBJECTS
+
+BATCH = 2_000
+RANDOM_BITS = (1 << 80) - 1
+VERSION_AND_VARIANT = (0x7 << 76) | (0x2 << 62)
+NOT_RANDOM = (0xF << 76) | (0x3 << 62)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much of everything. `name` stands in every username and email, so that several workspaces fit."""
+
+    name: str
+    users: int
+    groups: int
+    direct_rooms: int
+    messages: int
+    days: int
+    seed: int
+    max_members: int
+
+
+@dataclass(slots=True)
+class SeedRoom:
+    """A room that is being filled: who is in it, and what each wrote last."""
+
+    room: Room
+    members: list[User]
+    messages: int
+    last_own: dict[UUID, int]
+
+
+class Seeder:
+    """`run` writes the whole plan, and tells `note` how many messages of which room it stored."""
+
+    def __init__(self, plan: Plan, *, encoded_password: str, now: datetime) -> None:
+        self.plan = plan
+        self.encoded_password = encoded_password
+        self.now = now
+        # Of what is said by whom only: ids come from the system's source, or two workspaces would share them.
+        self.random = random.Random(plan.seed)  # noqa: S311  # nothing secret
+
+    def run(self, note: Callable[[int, str], None]) -> list[User]:
+        """The users, as they were made."""
+        users = self._make_users()
+        rooms = self._make_rooms(users)
+        for room in rooms:
+            messages = self._log(room)
+            while batch := list(islice(messages, BATCH)):
+                Message.objects.bulk_create(batch)
+                note(len(batch), str(room.room))
+            Room.objects.filter(pk=room.room.pk).update(
+                last_seq=room.messages, last_activity_at=room.room.last_activity_at
+            )
+        Membership.objects.bulk_create(
+            [membership for room in rooms for membership in self._memberships(room)], batch_size=BATCH
+        )
+        return users
+
+    def _make_users(self) -> list[User]:
+        users = []
+        for number in range(self.plan.users):
+            round_number, index = divmod(number, len(NAMES))
+            first = NAMES[index] + (str(round_number + 1) if round_number else "")
+            username = f"{first.lower()}.{self.plan.name}"
+            user = User.objects.build(
+                username=username,
+                email=f"{first.lower()}@{self.plan.name}.example",
+                display_name=first,
+                created_at=self._begin(),
+            )
+            user.password = self.encoded_password
+            users.append(user)
+        User.objects.bulk_create(users, batch_size=BATCH)
+        return users
+
+    def _make_rooms(self, users: list[User]) -> list[SeedRoom]:
+        rooms = [self._group(number, users) for number in range(self.plan.groups)]
+        pairs: set[tuple[int, int]] = set()
+        possible = len(users) * (len(users) - 1) // 2
+        while len(pairs) < min(self.plan.direct_rooms, possible):
+            a, b = sorted(self.random.sample(range(len(users)), 2))
+            if (a, b) not in pairs:
+                pairs.add((a, b))
+                rooms.append(self._direct(users[a], users[b]))
+        self._share_out(rooms)
+        Room.objects.bulk_create([room.room for room in rooms], batch_size=BATCH)
+        return rooms
+
+    def _group(self, number: int, users: list[User]) -> SeedRoom:
+        """The first has everybody, as far as a room goes; the others a part each."""
+        name = ROOMS[number % len(ROOMS)] + (f" {number // len(ROOMS) + 1}" if number >= len(ROOMS) else "")
+        size = len(users) if number == 0 else self.random.randint(min(3, len(users)), max(3, len(users) // 2))
+        members = self.random.sample(users, min(size, len(users), self.plan.max_members))
+        room = Room(
+            name=name, created_by=members[0], created_at=self._begin(), meta={"topic": f"All about {name}"}
+        )
+        return SeedRoom(room, members, 0, {})
+
+    def _direct(self, a: User, b: User) -> SeedRoom:
+        room = Room(
+            kind=Room.Kind.DIRECT, direct_key=direct_key(a.pk, b.pk), created_by=a, created_at=self._begin()
+        )
+        return SeedRoom(room, [a, b], 0, {})
+
+    def _share_out(self, rooms: list[SeedRoom]) -> None:
+        """Few rooms have most of the messages: the k-th has 1/k of the first's; what is left goes to the first."""
+        if not rooms:
+            return
+        weights = [1 / (rank + 1) for rank in range(len(rooms))]
+        for room, weight in zip(rooms, weights, strict=True):
+            room.messages = int(self.plan.messages * weight / sum(weights))
+        rooms[0].messages += self.plan.messages - sum(room.messages for room in rooms)
+
+    def _log(self, room: SeedRoom) -> Iterator[Message]:
+        """The room's messages in order, each at least 1 ms after the one before."""
+        begin = self._begin() + timedelta(minutes=1)
+        span_ms = int((self.now - begin).total_seconds() * 1000) - room.messages - 60_000
+        offsets = sorted(self.random.randrange(max(1, span_ms)) for _ in range(room.messages))
+        recent: list[UUID] = []
+        sender = room.members[0]
+        for seq, offset in enumerate(offsets, 1):
+            if self.random.random() < 0.6:  # people often write several in a row
+                sender = self.random.choice(room.members)
+            at = times.truncate(begin + timedelta(milliseconds=offset + seq))
+            reply_to = self.random.choice(recent) if recent and self.random.random() < 0.08 else None
+            draft = Draft(
+                room_id=room.room.pk,
+                sender_id=sender.pk,
+                content=self._say(),
+                reply_to=reply_to,
+                id=id_at(at),
+            )
+            room.last_own[sender.pk] = seq
+            room.room.last_activity_at = at
+            recent = [*recent[-19:], draft.id]
+            yield Message(
+                id=draft.id,
+                room_id=draft.room_id,
+                seq=seq,
+                sender_id=draft.sender_id,
+                fingerprint=draft.fingerprint,
+                content=draft.content,
+                reply_to=reply_to,
+                created_at=at,
+            )
+
+    def _say(self) -> str:
+        choice = self.random.choice
+        if self.random.random() < 0.25:
+            return choice(SHORT)
+        sentence = f"{choice(SUBJECTS)} {choice(PREDICATES)}."
+        if self.random.random() < 0.5:
+            sentence = f"{choice(OPENERS)} {sentence}"
+        if self.random.random() < 0.2:
+            sentence += f" {choice(SUBJECTS).capitalize()} {choice(PREDICATES)}."
+        return sentence[0].upper() + sentence[1:] + choice(CLOSERS)
+
+    def _memberships(self, room: SeedRoom) -> Iterator[Membership]:
+        """Most have read most of it; what one wrote oneself is read."""
+        for number, user in enumerate(room.members):
+            own, last = room.last_own.get(user.pk, 0), room.messages
+            read = (
+                last
+                if self.random.random() < 0.5
+                else max(own, last - self.random.randint(0, max(1, last // 20)))
+            )
+            delivered = last if self.random.random() < 0.9 else self.random.randint(read, last)
+            role = Membership.Role.MEMBER
+            if room.room.kind == Room.Kind.GROUP and number < 2:
+                role = (Membership.Role.OWNER, Membership.Role.ADMIN)[number]
+            yield Membership(
+                room=room.room,
+                user=user,
+                role=role,
+                joined_at=self._begin(),
+                delivered_seq=delivered,
+                read_seq=read,
+            )
+
+    def _begin(self) -> datetime:
+        return self.now - timedelta(days=self.plan.days)
+
+
+def id_at(moment: datetime) -> UUID:
+    """A UUID version 7 as it would have been made then."""
+    bits = random.SystemRandom().getrandbits(80) & RANDOM_BITS & ~NOT_RANDOM
+    return UUID(int=first_id_at(moment).int | VERSION_AND_VARIANT | bits)

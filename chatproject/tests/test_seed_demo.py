@@ -1,0 +1,51 @@
+"""`manage.py seed_demo` on a database of its own. About ten seconds."""
+
+import re
+
+from realtime.testing import ChatServer, ChatUser
+
+SIZES = ("--users", "12", "--groups", "4", "--direct-rooms", "5", "--messages", "3000", "--days", "7")
+
+
+def logged_in(server: ChatServer, email: str, password: str) -> ChatUser:
+    with server.http() as http:
+        answer = http.post("/api/auth/login", json={"email": email, "password": password})
+    assert answer.status_code == 200, answer.text
+    return ChatUser(server, answer.json())
+
+
+async def test_seed_demo_when_run_then_users_live_in_a_sound_workspace_and_go_on_in_it(
+    start_server: type[ChatServer],
+) -> None:
+    server = start_server(DATABASE_URL="")  # check_integrity below reads all of it
+    shown = server.manage("seed_demo", *SIZES, "--seed", "3").stdout
+    password = re.findall(r"password (\S+)", shown)[0]
+    assert "12 users, 4 groups, 3000 messages" in shown
+    assert "sound" in server.manage("check_integrity").stdout
+
+    ada = logged_in(server, "ada@demo.example", password)
+    rooms = ada.http.get("/api/rooms", params={"limit": 50}).json()["results"]
+    general = next(room for room in rooms if room["name"] == "general")
+    history = ada.history(general["id"])
+    assert [message["seq"] for message in history] == list(
+        range(general["lastSeq"] - 199, general["lastSeq"] + 1)
+    )
+    assert [message["id"] for message in history] == sorted(message["id"] for message in history)
+    assert [message["createdAt"] for message in history] == sorted(
+        message["createdAt"] for message in history
+    )
+    assert general["lastMessage"]["id"] == history[-1]["id"]
+    assert len({message["from"] for message in history}) > 3
+    async with ada.connect() as client:
+        sent = await client.reply("message:send", {"roomId": general["id"], "content": "I am new here."})
+        assert sent["seq"] == general["lastSeq"] + 1
+
+    again = server.manage("seed_demo", *SIZES, check=False)
+    assert again.returncode == 1
+    assert "--name" in again.stderr
+    assert "Traceback" not in again.stderr
+    server.manage("seed_demo", *SIZES, "--seed", "3", "--name", "other", "--password", "the same for all")
+    other = logged_in(server, "ada@other.example", "the same for all")
+    rooms = other.http.get("/api/rooms", params={"limit": 50}).json()["results"]
+    twin = next(room for room in rooms if room["name"] == "general")
+    assert [m["content"] for m in other.history(twin["id"])] == [m["content"] for m in history]
