@@ -1,0 +1,140 @@
+"""`manage.py chat NAME`: talk in a terminal, over a running server, with the reference client.
+
+Knows the terminal; must not touch the server's own code or data.
+"""
+
+import asyncio
+import getpass
+import os
+import sys
+import threading
+from argparse import ArgumentParser
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from chat_client import ChatClient, ChatError, SignedOut
+from chatproject.terminal import Terminal
+
+try:
+    import readline
+except ImportError:  # a Python built without it: typed lines are then cut by what arrives
+    readline = None  # type: ignore[assignment]
+
+PROMPT = "> "
+
+
+class Command(BaseCommand):
+    help = "Chat in this terminal. NAME is a username or an email; a new name is signed up."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("name")
+        parser.add_argument("--room", default="", help="its name or id, or a username for a direct room")
+        parser.add_argument("--url", default=f"http://{settings.HOST}:{settings.PORT}", help="%(default)s")
+        parser.add_argument("--email", default="", help="NAME@example.com where NAME is no email")
+
+    def handle(self, *args: Any, name: str, room: str, url: str, email: str, **options: Any) -> None:
+        email = email or (name if "@" in name else f"{name}@example.com")
+        # CHAT_PASSWORD is for scripts: an argument would be seen by everyone on the machine.
+        password = os.environ.get("CHAT_PASSWORD") or getpass.getpass(f"Password of {email}: ")
+        try:
+            with terminal_kept():
+                asyncio.run(chat(url, name.partition("@")[0], email, password, room))
+        except ChatError as error:
+            raise CommandError(explained(error)) from error
+        except SignedOut as error:
+            raise CommandError(f"You are logged out: {error}") from error
+        except httpx.HTTPError as error:
+            raise CommandError(f"No server answers at {url}; start it with `make run`. ({error})") from error
+        except KeyboardInterrupt:
+            pass
+
+
+async def chat(url: str, username: str, email: str, password: str, room: str) -> None:
+    terminal = Terminal(write)
+    options = {"on_event": terminal.on_event}
+    try:
+        client, known = await ChatClient.login(url, email, password, **options), True
+    except ChatError as error:
+        if error.code != "invalid_credentials":
+            raise
+        body = {"username": username, "email": email, "password": password}
+        client, known = await ChatClient.signup(url, body, **options), False
+    terminal.client = client
+    async with client:
+        write(f"{'Welcome back' if known else 'Signed up as'} {username}. /help lists what you can do.")
+        if room:
+            await terminal.run(once(f"/join {room}"))
+        else:
+            await terminal.show_rooms()
+        await terminal.run(typed_lines())
+
+
+async def once(line: str) -> AsyncIterator[str]:
+    yield line
+
+
+async def typed_lines() -> AsyncIterator[str]:
+    """Lines of standard input, read by a thread of its own: one that waits for a key must not hold up the end."""
+    loop = asyncio.get_running_loop()
+    lines: asyncio.Queue[str | None] = asyncio.Queue()
+
+    def read() -> None:
+        try:
+            while True:
+                line = input(PROMPT if sys.stdin.isatty() else "")
+                loop.call_soon_threadsafe(lines.put_nowait, line)
+        except (EOFError, RuntimeError, ValueError):  # the end of the lines, or of the loop
+            pass
+        try:
+            loop.call_soon_threadsafe(lines.put_nowait, None)
+        except RuntimeError:
+            pass
+
+    threading.Thread(target=read, name="terminal", daemon=True).start()
+    while (line := await lines.get()) is not None:
+        yield line
+
+
+def write(line: str) -> None:
+    """Print a line above the one that is being typed."""
+    shown = printable(line)
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        typed = readline.get_line_buffer() if readline else ""
+        shown = f"\r\x1b[K{shown}\n{PROMPT}{typed}"
+        print(shown, end="", flush=True)
+    else:
+        print(shown, flush=True)
+
+
+def printable(line: str) -> str:
+    """Without what would move the cursor or colour the screen: others wrote it."""
+    return "".join(char if char.isprintable() or char == "\n" else "�" for char in line)
+
+
+@contextmanager
+def terminal_kept() -> Iterator[None]:
+    """The terminal as it was, also when the thread that reads it is cut off in the middle of a line."""
+    if not sys.stdin.isatty():
+        yield
+        return
+    import termios  # only where there are terminals
+
+    before = termios.tcgetattr(sys.stdin)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+        print()
+
+
+def explained(error: ChatError) -> str:
+    """Which field was refused and why; a name that is taken here means that the password was wrong."""
+    fields = "; ".join(f"{name}: {' '.join(texts)}" for name, texts in error.fields.items())
+    if error.code == "conflict":
+        return f"There is such an account, and this is not its password. ({fields or error})"
+    return f"The server refused: {error} {fields}".rstrip()

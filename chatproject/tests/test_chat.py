@@ -1,0 +1,140 @@
+"""`manage.py chat`, one user at a terminal and one through pipes. About ten seconds."""
+
+import os
+import pty
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from realtime.testing import PASSWORD, ROOT, ChatServer, ChatUser
+
+WAIT_SECONDS = 30.0
+
+
+class Typist:
+    """A chat process, all it has shown, and a way to type."""
+
+    def __init__(self, server: ChatServer, *arguments: str, terminal: bool = False) -> None:
+        self.shown = ""
+        command = [sys.executable, "manage.py", "chat", *arguments, "--url", server.base_url]
+        env = {**server.env, "CHAT_PASSWORD": PASSWORD, "PYTHONUNBUFFERED": "1", "TERM": "xterm"}
+        if terminal:
+            self._out, child = pty.openpty()
+            self._in = self._out
+            self.process = subprocess.Popen(
+                command, env=env, cwd=ROOT, stdin=child, stdout=child, stderr=child, start_new_session=True
+            )
+            os.close(child)
+        else:
+            pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+            self.process = subprocess.Popen(command, env=env, cwd=ROOT, stderr=subprocess.STDOUT, **pipes)
+            assert self.process.stdin is not None
+            assert self.process.stdout is not None
+            self._in, self._out = self.process.stdin.fileno(), self.process.stdout.fileno()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        while True:
+            try:
+                piece = os.read(self._out, 4096)
+            except OSError:  # a pty says so when the other end is closed
+                return
+            if not piece:
+                return
+            self.shown += piece.decode(errors="replace")
+
+    def type(self, line: str) -> None:
+        os.write(self._in, f"{line}\n".encode())
+
+    def until(self, text: str) -> None:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while text not in self.shown:
+            assert time.monotonic() < deadline, f"{text!r} did not come: {self.shown}"
+            time.sleep(0.02)
+
+    def wait(self) -> int:
+        return self.process.wait(WAIT_SECONDS)
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self._reader.join()
+
+
+@pytest.fixture
+def typist(server: ChatServer) -> Iterator[Callable[..., Typist]]:
+    opened: list[Typist] = []
+
+    def open_one(*arguments: str, **options: Any) -> Typist:
+        opened.append(Typist(server, *arguments, **options))
+        return opened[-1]
+
+    yield open_one
+    for one in opened:
+        one.stop()
+
+
+def test_chat_when_two_talk_then_lines_ticks_typing_and_presence_are_shown(
+    typist: Callable[..., Typist], ann: ChatUser
+) -> None:
+    newcomer = f"dora_{uuid.uuid4().hex[:8]}"
+    ann.send(ann.make_room(name=f"club {newcomer}"), "before you came")
+    dora = typist(newcomer, terminal=True)
+    dora.until(f"Signed up as {newcomer}")
+    dora.until("You have no rooms yet")
+    dora.type("hello?")
+    dora.until("You are in no room")
+
+    other = typist(ann.email, "--room", newcomer)
+    other.until("Welcome back")
+    other.until(f"--- {newcomer} ---")
+    dora.until(f"You are in {ann.username} now.")
+    dora.type("/rooms")
+    dora.until(f"1  {ann.username}")
+    other.type("Hello Dora!")
+    dora.until(f"({ann.username} in another room: Hello Dora!)")
+    other.until("✓ delivered to")
+    dora.type("/join 1")
+    dora.until(f"#1 {ann.username}: Hello Dora!")
+    other.until(f"✓✓ read by {newcomer} up to #1")
+    other.type("/typing")
+    dora.until(f"{ann.username} is typing")
+    dora.type("Hello. Ünïcödé too")
+    other.until(f"#2 {newcomer}: Hello. Ünïcödé too")
+    dora.until("#2 you:")
+    other.type("/who")
+    other.until(f"{newcomer}: online")
+    other.type("/nonsense")
+    other.until("/history [N]")
+    other.type("/join nobody_of_that_name")
+    other.until("Neither a room of yours nor a user")
+    other.type(f"/join club {newcomer}")
+    other.until("you: before you came")
+    dora.type("/quit")
+    assert dora.wait() == 0
+    other.until(f"{newcomer} is offline")
+    other.process.stdin.close()  # the end of the lines is the end
+    assert other.wait() == 0
+    assert "Traceback" not in dora.shown + other.shown
+
+
+def test_chat_when_it_cannot_begin_then_says_why(server: ChatServer, ben: ChatUser) -> None:
+    env = {**server.env, "CHAT_PASSWORD": "not the password of ben"}
+
+    def refused(*arguments: str) -> str:
+        command = [sys.executable, "manage.py", "chat", *arguments]
+        run = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=60)
+        assert run.returncode == 1, run.stdout
+        assert "Traceback" not in run.stderr
+        return run.stderr
+
+    assert "not its password" in refused(ben.username, "--email", ben.email, "--url", server.base_url)
+    assert "make run" in refused("x", "--url", "http://127.0.0.1:9")
