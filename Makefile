@@ -19,7 +19,7 @@ DEPLOY_ENV = SECRET_KEY=7PqkX2vLw9ZrT4mNc8YbH3sJf6DgA1eUxQoWiE5tRyBnMvCzKd0 DEBU
 	REDIS_URL=rediss://:pw-of-redis@redis.example:6379/0 \
 	DATABASE_URL="mongodb://chat:pw-of-mongo@mongo.example:27017/chat?replicaSet=rs0"
 
-.PHONY: install run demo test torture fuzz lint check docs lock
+.PHONY: install run demo test torture model fuzz lint check docs lock
 .DEFAULT_GOAL := run
 
 $(VENV)/run.stamp: requirements.txt
@@ -56,6 +56,10 @@ test-mongodb: $(VENV)/dev.stamp node_modules/.package-lock.json  ## the whole su
 torture: $(VENV)/dev.stamp  ## kill servers, Redis and database under load: ROUNDS=20 SEED=1 DATABASE=mongodb PROCESSES=2
 	$(TEST_ENV) $(BIN)/python -m tests.torture --rounds $(or $(ROUNDS),20) --seed $(or $(SEED),1) \
 		--database $(or $(DATABASE),mongodb) --processes $(or $(PROCESSES),2)
+
+model: $(VENV)/dev.stamp  ## compare any steps of three users with a reference: EXAMPLES=200 PROCESSES=1
+	$(TEST_ENV) MODEL_EXAMPLES=$(or $(EXAMPLES),200) MODEL_PROCESSES=$(or $(PROCESSES),1) \
+		$(BIN)/python -m pytest tests/test_model.py
 
 fuzz: $(VENV)/dev.stamp  ## send a server frames that no client should: FRAMES=100000 SEED=1
 	$(TEST_ENV) $(BIN)/python -m tests.frame_fuzz --frames $(or $(FRAMES),100000) --seed $(or $(SEED),1)
