@@ -4,7 +4,9 @@ Knows the ORM; runs in a database thread, one batch of a process at a time. Must
 """
 
 import hashlib
+import random
 import threading
+import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,8 +27,12 @@ from rooms.standing import Standing
 
 from .models import ArchivedKey, Message
 
-MAX_ATTEMPTS = 8
+# How long a batch fights with other processes for a room's next seq; the writer gives up on a store a bit later.
+CONTENTION_SECONDS = 10.0
+MAX_PAUSE_SECONDS = 0.05
 MAX_KNOWN_ROOMS = 50_000
+
+_random = random.SystemRandom()  # processes that were forked alike must not pause alike
 
 
 @dataclass(slots=True)
@@ -100,16 +106,7 @@ class MessageLog:
         outcomes: dict[UUID, Outcome] = {}
         self._admit(drafts, outcomes)
         firsts, repeats = _split_repeats([draft for draft in drafts if draft.id not in outcomes])
-        pending = self._settle_archived(firsts, outcomes)
-        for attempt in range(MAX_ATTEMPTS):
-            if attempt:
-                pending = self._settle_known(pending, outcomes)
-            if not pending:
-                break
-            if self._insert(pending, outcomes):
-                break
-        else:
-            outcomes |= {draft.id: Unavailable("The room is too busy. Try again.") for draft in pending}
+        self._insert_all(self._settle_archived(firsts, outcomes), outcomes)
         # The first may differ from what was stored before and be refused, and its repeat be the true one.
         refused = [draft for draft, first in repeats if isinstance(outcomes[first.id], Conflict)]
         if refused:
@@ -133,29 +130,67 @@ class MessageLog:
             except ChatError as error:
                 outcomes[draft.id] = error
 
-    def _insert(self, drafts: list[Draft], outcomes: dict[UUID, Outcome]) -> bool:
-        """One attempt; False when a key was taken, and then nothing is known of what was stored.
+    def _insert_all(self, pending: list[Draft], outcomes: dict[UUID, Outcome]) -> None:
+        """Insert in order until all are in, however often another process is faster.
 
+        Where the database has no lock to wait for, a large batch would lose for ever to small ones that are quicker
+        to build, so each loss halves what is tried next, and a win doubles it: of one message the chance is even.
+        """
+        gives_up_at = time.monotonic() + CONTENTION_SECONDS
+        losses = 0
+        lost_at: dict[UUID, int] | None = None
+        while pending:
+            part = pending[: max(1, len(pending) >> max(0, losses - 1))]
+            heads = self._insert(part, outcomes, afresh=losses > 0)
+            if heads is None:
+                pending, losses, lost_at = pending[len(part) :], max(0, losses - 1), None
+                continue
+            missing = self._settle_known(part, outcomes)
+            if heads == lost_at and len(missing) == len(part):
+                raise IntegrityError("A key is taken, and not because another process was faster.")
+            pending, losses, lost_at = missing + pending[len(part) :], losses + 1, heads
+            if time.monotonic() > gives_up_at:
+                outcomes |= {draft.id: Unavailable("The room is too busy. Try again.") for draft in pending}
+                return
+            if losses > 1:
+                time.sleep(_random.uniform(0, min(MAX_PAUSE_SECONDS, 0.001 * 2**losses)))
+
+    def _insert(
+        self, drafts: list[Draft], outcomes: dict[UUID, Outcome], *, afresh: bool
+    ) -> dict[UUID, int] | None:
+        """One attempt; the heads it went by when a key was taken, and then nothing is known of what was stored.
+
+        `afresh` reads the heads within the transaction. On SQLite that has the write lock by then, so nobody can
+        be faster a second time; read before it, they would be old when the lock is got at last.
         MongoDB has no transaction here: an ordered insert stops at the taken key and leaves what came before
         it, which is a whole prefix of each room's new messages, so a later seq is never there without an earlier.
         """
-        self._learn({draft.room_id for draft in drafts})
-        messages = self._number(drafts)
+        room_ids = {draft.room_id for draft in drafts}
+        messages = _as_messages(drafts)
+        heads: dict[UUID, int] = {}
         try:
             with transaction.atomic():
+                if afresh:
+                    self._forget(room_ids)
+                self._learn(room_ids)
+                heads = {room_id: self._known[room_id].seq for room_id in room_ids}
+                _number(messages, dict(heads))
                 Message.objects.bulk_create(messages)
                 _advance(drafts, messages)
         except IntegrityError:
-            for draft in drafts:
-                self._known.pop(draft.room_id, None)
-            return False
+            self._forget(room_ids)
+            return heads
         for message in messages:
             known = self._known[message.room_id]
             known.seq = message.seq
             outcomes[message.pk] = Stored(message, known.room, duplicate=False)
         while len(self._known) > MAX_KNOWN_ROOMS:
             self._known.popitem(last=False)
-        return True
+        return None
+
+    def _forget(self, room_ids: set[UUID]) -> None:
+        for room_id in room_ids:
+            self._known.pop(room_id, None)
 
     def _learn(self, room_ids: set[UUID]) -> None:
         """Read the rooms that are not known, and how far their logs reach."""
@@ -165,29 +200,6 @@ class MessageLog:
             rooms = list(Room.objects.filter(pk__in=unknown))
             heads = read_heads(rooms)
             self._known |= {room.pk: RoomHead(room, heads[room.pk]) for room in rooms}
-
-    def _number(self, drafts: list[Draft]) -> list[Message]:
-        next_seq: dict[UUID, int] = {}
-        messages, now = [], times.now()
-        for draft in drafts:
-            seq = next_seq.get(draft.room_id, self._known[draft.room_id].seq) + 1
-            next_seq[draft.room_id] = seq
-            messages.append(
-                Message(
-                    id=draft.id,
-                    room_id=draft.room_id,
-                    seq=seq,
-                    sender_id=draft.sender_id,
-                    client_message_id=draft.client_message_id,
-                    fingerprint=draft.fingerprint,
-                    content=draft.content,
-                    type=draft.type,
-                    reply_to=draft.reply_to,
-                    meta=draft.meta,
-                    created_at=now,
-                )
-            )
-        return messages
 
     def _settle_archived(self, drafts: list[Draft], outcomes: dict[UUID, Outcome]) -> list[Draft]:
         """Drafts whose clientMessageId no archived message has; asked only in rooms that have an archive."""
@@ -224,6 +236,31 @@ class MessageLog:
             else:
                 missing.append(draft)
         return missing
+
+
+def _as_messages(drafts: list[Draft]) -> list[Message]:
+    now = times.now()
+    return [
+        Message(
+            id=draft.id,
+            room_id=draft.room_id,
+            sender_id=draft.sender_id,
+            client_message_id=draft.client_message_id,
+            fingerprint=draft.fingerprint,
+            content=draft.content,
+            type=draft.type,
+            reply_to=draft.reply_to,
+            meta=draft.meta,
+            created_at=now,
+        )
+        for draft in drafts
+    ]
+
+
+def _number(messages: list[Message], heads: dict[UUID, int]) -> None:
+    """Give each message the next seq of its room; `heads` is moved along."""
+    for message in messages:
+        message.seq = heads[message.room_id] = heads[message.room_id] + 1
 
 
 def read_heads(rooms: list[Room]) -> dict[UUID, int]:

@@ -1,0 +1,65 @@
+"""Three processes pour into one room at once: each message finds its place, however often another was faster."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from realtime.testing import ChatServer, ChatSocketClient, RedisServer
+
+PROCESSES = 3
+MESSAGES = 60
+SECONDS = 60
+
+
+@pytest.fixture
+def servers(redis_server: RedisServer) -> Iterator[list[ChatServer]]:
+    first = ChatServer(REDIS_URL=redis_server.url, LIMIT_FRAMES="10000/1s")
+    others = [
+        ChatServer(**{name: first.env[name] for name in ("REDIS_URL", "LIMIT_FRAMES", "DATA_DIR")})
+        for _ in range(PROCESSES - 1)
+    ]
+    try:
+        yield [first.start(), *(server.start(migrate=False) for server in others)]
+    finally:
+        for server in reversed([first, *others]):
+            server.stop()
+
+
+async def pour(client: ChatSocketClient, room_id: str, name: str) -> list[dict]:
+    """Send without waiting for answers, then return the answers in order."""
+    for number in range(MESSAGES):
+        data = {"roomId": room_id, "content": f"{name} {number}", "clientMessageId": f"{name}-{number}"}
+        await client.ws.send(json.dumps({"event": "message:send", "data": data, "ref": str(number)}))
+    return [
+        await client.expect(lambda frame, ref=str(number): frame.get("ref") == ref, seconds=SECONDS)
+        for number in range(MESSAGES)
+    ]
+
+
+async def test_send_when_three_processes_pour_into_one_room_then_all_is_stored_once_without_a_hole(
+    servers: list[ChatServer],
+) -> None:
+    user = servers[0].sign_up()
+    room_id = user.make_room()
+    names = [f"from {number}" for number in range(PROCESSES)]
+    async with contextlib.AsyncExitStack() as stack:
+        sockets = [await stack.enter_async_context(user.on(server).connect()) for server in servers]
+        answers = await asyncio.gather(
+            *(pour(socket, room_id, name) for socket, name in zip(sockets, names, strict=True))
+        )
+    refused = [answer for answered in answers for answer in answered if answer["event"] != "reply"]
+    assert refused == []
+    log: list[dict] = []
+    while page := user.history(room_id, after=len(log)):
+        log += page
+    assert [message["seq"] for message in log] == list(range(1, PROCESSES * MESSAGES + 1))
+    for name, answered in zip(names, answers, strict=True):
+        assert [message["content"] for message in log if message["content"].startswith(name)] == [
+            f"{name} {number}" for number in range(MESSAGES)
+        ]
+        assert [answer["data"]["seq"] for answer in answered] == [
+            message["seq"] for message in log if message["content"].startswith(name)
+        ]
