@@ -32,6 +32,8 @@ CUT_SECONDS = 5.0  # for a peer to take what is queued and the close frame behin
 class ChatProtocol(WebSocketsSansIOProtocol):
     """Named to uvicorn as `ws="realtime.server:ChatProtocol"`."""
 
+    heard_at = 0.0
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         _set_option(transport, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
@@ -55,7 +57,16 @@ class ChatProtocol(WebSocketsSansIOProtocol):
         super().handle_close(event)
         self.loop.call_later(CUT_SECONDS, self.cut)  # closing waits for a peer that may never read
 
+    def data_received(self, data: bytes) -> None:
+        self.heard_at = self.loop.time()
+        super().data_received(data)
+
     def keepalive_timeout(self) -> None:
+        """As uvicorn's, for a peer that is silent: one whose frames we take slowly has its pong behind them."""
+        if self.read_paused or self.heard_at > self.ping_sent_at:
+            self.pong_timer = self.pending_ping_payload = None
+            self.schedule_ping()
+            return
         super().keepalive_timeout()
         self.loop.call_later(CUT_SECONDS, self.cut)
 

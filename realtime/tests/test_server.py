@@ -3,7 +3,9 @@
 import asyncio
 import json
 import socket
+import sqlite3
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
@@ -101,3 +103,25 @@ async def _read_all(ws: ClientConnection) -> tuple[list[int], int | None]:
 
 def _cut(server: ChatServer) -> bool:
     return any(record["message"] == "a peer reads too slowly" for record in server.log_records())
+
+
+async def test_ping_when_the_server_is_slow_to_read_a_peer_then_its_late_pong_does_not_end_it(
+    start_server: Callable[..., ChatServer],
+):
+    server = start_server(PING_SECONDS="1", LIMIT_FRAMES="10000/1s", DATABASE_URL="")
+    user = server.sign_up()
+    room_id = user.make_room()
+    async with user.connect() as client:
+        await client.reply("message:send", {"roomId": room_id, "content": "first"})
+        # Sends wait behind the lock for longer than two pings, and more of them than the server reads ahead.
+        database = sqlite3.connect(Path(server.env["DATA_DIR"]) / "chat.sqlite3", isolation_level=None)
+        database.execute("BEGIN IMMEDIATE")
+        for number in range(200):
+            data = {"roomId": room_id, "content": f"{number} {CONTENT[:1000]}"}
+            await client.send("message:send", data, ref=number)
+        await asyncio.sleep(4)
+        database.execute("ROLLBACK")
+        database.close()
+        for number in range(200):
+            answer = await client.expect(lambda frame, ref=number: frame.get("ref") == ref, seconds=60)
+            assert answer["event"] == "reply", answer
