@@ -1,0 +1,98 @@
+"""Load on a chat while a part of it is away: who sends all the time, who listens, and what healed means."""
+
+import asyncio
+import contextlib
+import time
+from typing import Any
+
+from realtime.testing import ChatServer, ChatSocketClient, ChatUser
+
+# Not the issue's bounds, which benchmarks/convergence.py measures: here a busy machine must not decide.
+HEAL_SECONDS = 30
+ANSWER_SECONDS = 40  # longer than any wait of the server's, so that what hangs is told from what is slow
+TEMPORARY = {"error:unavailable", "error:overloaded"}
+
+
+class Load:
+    """A socket in each process that sends all the time, and one that only listens."""
+
+    def __init__(
+        self, user: ChatUser, senders: list[ChatSocketClient], listeners: list[ChatSocketClient], room_id: str
+    ) -> None:
+        self.user, self.listeners, self.room_id = user, listeners, room_id
+        self.stored: dict[str, int] = {}  # the seq that was acknowledged, by content
+        self.errors: set[str] = set()
+        self._stop = False
+        self._tasks = [asyncio.create_task(self._send(n, s)) for n, s in enumerate(senders)]
+
+    async def _send(self, number: int, socket: ChatSocketClient) -> None:
+        count = 0
+        while not self._stop:
+            count += 1
+            content = f"{number}.{count}"
+            async with asyncio.timeout(ANSWER_SECONDS):
+                answer = await socket.request("message:send", {"roomId": self.room_id, "content": content})
+            if answer["event"] == "reply":
+                self.stored[content] = answer["data"]["seq"]
+            else:
+                self.errors.add(answer["event"])
+            await asyncio.sleep(0.02)
+
+    async def progress(self, count: int = 1) -> None:
+        """Wait until so many more are stored."""
+        wanted = len(self.stored) + count
+        async with asyncio.timeout(HEAL_SECONDS):
+            while len(self.stored) < wanted:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+
+    async def stop(self) -> None:
+        self._stop = True
+        await asyncio.gather(*self._tasks)
+
+
+@contextlib.asynccontextmanager
+async def loaded(servers: list[ChatServer]) -> Any:
+    """A user who sends and listens in each of the servers, and whose first messages are stored."""
+    user = servers[0].sign_up()
+    room_id = user.make_room()
+    async with contextlib.AsyncExitStack() as stack:
+        sockets = [await stack.enter_async_context(user.on(server).connect()) for server in servers * 2]
+        load = Load(user, sockets[: len(servers)], sockets[len(servers) :], room_id)
+        try:
+            await load.progress(4)
+            yield load
+        finally:
+            await load.stop()
+
+
+async def healed(load: Load) -> None:
+    """Everybody hears what is sent now anywhere, and has heard once, in order, all that was stored before."""
+    sockets = load.listeners
+    for number, socket in enumerate(sockets):
+        content = f"healed {number} {time.monotonic()}"
+        await _accepted(socket, {"roomId": load.room_id, "content": content, "clientMessageId": content})
+        for other in sockets:
+            await other.expect(
+                lambda f, content=content: (
+                    f["event"] == "message:receive" and f["data"]["content"] == content
+                ),
+                seconds=HEAL_SECONDS,
+            )
+    await load.stop()
+    last = await sockets[0].reply("message:send", {"roomId": load.room_id, "content": "last"})
+    for socket in sockets:
+        await socket.expect(
+            lambda f: f["event"] == "message:receive" and f["data"]["seq"] == last["seq"],
+            seconds=HEAL_SECONDS,
+        )
+        heard = [frame["data"] for frame in socket.frames if frame["event"] == "message:receive"]
+        assert [message["seq"] for message in heard] == list(range(1, last["seq"] + 1)), "each once, in order"
+        assert load.stored.items() <= {message["content"]: message["seq"] for message in heard}.items()
+
+
+async def _accepted(socket: ChatSocketClient, message: dict[str, Any]) -> None:
+    """Send it until it is stored, as clients do."""
+    async with asyncio.timeout(HEAL_SECONDS):
+        while (answer := await socket.request("message:send", message))["event"] != "reply":
+            assert answer["event"] in TEMPORARY, answer
+            await asyncio.sleep(0.1)

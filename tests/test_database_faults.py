@@ -1,0 +1,86 @@
+"""The database goes away under load: a send is stored, waits, or is refused as temporary; never a false success."""
+
+import asyncio
+import signal
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from djongo_lts.testing import MongoServer
+from realtime.testing import RedisServer
+
+from .conftest import processes
+from .link import Link
+from .load import TEMPORARY, healed, loaded
+
+pytestmark = pytest.mark.once  # it brings databases of its own
+
+AWAY_SECONDS = 2
+LOCKED_SECONDS = 4
+
+
+@pytest.fixture
+def mongo() -> Iterator[MongoServer]:
+    server = MongoServer(sync=True)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+async def test_database_when_it_is_killed_and_restarts_under_load_then_what_was_acknowledged_is_there(
+    mongo: MongoServer, redis_server: RedisServer
+) -> None:
+    with processes(2, REDIS_URL=redis_server.url, DATABASE_URL=f"{mongo.url}/chat") as servers:
+        async with loaded(servers) as load:
+            for _ in range(2):
+                await asyncio.to_thread(mongo.kill)
+                await asyncio.sleep(AWAY_SECONDS / 2)
+                await asyncio.to_thread(mongo.start)
+                await load.progress()
+            await healed(load)
+        assert load.errors <= TEMPORARY
+
+
+async def test_database_when_it_stands_still_and_then_is_cut_off_for_good_then_sends_wait_and_all_goes_on(
+    mongo: MongoServer, redis_server: RedisServer
+) -> None:
+    link = Link(mongo.port)
+    url = f"mongodb://127.0.0.1:{link.port}/chat"
+    try:
+        with processes(2, REDIS_URL=redis_server.url, DATABASE_URL=url) as servers:
+            async with loaded(servers) as load:
+                assert mongo.process is not None
+                mongo.process.send_signal(signal.SIGSTOP)
+                await asyncio.sleep(AWAY_SECONDS)
+                mongo.process.send_signal(signal.SIGCONT)
+                await load.progress(4)
+                link.cut()
+                await asyncio.sleep(AWAY_SECONDS)
+                link.mend(forget=True)  # new connections work, the old ones never say a word
+                await load.progress(4)
+                await healed(load)
+            assert load.errors <= TEMPORARY
+    finally:
+        link.close()
+
+
+async def test_sqlite_when_another_program_holds_its_lock_for_seconds_then_sends_wait_and_are_stored(
+    redis_server: RedisServer,
+) -> None:
+    with processes(2, REDIS_URL=redis_server.url, DATABASE_URL="") as servers:
+        async with loaded(servers) as load:
+            path = Path(servers[0].env["DATA_DIR"]) / "chat.sqlite3"
+            other = sqlite3.connect(path, isolation_level=None, timeout=30)
+            other.execute("BEGIN IMMEDIATE")
+            before = len(load.stored)
+            await asyncio.sleep(LOCKED_SECONDS)
+            assert len(load.stored) <= before + 2, "what was under way when the lock was taken"
+            other.execute("ROLLBACK")
+            other.close()
+            await load.progress(4)
+            await healed(load)
+        assert load.errors <= TEMPORARY
