@@ -1,0 +1,172 @@
+"""Copies of a MongoDB database through pymongo, where mongodump is not at hand: a directory of gzip BSON files.
+
+Knows collections and the order in which they have to be read; must not know documents beyond the fields that
+order needs. Each `<collection>.bson.gz` is what `mongodump --gzip` would write, and mongorestore reads it.
+
+MongoDB gives no moment of all collections together. So each room is cut where its log ended at one time: rooms
+first, then members (whose watermarks lie below that cut), then the log's heads, then the messages up to them;
+and users last, so that whoever is named is there. What is acknowledged before the copy begins is in it.
+"""
+
+import gzip
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import bson
+from bson import json_util
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
+from django.db import connection
+from pymongo.database import Database
+
+from accounts.models import User
+from messaging.log import read_heads
+from messaging.models import Message
+from moderation.models import AuditEntry
+from rooms.models import Membership, Room
+
+from .errors import BackupError
+
+FORMAT = 1
+PAGE = 500
+INSERT_DOCUMENTS = 1000
+ROOMS, MEMBERS, MESSAGES, AUDIT, USERS = (
+    model._meta.db_table for model in (Room, Membership, Message, AuditEntry, User)
+)
+
+
+def backup(path: Path) -> str:
+    database = _database()
+    path.mkdir(parents=True)
+    room_ids = set(Room.objects.values_list("pk", flat=True))
+    entries = {}
+
+    def write(name: str, documents: Iterable[bytes]) -> None:
+        entries[name] = {**_write(path / f"{name}.bson.gz", documents), "indexes": _indexes(database, name)}
+
+    write(MEMBERS, _raw(database, MEMBERS, lambda one: one["room_id"] in room_ids))
+    heads, firsts = _cut(room_ids)
+    last_entry = AuditEntry.objects.order_by("-seq").values_list("seq", flat=True).first() or 0
+    write(ROOMS, _rooms(database, heads))
+    write(MESSAGES, _raw(database, MESSAGES, lambda one: one["seq"] <= heads.get(one["room_id"], 0)))
+    write(AUDIT, _raw(database, AUDIT, lambda one: one["seq"] <= last_entry))
+    names = [name for name in database.list_collection_names() if not name.startswith("system.")]
+    for name in sorted(set(names) - entries.keys() - {USERS}):
+        write(name, _raw(database, name))
+    write(USERS, _raw(database, USERS))
+    if _cut(room_ids)[1] != firsts:
+        raise BackupError(f"Messages were archived or restored meanwhile. Remove {path} and run it again.")
+    manifest = {"format": FORMAT, "collections": entries}
+    (path / "manifest.json").write_text(
+        json_util.dumps(manifest, indent=1)
+    )  # last: without it the copy is not whole
+    return _summary(entries)
+
+
+def restore(path: Path) -> str:
+    try:
+        manifest = json_util.loads((path / "manifest.json").read_text())
+    except (OSError, ValueError) as error:
+        raise BackupError(f"{path} is no whole copy: {error}") from error
+    if manifest["format"] != FORMAT:
+        raise BackupError(f"{path} has format {manifest['format']}; this program reads {FORMAT}.")
+    entries = manifest["collections"]
+    for name, entry in entries.items():
+        _verify(path / f"{name}.bson.gz", entry)
+    database = _database()
+    for name in database.list_collection_names():  # what `migrate` made in the empty database
+        if not name.startswith("system."):
+            database.drop_collection(name)
+    for name, entry in entries.items():
+        if name not in database.list_collection_names():
+            database.create_collection(name)
+        collection = database[name].with_options(codec_options=_codec())
+        documents = _read(path / f"{name}.bson.gz")
+        while page := [one for _, one in zip(range(INSERT_DOCUMENTS), documents, strict=False)]:
+            collection.insert_many(page)
+        for index in entry["indexes"]:
+            keys = [tuple(pair) for pair in index.pop("key")]
+            collection.create_index(keys, **index)
+    return _summary(entries)
+
+
+def _database() -> Database[Any]:
+    connection.ensure_connection()
+    database: Database[Any] = connection.connection
+    return database
+
+
+def _codec() -> CodecOptions[RawBSONDocument]:
+    return CodecOptions(document_class=RawBSONDocument, uuid_representation=4)
+
+
+def _cut(room_ids: set[UUID]) -> tuple[dict[UUID, int], dict[UUID, int]]:
+    """Where the log of each room ends, and where it begins, now."""
+    heads: dict[UUID, int] = {}
+    firsts: dict[UUID, int] = {}
+    ids = list(room_ids)
+    for start in range(0, len(ids), PAGE):
+        rooms = list(Room.objects.filter(pk__in=ids[start : start + PAGE]))
+        heads |= read_heads(rooms)
+        firsts |= {room.pk: room.first_seq for room in rooms}
+    return heads, firsts
+
+
+def _rooms(database: Database[Any], heads: dict[UUID, int]) -> Iterator[bytes]:
+    """Rooms with the hint that belongs to the cut."""
+    for room in database[ROOMS].find():
+        if room["_id"] in heads:
+            room["last_seq"] = bson.Int64(heads[room["_id"]])
+            yield bson.encode(room, codec_options=database.codec_options)
+
+
+def _raw(database: Database[Any], name: str, wanted: Any = None) -> Iterator[bytes]:
+    for document in database[name].with_options(codec_options=_codec()).find():
+        if wanted is None or wanted(document):
+            yield bytes(document.raw)
+
+
+def _indexes(database: Database[Any], name: str) -> list[dict[str, Any]]:
+    kept = ("unique", "sparse", "partialFilterExpression", "expireAfterSeconds", "collation")
+    found = database[name].index_information()
+    return [
+        {"name": index, "key": spec["key"], **{option: spec[option] for option in kept if option in spec}}
+        for index, spec in found.items()
+        if index != "_id_"
+    ]
+
+
+def _write(path: Path, documents: Iterable[bytes]) -> dict[str, Any]:
+    count = 0
+    with gzip.open(path, "wb", compresslevel=3) as file:
+        for document in documents:
+            file.write(document)
+            count += 1
+    return {"documents": count, "sha256": _digest(path)}
+
+
+def _read(path: Path) -> Iterator[RawBSONDocument]:
+    with gzip.open(path, "rb") as file:
+        stream: Any = file
+        yield from bson.decode_file_iter(stream, codec_options=_codec())
+
+
+def _verify(path: Path, entry: dict[str, Any]) -> None:
+    try:
+        digest = _digest(path)
+    except OSError as error:
+        raise BackupError(f"{path} cannot be read: {error}") from error
+    if digest != entry["sha256"]:
+        raise BackupError(f"{path} is damaged: its SHA-256 is not the manifest's.")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _summary(entries: dict[str, Any]) -> str:
+    return f"{sum(entry['documents'] for entry in entries.values())} documents of {len(entries)} collections"

@@ -1,0 +1,23 @@
+"""`manage.py backup_database --to PATH`"""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from chatproject import backups
+
+
+class Command(BaseCommand):
+    help = "Copy the whole database while the chat runs: SQLite to a file, MongoDB to a directory."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--to", type=Path, required=True, metavar="PATH", dest="path")
+
+    def handle(self, *args: Any, path: Path, **options: Any) -> None:
+        try:
+            what = backups.backup(path)
+        except backups.BackupError as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"backed up {what} to {path}")
