@@ -119,7 +119,8 @@ def _rooms(database: Database[Any], heads: dict[UUID, int]) -> Iterator[bytes]:
     """Rooms with the hint that belongs to the cut."""
     for room in database[ROOMS].find():
         if room["_id"] in heads:
-            room["last_seq"] = bson.Int64(heads[room["_id"]])
+            if room["last_seq"] != heads[room["_id"]]:
+                room |= {"last_seq": bson.Int64(heads[room["_id"]]), "last_message_id": None}
             yield bson.encode(room, codec_options=database.codec_options)
 
 
