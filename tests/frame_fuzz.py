@@ -11,6 +11,7 @@ import copy
 import json
 import os
 import random
+import socket
 import struct
 from collections import Counter
 from collections.abc import Callable
@@ -138,8 +139,16 @@ class Run:
         self.counts: Counter[str] = Counter()
         self.problems: list[str] = []
 
-    async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.server.port, limit=2**24)
+    async def open(
+        self, *, receive_buffer_bytes: int = 0
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A socket that has read its `ready`; with a small buffer the kernel reads little ahead for it."""
+        sock = socket.socket()
+        if receive_buffer_bytes:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
+        sock.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", self.server.port))
+        reader, writer = await asyncio.open_connection(sock=sock, limit=2**24)
         key = base64.b64encode(os.urandom(16)).decode()
         writer.write(
             f"GET /ws/chat/ HTTP/1.1\r\nHost: 127.0.0.1:{self.server.port}\r\nUpgrade: websocket\r\n"

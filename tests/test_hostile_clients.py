@@ -2,15 +2,20 @@
 
 import asyncio
 import contextlib
+import os
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 
+import httpx
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from realtime.testing import ChatServer, ChatUser
 
 from .frame_fuzz import PING, Run, frame
 
 CROWD = 1000
+PATIENCE_SECONDS = 100.0
 
 
 @contextlib.asynccontextmanager
@@ -106,3 +111,85 @@ async def test_sender_to_a_thousand_rooms_of_others_then_is_told_of_each_and_sto
         last = await client.expect(lambda frame: frame.get("ref") == 999, seconds=90)
     assert last["event"] == "error:not_found"
     assert neighbour.history(room_id) == []
+
+
+async def test_readers_that_take_nothing_or_a_byte_a_second_then_are_cut_as_4408_and_cost_little(
+    start_server: Callable[..., ChatServer],
+) -> None:
+    """The close frame is lost behind what was not read, so the server's own record has the code."""
+    server = start_server()
+    idle, sipper, neighbour = (server.sign_up() for _ in range(3))
+    room_id = neighbour.make_room(idle, sipper)
+    writers = []
+    for user in (idle, sipper):
+        _, writer = await Run(server, user, seed=1).open(receive_buffer_bytes=4096)
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        writers.append(writer)
+
+    async def sip(descriptor: int) -> None:
+        while True:
+            await asyncio.sleep(1)
+            with contextlib.suppress(OSError):
+                os.read(descriptor, 1)
+
+    def cut() -> set[str]:
+        return {
+            record["userId"]
+            for record in server.log_records()
+            if (record.get("route"), record.get("status")) == ("ws/chat/", 4408)
+        }
+
+    before = Run(server, neighbour, seed=1).memory_bytes()
+    sipping = asyncio.create_task(sip(writers[1].get_extra_info("socket").fileno()))
+    try:
+        async with neighbour.connect() as client, asyncio.timeout(PATIENCE_SECONDS):
+            while cut() != {
+                idle.id,
+                sipper.id,
+            }:  # the kernel's buffers fill up, and then the server's megabyte
+                for _ in range(100):
+                    await client.reply("message:send", {"roomId": room_id, "content": "x" * 4000})
+    finally:
+        sipping.cancel()
+        for writer in writers:
+            writer.transport.abort()
+    assert Run(server, neighbour, seed=1).memory_bytes() - before < 64 * 1024 * 1024
+
+
+async def test_client_that_goes_on_when_limited_then_is_closed_with_4429_and_neighbours_are_not(
+    start_server: Callable[..., ChatServer],
+) -> None:
+    server = start_server(RATE_LIMITS="on", LIMIT_FRAMES="20/1s", LIMIT_SIGNUP_IP="100/1h")
+    user, neighbour = server.sign_up(), server.sign_up()
+    async with neighbour.connect() as bystander, user.connect() as client:
+        with contextlib.suppress(ConnectionClosed):
+            for _ in range(5000):
+                await client.send("ping")
+        assert await client.close_code(seconds=PATIENCE_SECONDS) == 4429
+        await bystander.reply("ping")
+    assert any(frame["event"] == "error:rate_limited" for frame in client.frames)
+
+
+@pytest.mark.parametrize("path", ["signup", "login"])
+async def test_flood_of_sign_ups_or_logins_then_is_refused_and_neighbours_go_on(
+    start_server: Callable[..., ChatServer], path: str
+) -> None:
+    """Hashing passwords is the dearest thing that a stranger can ask for: it is counted before it is done."""
+    limits = {"LIMIT_SIGNUP_IP": "10/1h", "LIMIT_LOGIN_IP": "10/1h", "LIMIT_REST_ANON": "100000/1h"}
+    server = start_server(RATE_LIMITS="on", LIMIT_MESSAGES_USER="100000/1s", LIMIT_FRAMES="100000/1s",
+                          LIMIT_MESSAGES_ROOM="100000/1s", **limits)  # fmt: skip
+    neighbour = server.sign_up()
+    room_id = neighbour.make_room()
+    codes: Counter[int] = Counter()
+    async with chatting(neighbour, room_id), httpx.AsyncClient(base_url=server.base_url) as http:
+
+        async def attempt(number: int) -> None:
+            body = {"email": f"flood{number}@example.com", "password": "entirely other words 7"}
+            body |= {"username": f"flood_{number}"} if path == "signup" else {}
+            answer = await http.post(f"/api/auth/{path}", json=body, timeout=PATIENCE_SECONDS)
+            codes[answer.status_code] += 1
+
+        for first in range(0, 150, 25):
+            await asyncio.gather(*(attempt(first + number) for number in range(25)))
+    done = 9 if path == "signup" else 10  # the neighbour's own was a sign-up too
+    assert codes == {201 if path == "signup" else 401: done, 429: 150 - done}
