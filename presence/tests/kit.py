@@ -14,7 +14,7 @@ from presence.heartbeat import Heartbeat
 from presence.leases import Ended, Intervals, Release, Socket
 from presence.store import PresenceStore
 from realtime.ids import uuid7
-from realtime.testing import RedisServer, _redis_binary, free_port
+from realtime.testing import RedisServer, free_port, redis_binary
 
 SLOTS = 16384
 MAX_CLUSTER_PORT = 55535  # its bus listens 10,000 higher
@@ -66,7 +66,7 @@ class ClusterServer(RedisServer):
 
     def start(self) -> str:
         self.spawn(
-            _redis_binary(), "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+            redis_binary(), "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
             "--dir", str(self.folder), "--cluster-enabled", "yes",
         )  # fmt: skip
         self.wait_until(self._answers, "redis-server")
