@@ -50,6 +50,10 @@ def expression(scope: Scope, node):
         return {"$max": [expression(scope, source) for source in node.get_source_expressions()]}
     if type(node) is Case:
         return chosen_by_pk(scope, node)
+    if hasattr(node, "as_djongo"):
+        return node.as_djongo(
+            *(expression(scope, e) for e in node.get_source_expressions()), scope.connection
+        )
     raise refused(node)
 
 

@@ -95,7 +95,8 @@ def kinds(node) -> set[str]:
     """The types of the values an expression is made of; not its output_field, which Django often cannot tell."""
     if isinstance(node, When):
         return kinds(node.result)
-    if isinstance(node, (Col, Value)) or not node.get_source_expressions():
+    whole = isinstance(node, (Col, Value)) or hasattr(node, "as_djongo")
+    if whole or not node.get_source_expressions():
         field = node._output_field_or_none
         return set() if field is None else {target(field).get_internal_type()}
     return set().union(*(kinds(source) for source in node.get_source_expressions()))

@@ -31,7 +31,7 @@ class MessageWriter:
         store: Store,
         announce: Announce,
         *,
-        max_batch: int = 500,
+        max_batch: int = 200,
         max_batch_bytes: int = 4 * 1024 * 1024,
         max_queue: int = 10_000,
         store_timeout_seconds: float = 15.0,

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import BigIntegerField, Case, DateTimeField, F, UUIDField, Value, When
+from django.db.models import BigIntegerField, DateTimeField, Expression, F, Field, UUIDField, Value
 from django.db.models.functions import Greatest
 
 from .models import Membership, Room
@@ -16,21 +16,54 @@ from .models import Membership, Room
 
 def advance_heads(heads: Mapping[UUID, tuple[int, UUID]], at: datetime) -> None:
     """Move the hints of rooms, by id, up to the (seq, id) of messages stored at `at`."""
-    last_ids: list[Any] = [When(pk=pk, then=Value(last, UUIDField())) for pk, (_, last) in heads.items()]
+    seqs = {pk: seq for pk, (seq, _) in heads.items()}
+    last_ids = {pk: last_id for pk, (_, last_id) in heads.items()}
     Room.objects.filter(pk__in=list(heads)).update(
-        last_seq=_raised("last_seq", {pk: seq for pk, (seq, _) in heads.items()}),
-        last_message_id=Case(*last_ids, default=F("last_message_id"), output_field=UUIDField()),
+        last_seq=Greatest(F("last_seq"), ValueByKey(seqs, BigIntegerField())),
+        last_message_id=ValueByKey(last_ids, UUIDField()),
         last_activity_at=Greatest(F("last_activity_at"), Value(at, output_field=DateTimeField())),
     )
 
 
 def mark_own_read(seqs: Mapping[UUID, int]) -> None:
     """Move both watermarks of memberships, by id, up to their members' own last messages."""
+    value = ValueByKey(seqs, BigIntegerField())
     Membership.objects.filter(pk__in=list(seqs)).update(
-        delivered_seq=_raised("delivered_seq", seqs), read_seq=_raised("read_seq", seqs)
+        delivered_seq=Greatest(F("delivered_seq"), value), read_seq=Greatest(F("read_seq"), value)
     )
 
 
-def _raised(name: str, values: Mapping[UUID, int]) -> Greatest:
-    cases: list[Any] = [When(pk=pk, then=Value(value)) for pk, value in values.items()]
-    return Greatest(F(name), Case(*cases, default=F(name), output_field=BigIntegerField()))
+class ValueByKey(Expression):
+    """The value that belongs to each row's primary key, a UUID, for rows filtered by these keys.
+
+    What Case(When(pk=..), ..) says in two expressions a row, each resolved for half a hundred microseconds.
+    """
+
+    def __init__(self, values: Mapping[UUID, Any], output_field: Field) -> None:
+        super().__init__(output_field=output_field)
+        self.values = values
+        self.key: Any = F("pk")
+
+    def get_source_expressions(self) -> list[Any]:
+        return [self.key]
+
+    def set_source_expressions(self, exprs: Any) -> None:
+        (self.key,) = exprs
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
+        key, params = compiler.compile(self.key)
+        cases = " ".join(["WHEN %s THEN %s"] * len(self.values))
+        pairs = zip(*self._prepared(connection), strict=True)
+        return f"CASE {key} {cases} END", [*params, *(part for pair in pairs for part in pair)]
+
+    def as_djongo(self, key: str, connection: Any) -> dict[str, Any]:
+        """For MongoDB, `key` being the path of the key: one lookup in two arrays."""
+        keys, values = self._prepared(connection)
+        position = {"$indexOfArray": [{"$literal": keys}, key]}
+        return {"$arrayElemAt": [{"$literal": values}, position]}
+
+    def _prepared(self, connection: Any) -> tuple[list[Any], list[Any]]:
+        """Keys and values as the database takes them."""
+        key, value = self.key.target.get_db_prep_value, self.output_field.get_db_prep_value
+        pairs = self.values.items()
+        return [key(pk, connection) for pk, _ in pairs], [value(each, connection) for _, each in pairs]
