@@ -1,5 +1,6 @@
 """The ASGI application: HTTP to Django, sockets through JWT and origin to the routing, lifespan to the services."""
 
+import asyncio
 import logging
 import os
 from typing import Any
@@ -15,7 +16,7 @@ from django.urls import path  # noqa: E402
 
 from accounts.middleware import JWTAuthMiddleware  # noqa: E402
 from messaging.repair import RoomLogs  # noqa: E402
-from realtime import loop  # noqa: E402
+from realtime import loop, tracing  # noqa: E402
 from realtime.hub import get_hub, use_log  # noqa: E402
 from realtime.origin import AllowedOrigins  # noqa: E402
 
@@ -26,6 +27,8 @@ from .socket_io import PATH, get_socket_io, socket_io  # noqa: E402
 logger = logging.getLogger(__name__)
 
 use_log(RoomLogs())
+if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
+    tracing.start(service_name=settings.OTEL_SERVICE_NAME)
 
 
 async def lifespan(scope: Any, receive: Any, send: Any) -> None:
@@ -44,6 +47,8 @@ async def lifespan(scope: Any, receive: Any, send: Any) -> None:
             if settings.SOCKETIO:
                 await get_socket_io().stop()  # its sessions need what is stopped next
             await loop.stop()
+            if tracing.enabled():
+                await asyncio.to_thread(tracing.flush)
             await send({"type": "lifespan.shutdown.complete"})
             return
 

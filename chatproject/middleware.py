@@ -9,13 +9,14 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import async_only_middleware
 
 from api.clients import client_address
-from realtime import context
+from realtime import context, tracing
 from realtime.ids import uuid7
 
 logger = logging.getLogger("chat.access")
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 QUIET = {"healthz", "readyz", "metrics"}
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 Handler = Callable[[HttpRequest], Awaitable[HttpResponse]]
@@ -31,9 +32,11 @@ def request_log(get_response: Handler) -> Handler:
         context.client_ip.set(client_address(request.META))
         context.user_id.set(None)
         started = time.perf_counter()
-        response = await get_response(request)
+        with tracing.span(f"HTTP {request.method if request.method in METHODS else 'other'}"):
+            response = await get_response(request)
+            route = getattr(request.resolver_match, "route", None) if request.resolver_match else None
+            tracing.note(route=route, status=response.status_code)
         response["X-Request-ID"] = request_id
-        route = getattr(request.resolver_match, "route", None) if request.resolver_match else None
         quiet = request.resolver_match is not None and request.resolver_match.url_name in QUIET
         logger.log(
             logging.DEBUG if quiet else logging.INFO,

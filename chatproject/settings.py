@@ -296,6 +296,12 @@ SPECTACULAR_SETTINGS = {
 # Which selector finds the last message of rooms: rooms may not import messaging, so it is named here.
 ROOMS_LAST_MESSAGES = "messaging.selectors.last_messages"
 
+# --- traces -------------------------------------------------------------------------------------------------
+
+# Read here to know whether to trace at all; the exporter reads it, and the others of its kind, by itself.
+OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+OTEL_SERVICE_NAME = env.str("OTEL_SERVICE_NAME", "chat")
+
 # --- logs ---------------------------------------------------------------------------------------------------
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")

@@ -16,7 +16,7 @@ import msgspec
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from realtime import context, times
+from realtime import context, times, tracing
 from realtime.errors import ChatError, Conflict, NotFound, Unavailable
 from realtime.ids import uuid7
 from rooms.marks import advance_heads, mark_own_read
@@ -50,6 +50,7 @@ class Draft:
     id: UUID = field(default_factory=uuid7)
     in_archived_room: bool = False  # whether its clientMessageId may be that of an archived message
     request_id: str | None = field(default_factory=context.request_id.get)
+    trace: str | None = field(default_factory=tracing.current)
 
     @property
     def key(self) -> tuple[UUID, UUID, str] | None:
@@ -82,6 +83,7 @@ class Stored:
     message: Message
     room: Room
     duplicate: bool
+    trace: str | None = None  # of its storing, for its delivery to follow
 
 
 Outcome = Stored | ChatError

@@ -49,7 +49,8 @@ def announce_stored(batch: list[Stored]) -> None:
     """Tell each room of its new messages, in the order of their seq."""
     for stored in batch:
         frame = encode_event("message:receive", message_data(stored.message, stored.room))
-        get_hub().publish(room_topic(stored.room.pk), frame, seq=stored.message.seq)
+        topic, seq = room_topic(stored.room.pk), stored.message.seq
+        get_hub().publish(topic, frame, seq=seq, trace=stored.trace)
 
 
 async def send_message(

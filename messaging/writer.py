@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+from realtime import tracing
 from realtime.errors import ChatError, Overloaded, Unavailable
 
 from . import metrics
@@ -115,6 +116,8 @@ class MessageWriter:
 
 def _note(drafts: list[Draft], outcomes: list[Outcome], seconds: float) -> None:
     """Count a batch, and log where each of its messages came to lie: never what it says."""
+    if tracing.enabled():
+        _trace(drafts, outcomes, seconds)
     metrics.COMMIT_SECONDS.observe(seconds)
     metrics.BATCH_SIZE.observe(len(drafts))
     places = []
@@ -134,3 +137,21 @@ def _note(drafts: list[Draft], outcomes: list[Outcome], seconds: float) -> None:
             }
         )
     logger.info("batch stored", extra={"messages": places, "durationMs": round(seconds * 1000, 1)})
+
+
+def _trace(drafts: list[Draft], outcomes: list[Outcome], seconds: float) -> None:
+    """A span in the trace of each message, since one batch serves many."""
+    started_at = time.time() - seconds
+    for draft, outcome in zip(drafts, outcomes, strict=True):
+        stored = outcome if isinstance(outcome, Stored) else None
+        trace = tracing.record(
+            "message.store",
+            parent=draft.trace,
+            started_at=started_at,
+            requestId=draft.request_id,
+            batch=len(drafts),
+            status=outcome.code if isinstance(outcome, ChatError) else "stored",
+            place=f"{stored.message.room_id}#{stored.message.seq}" if stored else None,
+        )
+        if stored is not None:
+            stored.trace = trace

@@ -14,7 +14,7 @@ from typing import Any
 
 from channels.layers import BaseChannelLayer, InMemoryChannelLayer, get_channel_layer
 
-from . import loop, metrics
+from . import loop, metrics, tracing
 from .arrivals import Arrivals
 from .connection import Connection
 from .frames import Frame
@@ -149,9 +149,11 @@ class Hub:
         seq: int | None = None,
         droppable: bool = False,
         exclude_address: str | None = None,
+        trace: str | None = None,
     ) -> None:
-        """Send a frame to every subscriber of `topic` in every process; `seq` is its place in the topic's log."""
-        self._send(["topic", topic, payload, seq, droppable, exclude_address], len(payload))
+        """Send a frame to every subscriber of `topic` in every process; `seq` is its place in the topic's log, and
+        `trace` what its delivery belongs to."""
+        self._send(["topic", topic, payload, seq, droppable, exclude_address, trace], len(payload))
 
     def send_to(self, addresses: Iterable[str], payload: bytes, *, droppable: bool = False) -> None:
         """Send a frame once to every connection, in every process, that has one of the addresses."""
@@ -227,7 +229,7 @@ class Hub:
         items, self._local = self._local, []
         if items:
             self._deliver(items)
-            metrics.DELIVERY_SECONDS.observe(max(0.0, time.time() - self._local_since))
+            self._note_delivery(items, self._local_since)
 
     async def _join(self) -> None:
         while True:
@@ -259,7 +261,7 @@ class Hub:
         new, lost = self._arrivals.note(message["from"], message["number"])
         if new:
             self._deliver(message["items"])
-            metrics.DELIVERY_SECONDS.observe(max(0.0, time.time() - message["at"]))
+            self._note_delivery(message["items"], message["at"])
         if lost:
             metrics.LAYER_LOSSES.inc()
             logger.warning("messages of another process were lost; looking into the logs")
@@ -322,6 +324,16 @@ class Hub:
                 places = [f"{item[1]}#{item[3]}" for item in items if item[0] == "topic" and item[3]]
                 logger.info("messages delivered", extra={"places": places, "deliveries": delivered})
 
+    def _note_delivery(self, items: list[Item], published_at: float) -> None:
+        metrics.DELIVERY_SECONDS.observe(max(0.0, time.time() - published_at))
+        if tracing.enabled():
+            for kind, topic, *rest in items:
+                if kind == "topic" and topic in self._subscribers:
+                    sockets = len(self._subscribers[topic])
+                    tracing.record(
+                        "message.deliver", parent=rest[4], started_at=published_at, sockets=sockets
+                    )
+
     def _route(
         self,
         outgoing: dict[Connection, list[Frame]],
@@ -330,6 +342,7 @@ class Hub:
         seq: int | None,
         droppable: bool,
         exclude_address: str | None,
+        trace: str | None,
     ) -> None:
         order = self._orders.get(topic)
         if order is None:

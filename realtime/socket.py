@@ -14,7 +14,7 @@ from uuid import UUID
 from channels.consumer import AsyncConsumer
 from django.conf import settings
 
-from . import context, metrics, times
+from . import context, metrics, times, tracing
 from .close_codes import CloseCode, CloseSocket
 from .connection import Connection
 from .consumer import EventConsumer, EventRegistry
@@ -249,7 +249,8 @@ class ConnectionSession:
     async def _dispatch(self, envelope: Envelope) -> Any:
         spec = self.registry.find(envelope.event)
         data = decode_data(envelope.data, spec.data)
-        return await getattr(self.consumers[spec.consumer], spec.method)(data)
+        with tracing.span(envelope.event):
+            return await getattr(self.consumers[spec.consumer], spec.method)(data)
 
 
 def device_id_of(scope: Any) -> str | None:

@@ -1,0 +1,119 @@
+"""Traces, taken by an OTLP receiver of our own: a message is one trace from socket or REST to its delivery."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from realtime.testing import ROOT, ChatServer
+
+pytestmark = pytest.mark.once
+
+SECRET_TEXT = "what nobody but the room may read"
+
+
+class Receiver(ThreadingHTTPServer):
+    """Takes spans over OTLP/HTTP on loopback and keeps them."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.spans: list[Any] = []
+        self.bodies = b""
+        self.paths: set[str] = set()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def traces(self) -> dict[bytes, dict[str, Any]]:
+        """The spans by name, of each trace."""
+        found: dict[bytes, dict[str, Any]] = {}
+        for span in list(self.spans):
+            found.setdefault(span.trace_id, {})[span.name] = span
+        return found
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        request = ExportTraceServiceRequest.FromString(body)
+        self.server.bodies += body
+        self.server.paths.add(self.path)
+        for resource in request.resource_spans:
+            for scope in resource.scope_spans:
+                self.server.spans += scope.spans
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-protobuf")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *args: Any) -> None:
+        """Nothing on the console."""
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    server = Receiver()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+async def test_message_when_sent_then_one_trace_leads_from_its_entry_over_the_writer_to_its_delivery(
+    start_server: Callable[..., ChatServer], receiver: Receiver
+) -> None:
+    server = start_server(
+        OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url,
+        OTEL_BSP_SCHEDULE_DELAY="100",
+        OTEL_EXPORTER_OTLP_COMPRESSION="none",
+    )
+    alice = server.sign_up()
+    room = alice.make_room()
+    async with alice.connect() as socket:
+        await socket.reply("message:send", {"roomId": room, "content": SECRET_TEXT})
+        alice.send(room, SECRET_TEXT)
+        for _ in range(2):
+            await socket.expect("message:receive")
+
+    def entries() -> dict[str, dict[str, Any]]:
+        wanted = {"message.store", "message.deliver"}
+        whole = [trace for trace in receiver.traces().values() if wanted <= trace.keys()]
+        return {name: trace for trace in whole for name in trace.keys() - wanted}
+
+    server.wait_until(lambda: {"message:send", "HTTP POST"} <= entries().keys(), "the export of spans")
+    assert receiver.paths == {"/v1/traces"}
+    for name in ("message:send", "HTTP POST"):
+        trace = entries()[name]
+        entry, store, deliver = trace[name], trace["message.store"], trace["message.deliver"]
+        assert (store.parent_span_id, deliver.parent_span_id) == (entry.span_id, store.span_id)
+        store_attributes = {one.key: one.value for one in store.attributes}
+        assert store_attributes["chat.place"].string_value.startswith(room)
+        assert store_attributes["chat.status"].string_value == "stored"
+        assert store_attributes["chat.requestId"].string_value
+        assert {one.key: one.value for one in deliver.attributes}["chat.sockets"].int_value == 1
+    assert SECRET_TEXT.encode() not in receiver.bodies
+    assert alice.access_token.encode() not in receiver.bodies
+
+
+def test_server_when_no_endpoint_is_set_then_imports_no_exporter_and_no_tracer(tmp_path: Path) -> None:
+    """redis-py imports OpenTelemetry's interface by itself wherever that is installed."""
+    code = "import chatproject.asgi, sys; print([name for name in sys.modules if name.startswith(('opentelemetry.exporter', 'opentelemetry.sdk.trace'))])"
+    env = {**ChatServer(DATA_DIR=str(tmp_path)).env, "DJANGO_SETTINGS_MODULE": "chatproject.settings"}
+    env.pop("OTEL_EXPORTER_OTLP_ENDPOINT", None)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.strip() == "[]", done.stderr
