@@ -207,6 +207,7 @@ def kill_after(server: ChatServer, line_start: str, *arguments: str) -> None:
     process.stdout.close()
 
 
+@pytest.mark.once  # the one above kills on any database, at each step
 @pytest.mark.timeout(300)
 def test_commands_when_killed_between_two_files_then_go_on_and_nothing_is_lost(
     server: ChatServer, ann: ChatUser, tmp_path: Path
@@ -225,6 +226,7 @@ def test_commands_when_killed_between_two_files_then_go_on_and_nothing_is_lost(
     assert dump(server, room) == before
 
 
+@pytest.mark.once
 def test_command_when_on_a_terminal_then_shows_a_bar_and_else_plain_lines(
     server: ChatServer, talk: Any, tmp_path: Path
 ) -> None:
