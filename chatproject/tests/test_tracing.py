@@ -110,7 +110,8 @@ async def test_message_when_sent_then_one_trace_leads_from_its_entry_over_the_wr
 
 def test_server_when_no_endpoint_is_set_then_imports_no_exporter_and_no_tracer(tmp_path: Path) -> None:
     """redis-py imports OpenTelemetry's interface by itself wherever that is installed."""
-    code = "import chatproject.asgi, sys; print([name for name in sys.modules if name.startswith(('opentelemetry.exporter', 'opentelemetry.sdk.trace'))])"
+    heavy = ("opentelemetry.exporter", "opentelemetry.sdk.trace")
+    code = f"import chatproject.asgi, sys; print([name for name in sys.modules if name.startswith({heavy})])"
     env = {**ChatServer(DATA_DIR=str(tmp_path)).env, "DJANGO_SETTINGS_MODULE": "chatproject.settings"}
     env.pop("OTEL_EXPORTER_OTLP_ENDPOINT", None)
     done = subprocess.run(
