@@ -27,6 +27,14 @@ class CursorPage(pagination.CursorPagination):
             raise Invalid(fields={"limit": [f"A number from 1 to {self.max_page_size}."]})
         return int(text)
 
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        parameters = super().get_schema_operation_parameters(view)
+        for parameter in parameters:
+            if parameter["name"] == self.page_size_query_param:
+                limits = {"minimum": 1, "maximum": self.max_page_size, "default": self.page_size}
+                parameter["schema"] = {"type": "integer"} | limits
+        return parameters
+
     def decode_cursor(self, request: Request) -> Any:
         try:
             cursor = super().decode_cursor(request)

@@ -12,8 +12,10 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiResponse
 
-from realtime.errors import ERRORS, UnknownEvent
+from realtime.errors import ERRORS, TooLarge, UnknownEvent
 from realtime.protocol import Wire
+
+from .serializers import CamelCaseFields
 
 
 class ErrorDetail(Wire, kw_only=True):
@@ -37,6 +39,20 @@ ALWAYS = ("400", "429", "503")
 
 
 class ChatAutoSchema(AutoSchema):
+    def _is_list_view(self, serializer: Any = None) -> bool:
+        """A struct is the whole answer, page and all; spectacular would show a page of pages."""
+        if isinstance(serializer, type) and issubclass(serializer, Wire):
+            return False
+        return bool(super()._is_list_view(serializer))
+
+    def _map_basic_serializer(self, serializer: Any, direction: Literal["request", "response"]) -> Any:
+        schema = super()._map_basic_serializer(serializer, direction)
+        if isinstance(serializer, CamelCaseFields):
+            schema["additionalProperties"] = False  # unknown fields are an error
+            if "__doc__" not in vars(type(serializer)) or not type(serializer).__doc__:
+                schema.pop("description", None)  # inherited: it is for us
+        return schema
+
     def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> Any:
         responses = super()._get_response_bodies(direction)
         for status in self._error_statuses():
@@ -50,6 +66,8 @@ class ChatAutoSchema(AutoSchema):
         statuses = list(ALWAYS)
         if self.get_auth():
             statuses.append("401")
+        if self.method in ("POST", "PATCH"):
+            statuses.append(str(TooLarge.status))
         if "{" in self.path:
             statuses += ["403", "404"]
         return sorted(statuses)

@@ -1,12 +1,13 @@
 """REST of messages. Knows services and selectors; no rule of its own."""
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.authentication import user_of
+from api.schema import ErrorAnswer
 from api.serializers import validated, validated_query
 from realtime import loop
 from realtime.ids import parse_uuid
@@ -42,7 +43,7 @@ class MessageViewSet(viewsets.GenericViewSet):
     @extend_schema(
         summary="A page of a room's history, oldest first",
         parameters=[
-            OpenApiParameter("limit", OpenApiTypes.INT, description="1 to 200, 50 unless given."),
+            OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}),
             _anchor("before", "The messages before"),
             _anchor("after", "The messages after"),
             _anchor("around", "The messages around"),
@@ -99,10 +100,15 @@ class MessageViewSet(viewsets.GenericViewSet):
     @extend_schema(
         summary="Search my rooms' messages, newest first",
         parameters=[
-            OpenApiParameter("q", OpenApiTypes.STR, required=True, description="Text the message contains."),
+            OpenApiParameter(
+                "q",
+                {"type": "string", "minLength": 1, "maxLength": 200},
+                required=True,
+                description="Text the message contains.",
+            ),
             OpenApiParameter("roomId", OpenApiTypes.UUID, description="Only in this room."),
         ],
-        responses=MessagePage,
+        responses={200: MessagePage, 404: OpenApiResponse(ErrorAnswer, description="Error: not_found.")},
     )
     def search(self, request: Request) -> Response:
         query = validated_query(SearchQuerySerializer, request)

@@ -1,0 +1,65 @@
+"""The REST fuzzer: schemathesis sends a server what docs/openapi.yaml allows, and what it does not.
+
+`python -m tests.api_fuzz --examples 100 --seed 1` adds schemathesis' own list of boundary values for each field.
+Every answer has to be one that the document shows, none may be a 5xx, and none may be had without a token.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from realtime.testing import ROOT, ChatServer
+
+# Left out: that what fits the schema is accepted. No schema says that a password is good, or that a user exists.
+NOT_CHECKED = "positive_data_acceptance"
+# Paths lead to what is there, or nothing but 404 would be tried.
+CONFIG = """
+[parameters]
+"path.room_id" = "{room_id}"
+"path.message_id" = "{message_id}"
+"path.user_id" = "{user_id}"
+"""
+
+
+def fuzz_api(server: ChatServer, *, examples: int, seed: int, phases: str) -> tuple[bool, str]:
+    """Whether all checks passed, and schemathesis' report."""
+    owner, user = server.sign_up(), server.sign_up()
+    room_id = owner.make_room()
+    # An admin: an owner would delete the room in one of the first requests.
+    member = {"userId": user.id, "role": "admin"}
+    assert owner.http.post(f"/api/rooms/{room_id}/members", json=member).status_code == 201
+    message_id = owner.send(room_id, "hello")["id"]
+    with tempfile.TemporaryDirectory(prefix="chat-api-fuzz-") as folder:
+        config = Path(folder) / "schemathesis.toml"
+        config.write_text(CONFIG.format(room_id=room_id, message_id=message_id, user_id=owner.id))
+        command = [
+            Path(sys.executable).with_name("st"), "--config-file", config, "run", ROOT / "docs" / "openapi.yaml",
+            "--url", server.base_url, "--header", f"Authorization: Bearer {user.access_token}",
+            "--checks", "all", "--exclude-checks", NOT_CHECKED, "--phases", phases, "--seed", str(seed),
+            "--max-examples", str(examples), "--generation-database", "none", "--no-shrink",
+            "--suppress-health-check", "all", "--warnings", "off", "--no-color", "--continue-on-failure",
+        ]  # fmt: skip
+        run = subprocess.run([*map(str, command)], cwd=folder, capture_output=True, text=True, check=False)
+    return run.returncode == 0, run.stdout + run.stderr
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--examples", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    server = ChatServer(LOG_LEVEL="WARNING")
+    try:
+        passed, report = fuzz_api(
+            server.start(), examples=options.examples, seed=options.seed, phases="coverage,fuzzing"
+        )
+        print(report)
+        sys.exit(not passed)
+    finally:
+        server.stop()
+
+
+if __name__ == "__main__":
+    main()

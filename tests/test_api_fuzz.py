@@ -1,0 +1,14 @@
+"""The REST fuzzer, a few requests of it for each operation; `make fuzz-api EXAMPLES=100` goes on."""
+
+import pytest
+
+from realtime.testing import ChatServer
+
+from .api_fuzz import fuzz_api
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_requests_by_the_schema_and_against_it_then_every_answer_is_documented(server: ChatServer) -> None:
+    passed, report = fuzz_api(server, examples=3, seed=6, phases="fuzzing")
+    assert passed, report
