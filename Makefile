@@ -19,7 +19,11 @@ DEPLOY_ENV = SECRET_KEY=7PqkX2vLw9ZrT4mNc8YbH3sJf6DgA1eUxQoWiE5tRyBnMvCzKd0 DEBU
 	REDIS_URL=rediss://:pw-of-redis@redis.example:6379/0 \
 	DATABASE_URL="mongodb://chat:pw-of-mongo@mongo.example:27017/chat?replicaSet=rs0"
 
+<<<<<<< HEAD
 .PHONY: install run demo test torture model fuzz fuzz-api audit lint check docs lock
+=======
+.PHONY: install run demo test torture model fuzz bench lint check docs lock
+>>>>>>> d28525b (benchmarks: Measure against Socket.IO, the tutorial and the guide's send path)
 .DEFAULT_GOAL := run
 
 $(VENV)/run.stamp: requirements.txt
@@ -31,6 +35,11 @@ $(VENV)/dev.stamp: requirements-dev.txt requirements.txt
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@ $(VENV)/run.stamp
+
+# What the server is measured against.
+PEERS := benchmarks/peers/node/node_modules/.package-lock.json
+$(PEERS): benchmarks/peers/node/package-lock.json
+	-if command -v npm >/dev/null; then npm ci --prefix $(dir $<) --ignore-scripts --no-audit --no-fund --silent; fi
 
 # What tests of the JavaScript client and of other libraries' peers need; without npm those tests are skipped.
 node_modules/.package-lock.json: package-lock.json
@@ -45,7 +54,7 @@ run: $(VENV)/run.stamp  ## migrate and serve on http://$(HOST):$(PORT)
 demo: $(VENV)/run.stamp  ## two users talk through the server that `make run` started
 	@$(RUN_ENV) $(BIN)/python manage.py demo
 
-test: $(VENV)/dev.stamp node_modules/.package-lock.json  ## all tests, or some: make test ARGS=messaging
+test: $(VENV)/dev.stamp node_modules/.package-lock.json $(PEERS)  ## all tests, or some: make test ARGS=messaging
 	$(TEST_ENV) $(BIN)/python -m pytest $(PYTEST_ARGS) $(ARGS)
 	$(BIN)/python -m pytest -c djongo_lts/tests/pytest.ini djongo_lts/tests
 	$(TEST_ENV) $(BIN)/python -m tests.on_mongodb $(PYTEST_ARGS) -m "not once" $(ON_MONGODB)
@@ -64,11 +73,16 @@ model: $(VENV)/dev.stamp  ## compare any steps of three users with a reference: 
 fuzz: $(VENV)/dev.stamp  ## send a server frames that no client should: FRAMES=100000 SEED=1
 	$(TEST_ENV) $(BIN)/python -m tests.frame_fuzz --frames $(or $(FRAMES),100000) --seed $(or $(SEED),1)
 
+<<<<<<< HEAD
 fuzz-api: $(VENV)/dev.stamp  ## requests made from docs/openapi.yaml, right and wrong: EXAMPLES=100 SEED=1
 	$(TEST_ENV) $(BIN)/python -m tests.api_fuzz --examples $(or $(EXAMPLES),100) --seed $(or $(SEED),1)
 
 audit: $(VENV)/dev.stamp  ## known holes in the pinned requirements; where nobody can be asked, their pins and ages
 	$(BIN)/python -m tests.audit
+=======
+bench: $(VENV)/dev.stamp $(PEERS)  ## beside Socket.IO and others: benchmarks/README.md, make bench ARGS="fanout --rounds 3"
+	$(TEST_ENV) $(BIN)/python -m benchmarks $(ARGS)
+>>>>>>> d28525b (benchmarks: Measure against Socket.IO, the tutorial and the guide's send path)
 
 lint: $(VENV)/dev.stamp  ## ruff, formatted and clean
 	$(BIN)/ruff format --check .

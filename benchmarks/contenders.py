@@ -1,0 +1,145 @@
+"""Who is measured: each a real server process with its own database, behind one Redis. Must not know loads."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jwt
+
+from realtime.testing import ROOT, ChatServer, Process, RedisServer, free_port
+
+from .clients import ChatCodec, SocketIOCodec, TutorialCodec
+
+JWT_SECRET = "benchmark-only-" + "s" * 40
+NODE = Path(__file__).parent / "peers" / "node"
+# Limits are counted, as in production, and refuse nothing, since what is measured is the path.
+OPEN_LIMITS = {
+    "RATE_LIMITS": "on",
+    "LIMIT_MESSAGES_USER": "1000000/1s",
+    "LIMIT_MESSAGES_ROOM": "1000000/1s",
+    "LIMIT_FRAMES": "1000000/1s",
+    "ACCESS_TOKEN_SECONDS": "86400",
+    "LOG_LEVEL": "WARNING",
+}
+
+
+class Contender:
+    """`start` gives tokens and rooms for `users` clients; `base` is its host and port."""
+
+    name = ""
+    codec: ChatCodec
+
+    def __init__(self, redis: RedisServer, database_url: str = "") -> None:
+        self.redis = redis
+        self.database_url = database_url
+        self.process: Process
+
+    @property
+    def pid(self) -> int:
+        assert self.process.process is not None
+        return self.process.process.pid
+
+    def start(self, users: int, room_size: int) -> tuple[list[str], list[str]]:
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        self.process.stop()
+
+
+class Ours(Contender):
+    """The whole product, on SQLite or the database of `database_url`."""
+
+    name = "ours"
+    codec = ChatCodec()
+
+    def __init__(self, redis: RedisServer, database_url: str = "", *, label: str = "", **env: str) -> None:
+        super().__init__(redis, database_url)
+        self.name = label or self.name
+        self._env = env
+
+    def start(self, users: int, room_size: int, *, messages: int = 0) -> tuple[list[str], list[str]]:
+        database = {"DATABASE_URL": self.database_url} if self.database_url else {}
+        server = ChatServer(**OPEN_LIMITS, **database, REDIS_URL=self.redis.url, **self._env)
+        self.process, self.base = server, f"127.0.0.1:{server.port}"
+        server.start()
+        command = [sys.executable, "-m", "benchmarks.seed", f"--users={users}", f"--room-size={room_size}"]
+        command.append(f"--messages={messages}")
+        seeded = json.loads(subprocess.check_output(command, env=server.env, cwd=ROOT))
+        return seeded["tokens"], seeded["rooms"]
+
+
+class OurHub(Contender):
+    """Our socket, hub and transport without the store: what Socket.IO and the tutorial do."""
+
+    name = "ours"
+    codec = ChatCodec()
+
+    def start(self, users: int, room_size: int) -> tuple[list[str], list[str]]:
+        server = HubServer(**OPEN_LIMITS, REDIS_URL=self.redis.url)
+        self.process, self.base = server, f"127.0.0.1:{server.port}"
+        server.start()
+        command = [sys.executable, "-m", "benchmarks.seed", f"--users={users}", f"--room-size={users}"]
+        return json.loads(subprocess.check_output(command, env=server.env, cwd=ROOT))["tokens"], [
+            "bench"
+        ] * users
+
+
+class HubServer(ChatServer):
+    def start(self, *, migrate: bool = True) -> "HubServer":
+        self._migrate()
+        self.spawn(sys.executable, "-m", "benchmarks.apps.hub", env={**self.env, "PORT": str(self.port)})
+        self.wait_until(lambda: _listens(self.port), "the hub")
+        return self
+
+
+class Peer(Contender):
+    """A process with a port of its own that is told its secrets by the environment."""
+
+    command: tuple[str, ...] = ()
+
+    def start(self, users: int, room_size: int) -> tuple[list[str], list[str]]:
+        port = free_port()
+        self.process, self.base = Process(), f"127.0.0.1:{port}"
+        command = [part.format(port=port) for part in self.command]
+        env = {"PORT": str(port), "REDIS_URL": self.redis.url, "JWT_SECRET": JWT_SECRET}
+        env |= {"MONGO_URL": self.database_url, "PATH": os.environ["PATH"], "NODE_ENV": "production"}
+        self.process.spawn(*command, env=env)
+        self.process.wait_until(lambda: _listens(port), self.name)
+        rooms = [f"room{index // room_size}" for index in range(users)]
+        tokens = [
+            jwt.encode(
+                {"sub": f"user{index}", "rooms": [room], "exp": int(time.time()) + 86400}, JWT_SECRET, "HS256"
+            )
+            for index, room in enumerate(rooms)
+        ]
+        return tokens, rooms
+
+
+class SocketIOFanout(Peer):
+    name = "socket.io"
+    codec = SocketIOCodec()
+    command = ("node", str(NODE / "fanout.js"))
+
+
+class SocketIOSend(Peer):
+    name = "node"
+    codec = SocketIOCodec()
+    command = ("node", str(NODE / "send.js"))
+
+
+class Tutorial(Peer):
+    name = "channels tutorial"
+    codec = TutorialCodec()
+    command = (
+        sys.executable, "-m", "uvicorn", "benchmarks.peers.channels_tutorial.app:application", "--port", "{port}",
+        "--no-access-log", "--log-level", "warning",
+    )  # fmt: skip
+
+
+def _listens(port: int) -> bool:
+    with socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
