@@ -19,11 +19,7 @@ DEPLOY_ENV = SECRET_KEY=7PqkX2vLw9ZrT4mNc8YbH3sJf6DgA1eUxQoWiE5tRyBnMvCzKd0 DEBU
 	REDIS_URL=rediss://:pw-of-redis@redis.example:6379/0 \
 	DATABASE_URL="mongodb://chat:pw-of-mongo@mongo.example:27017/chat?replicaSet=rs0"
 
-<<<<<<< HEAD
-.PHONY: install run demo test torture model fuzz fuzz-api audit lint check docs lock
-=======
-.PHONY: install run demo test torture model fuzz bench lint check docs lock
->>>>>>> d28525b (benchmarks: Measure against Socket.IO, the tutorial and the guide's send path)
+.PHONY: install run demo test torture model fuzz fuzz-api audit bench lint check docs lock
 .DEFAULT_GOAL := run
 
 $(VENV)/run.stamp: requirements.txt
@@ -73,16 +69,14 @@ model: $(VENV)/dev.stamp  ## compare any steps of three users with a reference: 
 fuzz: $(VENV)/dev.stamp  ## send a server frames that no client should: FRAMES=100000 SEED=1
 	$(TEST_ENV) $(BIN)/python -m tests.frame_fuzz --frames $(or $(FRAMES),100000) --seed $(or $(SEED),1)
 
-<<<<<<< HEAD
 fuzz-api: $(VENV)/dev.stamp  ## requests made from docs/openapi.yaml, right and wrong: EXAMPLES=100 SEED=1
 	$(TEST_ENV) $(BIN)/python -m tests.api_fuzz --examples $(or $(EXAMPLES),100) --seed $(or $(SEED),1)
 
 audit: $(VENV)/dev.stamp  ## known holes in the pinned requirements; where nobody can be asked, their pins and ages
 	$(BIN)/python -m tests.audit
-=======
+
 bench: $(VENV)/dev.stamp $(PEERS)  ## beside Socket.IO and others: benchmarks/README.md, make bench ARGS="fanout --rounds 3"
 	$(TEST_ENV) $(BIN)/python -m benchmarks $(ARGS)
->>>>>>> d28525b (benchmarks: Measure against Socket.IO, the tutorial and the guide's send path)
 
 lint: $(VENV)/dev.stamp  ## ruff, formatted and clean
 	$(BIN)/ruff format --check .
