@@ -48,7 +48,7 @@ class Report(models.Model):
         ordering = ["created_at"]
 
     def __str__(self) -> str:
-        return f"report of message {self.seq}"
+        return f"report of message {self.seq}: {self.content[:80]}"
 
 
 class AuditEntry(ImmutableModel):

@@ -72,11 +72,13 @@ class DeskAdmin(admin.ModelAdmin):
     list_per_page = PER_PAGE
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
-    actions_selection_counter = False  # no "select all of them, on all pages"
     sortable_by = ()
     links: ClassVar[
         tuple[tuple[str, str, str], ...]
     ] = ()  # (label, list, its filter), filtered by this row's pk
+
+    class Media:
+        css = {"all": ("moderation/desk.css",)}
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return DeskChangeList

@@ -16,7 +16,7 @@ from realtime.ids import uuid7
 from realtime.testing import PASSWORD
 from rooms.models import Membership, Room
 
-MOST_QUERIES = 7  # session, user, the page, and what one page of its rows shows besides
+MOST_QUERIES = 8  # session, user, the page, and what one page of its rows shows or offers besides
 PAGES = [
     "accounts/user/", "accounts/session/", "rooms/room/", "rooms/membership/", "messaging/message/",
     "messaging/messagerevision/", "messaging/archivedkey/", "moderation/report/", "moderation/auditentry/",
@@ -24,6 +24,7 @@ PAGES = [
     "messaging/message/?since=2020-01-01T00:00", "messaging/message/?q=text", "rooms/room/?q=room",
     "rooms/membership/?room={room}", "moderation/report/?state=all&room={room}",
     "moderation/auditentry/?target={room}", "messaging/message/{message}/change/", "rooms/room/{room}/change/",
+    "accounts/user/{author}/change/", "accounts/user/?q={name}",
 ]  # fmt: skip
 
 

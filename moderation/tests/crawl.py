@@ -1,0 +1,160 @@
+"""Crawls every page of the moderation desk over a large log, and says how long each took and what it asked for.
+
+`python -m moderation.tests.crawl --messages 1000000`, with SECRET_KEY and DATABASE_URL set (an empty,
+migrated database; without DATABASE_URL an SQLite file in DATA_DIR). The rows are inserted in bulk, and stay.
+"""
+
+import argparse
+import logging
+import os
+import time
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import django
+from django.db import connection, transaction
+
+ROOMS, USERS, BATCH = 200, 1000, 5000
+PAGES = [
+    "accounts/user/", "accounts/session/", "rooms/room/", "rooms/membership/", "messaging/message/",
+    "messaging/messagerevision/", "messaging/archivedkey/", "moderation/report/", "moderation/auditentry/",
+    "messaging/message/?room={room}", "messaging/message/?room={room}&p=100",
+    "messaging/message/?author={author}", "messaging/message/?author={name}",
+    "messaging/message/?since=2026-01-01T00:00", "messaging/message/?q=needle",
+    "messaging/message/?room={room}&q=needle", "messaging/message/?q={message}", "rooms/room/?q=room",
+    "rooms/membership/?room={room}", "moderation/report/?state=all&room={room}",
+    "moderation/auditentry/?target={room}", "messaging/message/{message}/change/", "rooms/room/{room}/change/",
+    "accounts/user/{author}/change/", "accounts/user/?q={name}",
+]  # fmt: skip
+
+
+def fill(count: int) -> dict[str, Any]:
+    """Users and rooms, each room with a member of each fifth user, and `count` messages spread over the rooms."""
+    from accounts.models import User
+    from messaging.models import Message
+    from moderation.models import Report
+    from realtime import times
+    from realtime.ids import first_id_at
+    from rooms.models import Membership, Room
+
+    first = times.now() - timedelta(days=300)
+    users = [
+        User(
+            username=f"user{n}",
+            username_key=f"user{n}",
+            email=f"user{n}@example.com",
+            display_name=f"User {n}",
+        )
+        for n in range(USERS)
+    ]
+    User.objects.bulk_create(users, batch_size=500)
+    per_room = count // ROOMS
+    rooms = [
+        Room(name=f"room {n}", last_seq=per_room, created_by=users[n], created_at=first) for n in range(ROOMS)
+    ]
+    Room.objects.bulk_create(rooms)
+    members = [Membership(room=room, user=user) for room in rooms for user in users[:: USERS // 10]]
+    Membership.objects.bulk_create(members, batch_size=500)
+    step = timedelta(days=300) / count
+    message = Message.objects.create(
+        id=first_id_at(first), room=rooms[0], seq=1, sender=users[0], content="a needle in it", fingerprint="f",
+        client_message_id="c0", created_at=first,
+    )  # fmt: skip
+    copies = Copies(Message, message.pk)
+    for n in range(1, per_room * ROOMS):
+        at = times.truncate(first + n * step)
+        copies.add(
+            # Another id of the same millisecond.
+            id=UUID(int=first_id_at(at).int + n),
+            room=rooms[n % ROOMS].pk,
+            seq=n // ROOMS + 1,
+            sender=users[n % USERS].pk,
+            content="a needle in it" if n % 1000 == 0 else f"some text of message {n}, as long as many are",
+            client_message_id=f"c{n}",
+            created_at=at,
+        )
+    copies.flush()
+    Report.objects.bulk_create(
+        Report(message_id=message.pk, room=rooms[0], author=users[0], reporter=user, seq=1, version=1,
+               content="c", reason="r")
+        for user in users
+    )  # fmt: skip
+    last = Message.objects.filter(room=rooms[0]).latest("seq")
+    return {"room": rooms[0].pk, "author": users[0].pk, "name": users[0].username, "message": last.pk}
+
+
+class Copies:
+    """Inserts rows like one that is there, in bulk and past the ORM, which would take ten times as long."""
+
+    def __init__(self, model: Any, pk: UUID) -> None:
+        self.table = model._meta.db_table
+        self.columns = {field.name: field.column for field in model._meta.concrete_fields}
+        self.rows: list[dict[str, Any]] = []
+        connection.ensure_connection()
+        if connection.vendor == "sqlite":
+            with connection.cursor() as cursor:
+                cursor.execute(f'SELECT * FROM {self.table} WHERE "_id" = %s', [pk.hex])
+                names = [column[0] for column in cursor.description]
+                self.row = dict(zip(names, cursor.fetchone(), strict=True))
+        else:
+            self.row = connection.connection[self.table].find_one({"_id": pk})
+
+    def add(self, **fields: Any) -> None:
+        if connection.vendor == "sqlite":
+            fields = {name: _sqlite_value(value) for name, value in fields.items()}
+        self.rows.append(self.row | {self.columns[name]: value for name, value in fields.items()})
+        if len(self.rows) == BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        if connection.vendor == "sqlite":
+            names = ", ".join(f'"{name}"' for name in self.row)
+            marks = ", ".join(["%s"] * len(self.row))
+            with transaction.atomic(), connection.cursor() as cursor:
+                insert = f"INSERT INTO {self.table} ({names}) VALUES ({marks})"
+                cursor.executemany(insert, [tuple(row.values()) for row in self.rows])
+        else:
+            connection.connection[self.table].insert_many(self.rows)
+        self.rows = []
+
+
+def _sqlite_value(value: Any) -> Any:
+    if isinstance(value, UUID):
+        return value.hex
+    return str(value.replace(tzinfo=None)) if isinstance(value, datetime) else value
+
+
+def crawl(names: dict[str, Any], rounds: int) -> None:
+    from django.test import Client
+    from django.test.utils import CaptureQueriesContext
+
+    from accounts.models import User
+
+    root = User.objects.create_superuser(username="Root", email="root@example.com", password=None)
+    browser = Client(SERVER_NAME="localhost")
+    browser.force_login(root)
+    print(f"{'page':60} queries   ms (best of {rounds})")
+    for page in PAGES:
+        path, best = "/admin/" + page.format(**names), float("inf")
+        for _ in range(rounds):
+            with CaptureQueriesContext(connection) as queries:
+                started = time.perf_counter()
+                answer = browser.get(path)
+                best = min(best, time.perf_counter() - started)
+            assert answer.status_code == 200, (path, answer.status_code)
+        print(f"{page:60} {len(queries):7} {best * 1000:6.0f}", flush=True)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatproject.settings")
+    django.setup()
+    logging.disable(logging.INFO)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--messages", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    began = time.perf_counter()
+    filled = fill(given.messages)
+    print(f"{given.messages} messages in {time.perf_counter() - began:.0f} s")
+    crawl(filled, given.rounds)
