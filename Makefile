@@ -19,7 +19,7 @@ DEPLOY_ENV = SECRET_KEY=7PqkX2vLw9ZrT4mNc8YbH3sJf6DgA1eUxQoWiE5tRyBnMvCzKd0 DEBU
 	REDIS_URL=rediss://:pw-of-redis@redis.example:6379/0 \
 	DATABASE_URL="mongodb://chat:pw-of-mongo@mongo.example:27017/chat?replicaSet=rs0"
 
-.PHONY: install run demo test torture model fuzz fuzz-api audit bench lint check docs lock
+.PHONY: install run demo test torture model fuzz fuzz-api audit bench crawl lint check docs lock
 .DEFAULT_GOAL := run
 
 $(VENV)/run.stamp: requirements.txt
@@ -77,6 +77,10 @@ audit: $(VENV)/dev.stamp  ## known holes in the pinned requirements; where nobod
 
 bench: $(VENV)/dev.stamp $(PEERS)  ## beside Socket.IO and others: benchmarks/README.md, make bench ARGS="fanout --rounds 3"
 	$(TEST_ENV) $(BIN)/python -m benchmarks $(ARGS)
+
+crawl: $(VENV)/dev.stamp  ## fill an empty database (DATABASE_URL, or SQLite in DATA_DIR) and time the desk: MESSAGES=1000000
+	$(TEST_ENV) $(BIN)/python manage.py migrate --verbosity 0
+	$(TEST_ENV) $(BIN)/python -m moderation.tests.crawl --messages $(or $(MESSAGES),1000000)
 
 lint: $(VENV)/dev.stamp  ## ruff, formatted and clean
 	$(BIN)/ruff format --check .
