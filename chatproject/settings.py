@@ -19,6 +19,7 @@ from realtime.rates import Rate
 from realtime.redis_address import RedisAddress
 
 from .proxies import TrustedProxies
+from .static_headers import add_security_headers
 
 T = TypeVar("T")
 
@@ -165,6 +166,7 @@ STATICFILES_DIRS = [("chat_client", BASE_DIR / "chat_client" / "js")]  # the con
 STATIC_ROOT = BASE_DIR / "staticfiles"
 SERVESTATIC_USE_FINDERS = True  # no collectstatic needed to begin with; the image collects all the same
 SERVESTATIC_AUTOREFRESH = False
+SERVESTATIC_ADD_HEADERS_FUNCTION = add_security_headers
 
 # --- database -----------------------------------------------------------------------------------------------
 

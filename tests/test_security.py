@@ -3,8 +3,11 @@
 from collections.abc import Callable
 
 import pytest
+from django.contrib.auth.hashers import Argon2PasswordHasher, make_password
 
-from realtime.testing import PASSWORD, ChatServer
+from accounts import passwords
+from moderation.tests.desk import Desk
+from realtime.testing import PASSWORD, ChatServer, ChatUser
 
 MARK = "zebra-crossing-7731"
 
@@ -76,15 +79,59 @@ def test_admin_outside_debug_then_sets_secure_cookies_and_may_not_be_framed(serv
     assert answer.headers["X-Frame-Options"] == "DENY"
 
 
-@pytest.mark.parametrize(
-    "path", ["/docs", "/docs/events", "/admin/login/", "/api/users/me", "/healthz", "/nowhere"]
-)
-def test_every_page_then_has_the_security_headers(server: ChatServer, path: str) -> None:
-    with server.http() as http:
+PAGES = [
+    "/", "/favicon.ico", "/docs", "/docs/events", "/docs/errors", "/docs/asyncapi.json", "/console/", "/admin/",
+    "/admin/login/", "/api/schema", "/api/users/me", "/api/nowhere", "/nowhere", "/healthz", "/readyz", "/metrics",
+    "/static/chatproject/events.css", "/static/chatproject/icon.svg", "/static/admin/js/core.js", "/static/nowhere",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/html"])
+@pytest.mark.parametrize("path", PAGES)
+def test_every_kind_of_page_then_has_the_security_headers(ann: ChatUser, path: str, accept: str) -> None:
+    for http in (ann.server.http(Accept=accept), ann.server.http(ann, Accept=accept)):
         headers = http.get(path).headers
-    assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Referrer-Policy"] == "same-origin"
-    assert headers["X-Frame-Options"] in ("DENY", "SAMEORIGIN")
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "same-origin"
+        assert headers["X-Frame-Options"] == "DENY"
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+
+
+def test_admin_pages_of_users_and_sessions_then_show_no_password_hash_or_token(server: ChatServer) -> None:
+    alice = server.sign_up("alice")
+    desk = Desk(server)
+    pages = [
+        desk.get("/admin/").text,
+        desk.get("/admin/accounts/user/", q=alice.username).text,
+        desk.get(f"/admin/accounts/user/{alice.id}/change/").text,
+        desk.get("/admin/moderation/auditentry/").text,
+    ]
+    assert alice.username in pages[1]
+    assert alice.username in pages[2]
+    secrets = [PASSWORD, "argon2", *alice.access_token.split(".")[1:], *alice.refresh_token.split(".")[1:]]
+    assert [(page[:200], secret) for page in pages for secret in secrets if secret in page] == []
+
+
+async def test_login_with_an_unknown_email_then_costs_the_hashing_that_a_known_one_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The work is counted where it is done, since times are of no use on a busy machine."""
+    encoded = make_password("right words 7", hasher="argon2")
+    hashed = []
+    for name in ("encode", "verify"):
+        work = getattr(Argon2PasswordHasher, name)
+        monkeypatch.setattr(
+            Argon2PasswordHasher,
+            name,
+            lambda self, *args, _work=work: hashed.append(self.params().memory_cost) or _work(self, *args),
+        )
+    costs = []
+    for stored in (encoded, None):
+        hashed.clear()
+        assert (await passwords.check("wrong words 7", stored))[0] is False
+        costs.append(list(hashed))
+    assert len(costs[0]) == 1
+    assert costs[0] == costs[1]
 
 
 def test_text_with_markup_then_is_stored_as_typed_and_escaped_where_it_is_shown(server: ChatServer) -> None:
