@@ -8,6 +8,8 @@ from realtime.testing import ChatServer
 
 from .frame_fuzz import Run
 
+pytestmark = pytest.mark.once  # the wire
+
 MAX_GROWTH_BYTES = 128 * 1024 * 1024
 
 

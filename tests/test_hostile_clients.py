@@ -14,6 +14,8 @@ from realtime.testing import ChatServer, ChatUser
 
 from .frame_fuzz import PING, Run, frame
 
+pytestmark = pytest.mark.once  # the wire
+
 CROWD = 1000
 PATIENCE_SECONDS = 100.0
 

@@ -4,8 +4,11 @@ import uuid
 from collections.abc import Callable
 
 import httpx
+import pytest
 
 from realtime.testing import PASSWORD, ChatServer
+
+pytestmark = pytest.mark.once  # limits are counted in Redis
 
 DAY_SECONDS = 24 * 3600
 

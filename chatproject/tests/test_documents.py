@@ -12,6 +12,8 @@ from chatproject.routing import registry
 from chatproject.server_events import SERVER_EVENTS
 from realtime.testing import ROOT, ChatServer
 
+pytestmark = pytest.mark.once  # documents written from code
+
 
 @pytest.fixture
 def asyncapi() -> dict:

@@ -31,6 +31,7 @@ def test_health_when_all_works_then_is_200_without_a_token(server: ChatServer) -
         )
 
 
+@pytest.mark.once  # MongoDB has no tables that could be missing: a collection begins with its first document
 def test_ready_when_the_database_has_no_tables_then_is_503_until_it_has() -> None:
     server = ChatServer()
     try:
@@ -65,6 +66,7 @@ def test_ready_when_redis_goes_and_returns_then_is_503_and_200_again(
     assert wait_for(server, 200).json()["parts"] == PARTS
 
 
+@pytest.mark.once  # locks SQLite's file
 async def test_message_when_the_database_is_locked_then_is_unavailable_and_a_retry_stores_it_once(
     start_server: Callable[..., ChatServer],
 ) -> None:

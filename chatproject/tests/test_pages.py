@@ -10,6 +10,8 @@ from chatproject.server_events import SERVER_EVENTS
 from realtime.errors import ERRORS
 from realtime.testing import ChatServer
 
+pytestmark = pytest.mark.once  # pages without data
+
 CLIENT_EVENTS = {
     "message:send", "message:ack", "message:edit", "message:delete", "typing", "presence:query", "resume",
     "auth:refresh", "ping",

@@ -11,6 +11,8 @@ import pytest
 
 from realtime.testing import ROOT
 
+pytestmark = pytest.mark.once  # the environment's values
+
 SECRET = "tests-only-" + "k" * 50
 # The contract's table of limits: the variable, its default, and another value.
 LIMITS = {

@@ -17,6 +17,8 @@ from websockets.exceptions import ConnectionClosed
 
 from realtime.testing import ROOT, ChatServer, ChatUser, RedisServer
 
+pytestmark = pytest.mark.once  # another wire to the same services
+
 WAIT_SECONDS = 30.0
 CLIENT = ROOT / "chatproject" / "tests" / "guide.mjs"
 

@@ -12,6 +12,8 @@ from realtime import times
 from realtime.errors import Unavailable
 from realtime.ids import uuid7
 
+pytestmark = pytest.mark.once  # presence lives in Redis
+
 
 def change(user_id: UUID | None = None, *, online: bool = True) -> Change:
     return Change(user_id or uuid7(), online, times.now())

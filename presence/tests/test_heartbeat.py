@@ -15,7 +15,10 @@ from realtime import times
 from .kit import INTERVALS, Process, a_socket, until
 
 # That the scripts work on a cluster is test_store's.
-pytestmark = pytest.mark.parametrize("client", ["in-process", "server"], indirect=True)
+pytestmark = [
+    pytest.mark.once,  # presence lives in Redis
+    pytest.mark.parametrize("client", ["in-process", "server"], indirect=True),
+]
 
 StartProcess = Callable[..., Awaitable[Process]]
 

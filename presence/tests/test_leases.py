@@ -7,6 +7,8 @@ from realtime import times
 
 from .kit import a_socket
 
+pytestmark = pytest.mark.once  # presence lives in Redis
+
 INTERVALS = Intervals(lease_seconds=20, renew_seconds=8, grace_seconds=3)
 HELD_UNTIL = 100.0
 

@@ -21,6 +21,8 @@ from realtime.testing import RedisServer
 from .kit import INTERVALS, Process, a_socket, until
 from .test_heartbeat import of, take, until_told
 
+pytestmark = pytest.mark.once  # presence lives in Redis
+
 StartProcess = Callable[..., Awaitable[Process]]
 
 

@@ -12,6 +12,8 @@ from realtime.ids import uuid7
 
 from .kit import SLACK, a_socket, end_lease, release, swept, until
 
+pytestmark = pytest.mark.once  # presence lives in Redis
+
 
 async def test_acquire_first_and_second_socket_then_only_the_first_came_online(store: PresenceStore) -> None:
     socket = a_socket()

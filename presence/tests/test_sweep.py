@@ -4,12 +4,16 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from presence import keys
 from presence.leases import Ended
 from presence.store import PresenceStore
 from realtime import times
 
 from .kit import INTERVALS, SLACK, a_socket, end_lease, release, swept, until
+
+pytestmark = pytest.mark.once  # presence lives in Redis
 
 
 async def test_release_of_the_last_socket_then_online_through_the_grace_and_swept_with_the_time_of_leaving(

@@ -13,6 +13,8 @@ from websockets.exceptions import ConnectionClosed
 
 from realtime.testing import ChatServer, ChatUser
 
+pytestmark = pytest.mark.once  # the transport below the wire
+
 CONTENT = "x" * 4000
 MAX_MESSAGES = 3_000
 
