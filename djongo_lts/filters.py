@@ -165,7 +165,7 @@ class Where(Subqueries):
             found = (
                 text_filter(self.connection, node, path) if top and path == node.lhs.target.column else None
             )
-            return found or {path: text_pattern("icontains", str(node.rhs))}
+            return {**(found or {}), path: text_pattern("icontains", str(node.rhs))}
         if name in PATTERNS:
             return {path: text_pattern(name, str(node.rhs))}
         if name in ("regex", "iregex"):

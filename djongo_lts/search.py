@@ -30,8 +30,8 @@ class TextIndex(Index):
 @CharField.register_lookup
 @TextField.register_lookup
 class TextSearch(IContains):
-    """`content__text_search="two words"`: whole words, all of them, by the text index where there is one;
-    otherwise, and on any other database, icontains."""
+    """`content__text_search="two words"`: icontains; where there is a text index, of what that finds for the words,
+    so each of them has to stand there as a whole word."""
 
     lookup_name = "text_search"
 

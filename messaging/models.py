@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from djongo_lts.search import TextIndex
 from realtime import times
 from realtime.ids import uuid7
 from realtime.immutable import ImmutableModel
@@ -73,6 +74,7 @@ class Message(models.Model):
             models.Index(
                 fields=["room", "changed_at"], condition=Q(changed_at__isnull=False), name="message_changes"
             ),
+            TextIndex(fields=["content"], name="message_text"),  # on MongoDB; nothing elsewhere
         ]
 
     def __str__(self) -> str:

@@ -116,12 +116,15 @@ def message_receipts(*, room_id: UUID, message_id: UUID) -> Receipts:
 
 
 def search_messages(*, user_id: UUID, text: str, room_id: UUID | None = None) -> QuerySet[Message]:
-    """Messages that contain `text`, in the user's rooms or in one of them."""
+    """Messages that contain `text`, in the user's rooms or in one of them.
+
+    Where MongoDB has a text index it is asked, and finds the words of `text` only whole.
+    """
     if room_id is not None:
         room_ids = [rooms.require_member(room_id=room_id, user_id=user_id).room_id]
     else:
         room_ids = list(rooms.user_memberships(user_id=user_id))
-    found = Message.objects.filter(room_id__in=room_ids, deleted_at__isnull=True, content__icontains=text)
+    found = Message.objects.filter(room_id__in=room_ids, deleted_at__isnull=True, content__text_search=text)
     return found.select_related("room")
 
 

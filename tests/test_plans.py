@@ -9,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
+from djongo_lts import search
 from djongo_lts.testing import plans, scans
 from messaging import selectors
 from messaging.log import Draft, MessageLog, read_heads
@@ -109,3 +110,21 @@ def test_last_messages_when_hints_are_wrong_or_missing_then_are_the_last_all_the
     assert {room_id: message["content"] for room_id, message in found.items()} == {
         room.pk: "message 9" for room in chat.rooms
     }
+
+
+def test_search_then_asks_the_text_index_where_there_is_one_and_else_says_that_there_is_none(
+    chat: Chat, caplog: pytest.LogCaptureFixture
+) -> None:
+    search.known.clear()
+    query = selectors.search_messages(user_id=chat.ann.pk, text="message 4", room_id=chat.room.pk)
+    assert [message.seq for message in query] == [5]
+    warnings = [record for record in caplog.records if "no text index" in record.message]
+    if connection.vendor != "djongo":
+        assert not warnings
+    elif search.has_text_index(connection, "messaging_message", "content"):
+        assert scanned(lambda: list(query)) == []
+    else:
+        assert len(warnings) == 1
+        search.known[(connection.settings_dict["NAME"], "messaging_message", "content")] = True
+        assert "'$text': {'$search': '\"message\" \"4\"'" in str(query.query)
+    search.known.clear()

@@ -30,6 +30,9 @@ def test_text_search_when_an_index_exists_then_it_is_asked_word_by_word(messages
         query = Message.objects.filter(room=messages[0].room, content__text_search='two -"words $x')
         text = {"$search": '"two" "words" "x"', "$language": "none"}
         assert repr(text) in str(query.query)
+        assert "'content': {'$regex'" in str(
+            query.query
+        )  # and what stands between the words is as it was asked for
         # below an OR or a NOT MongoDB does not take it
         assert "$text" not in str(Message.objects.exclude(content__text_search="x").query)
     finally:
