@@ -2,7 +2,7 @@
 
 A *topic* is heard by whoever subscribed; an *address* (a user, a session) is a connection's own. Both are known
 only inside each process: what is sent goes to this process's connections at once and, joined with what is sent
-meanwhile, to all other processes over one common group.
+meanwhile, to all other processes over one common group (docs/decisions/0011).
 Knows connections and the channel layer; must not know rooms, users or what a frame says.
 """
 
