@@ -130,7 +130,8 @@ def write(measured: dict[str, Any], path: Path) -> None:
     plot(measured, path.with_suffix(".png"))
     if path.resolve().parent == README.parent / "results":
         before, _, rest = README.read_text().partition(BEGIN)
-        README.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")
+        shown = f"{text}\n\n![their server CPU over ours](results/{path.stem}.png)"
+        README.write_text(f"{before}{BEGIN}\n{shown}\n{END}{rest.partition(END)[2]}")
 
 
 def _circumstances(measured: dict[str, Any]) -> list[str]:
