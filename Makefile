@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 # For work on this machine; a deployment sets these itself (docs/configuration.md).
 RUN_ENV = DEBUG=$${DEBUG:-on} HOST=$(HOST) PORT=$(PORT)
 # Three at once on two cores: tests wait for sockets and processes more than they compute.
-ON_MONGODB = accounts/tests/test_sessions.py messaging moderation rooms
+ON_MONGODB = accounts/tests/test_sessions.py messaging moderation rooms tests/test_plans.py
 PYTEST_ARGS ?= -n 3 --dist loadfile
 TEST_ENV = SECRET_KEY=tests-only-0123456789-0123456789-0123456789-0123456789 DEBUG=off
 
@@ -19,7 +19,7 @@ DEPLOY_ENV = SECRET_KEY=7PqkX2vLw9ZrT4mNc8YbH3sJf6DgA1eUxQoWiE5tRyBnMvCzKd0 DEBU
 	REDIS_URL=rediss://:pw-of-redis@redis.example:6379/0 \
 	DATABASE_URL="mongodb://chat:pw-of-mongo@mongo.example:27017/chat?replicaSet=rs0"
 
-.PHONY: install run demo test torture model fuzz fuzz-api audit bench crawl lint check docs lock
+.PHONY: install run demo test torture model fuzz fuzz-api audit bench crawl lint check docs lock test-mongodb differential django-tests bench-engine
 .DEFAULT_GOAL := run
 
 $(VENV)/run.stamp: requirements.txt
@@ -57,6 +57,15 @@ test: $(VENV)/dev.stamp node_modules/.package-lock.json $(PEERS)  ## all tests, 
 
 test-mongodb: $(VENV)/dev.stamp node_modules/.package-lock.json  ## the whole suite on MongoDB, not only ON_MONGODB
 	$(TEST_ENV) $(BIN)/python -m tests.on_mongodb $(PYTEST_ARGS) -m "not once" $(ARGS)
+
+differential: $(VENV)/dev.stamp  ## random ORM queries on SQLite and MongoDB side by side: N=20000 SEED=1
+	$(BIN)/python -m djongo_lts.tests.differential --queries $(or $(N),20000) --seed $(or $(SEED),1)
+
+django-tests: $(VENV)/dev.stamp  ## Django's own tests on djongo_lts: make django-tests ARGS="basic lookup"
+	$(BIN)/python -m djongo_lts.tests.django_suite $(ARGS)
+
+bench-engine: $(VENV)/dev.stamp  ## client CPU of djongo_lts beside raw pymongo
+	$(BIN)/python -m djongo_lts.benchmarks.client_cpu
 
 torture: $(VENV)/dev.stamp  ## kill servers, Redis and database under load: ROUNDS=20 SEED=1 DATABASE=mongodb PROCESSES=2
 	$(TEST_ENV) $(BIN)/python -m tests.torture --rounds $(or $(ROUNDS),20) --seed $(or $(SEED),1) \
