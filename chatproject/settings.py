@@ -345,6 +345,8 @@ LOGGING = {
         "django.server": {"level": "CRITICAL", "propagate": False},
         # At DEBUG it writes every header and frame: tokens, and what people say to each other.
         "uvicorn.error": {"level": "INFO" if LOG_LEVEL == "DEBUG" else LOG_LEVEL},
+        # The same of every command to MongoDB.
+        "pymongo": {"level": "INFO" if LOG_LEVEL == "DEBUG" else LOG_LEVEL},
         "uvicorn.access": {"level": "CRITICAL", "propagate": False},
         # At INFO they write every packet; above, what peers sent amiss. Our own handlers log by themselves.
         "engineio.server": {"level": "CRITICAL"},
