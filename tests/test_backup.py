@@ -13,7 +13,7 @@ from accounts.models import User
 from djongo_lts.testing import MongoServer
 from realtime.testing import ChatServer, ChatUser
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.once  # brings a MongoDB of its own
 
 PAUSE_SECONDS = 0.05  # so that the senders leave the machine to what is copied
 

@@ -131,13 +131,25 @@ def _raw(database: Database[Any], name: str, wanted: Any = None) -> Iterator[byt
 
 
 def _indexes(database: Database[Any], name: str) -> list[dict[str, Any]]:
-    kept = ("unique", "sparse", "partialFilterExpression", "expireAfterSeconds", "collation")
+    kept = ("unique", "sparse", "partialFilterExpression", "expireAfterSeconds", "collation", "weights",
+            "default_language", "language_override")  # fmt: skip
     found = database[name].index_information()
     return [
-        {"name": index, "key": spec["key"], **{option: spec[option] for option in kept if option in spec}}
+        {"name": index, "key": _keys(spec), **{option: spec[option] for option in kept if option in spec}}
         for index, spec in found.items()
         if index != "_id_"
     ]
+
+
+def _keys(spec: dict[str, Any]) -> list[tuple[str, Any]]:
+    """As they were asked for: the server shows those of a text index by names of its own."""
+    keys: list[tuple[str, Any]] = []
+    for field, direction in spec["key"]:
+        if field == "_fts":
+            keys += [(name, "text") for name in spec["weights"]]
+        elif field != "_ftsx":
+            keys.append((field, direction))
+    return keys
 
 
 def _write(path: Path, documents: Iterable[bytes]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from realtime.testing import ROOT, ChatServer
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.once  # files, and names of metrics
 
 RUNBOOK = (ROOT / "docs/runbook.md").read_text()
 DASHBOARD = json.loads((ROOT / "deploy/grafana/chat.json").read_text())

@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from realtime.testing import ROOT, ChatServer
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.once  # spans, whatever stores the message
 
 SECRET_TEXT = "what nobody but the room may read"
 

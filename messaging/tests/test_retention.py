@@ -226,7 +226,7 @@ def test_commands_when_killed_between_two_files_then_go_on_and_nothing_is_lost(
     assert dump(server, room) == before
 
 
-@pytest.mark.once
+@pytest.mark.once  # how progress is shown
 def test_command_when_on_a_terminal_then_shows_a_bar_and_else_plain_lines(
     server: ChatServer, talk: Any, tmp_path: Path
 ) -> None:
