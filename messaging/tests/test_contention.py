@@ -10,7 +10,7 @@ import pytest
 from realtime.testing import ChatServer, ChatSocketClient, RedisServer
 
 PROCESSES = 3
-MESSAGES = 60
+MESSAGES = 40
 SECONDS = 60
 
 
