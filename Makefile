@@ -19,7 +19,7 @@ DEPLOY_ENV = SECRET_KEY=7PqkX2vLw9ZrT4mNc8YbH3sJf6DgA1eUxQoWiE5tRyBnMvCzKd0 DEBU
 	REDIS_URL=rediss://:pw-of-redis@redis.example:6379/0 \
 	DATABASE_URL="mongodb://chat:pw-of-mongo@mongo.example:27017/chat?replicaSet=rs0"
 
-.PHONY: install run demo test torture model fuzz fuzz-api audit bench crawl lint check docs lock test-mongodb differential django-tests bench-engine
+.PHONY: install run superuser demo test torture model fuzz fuzz-api audit bench crawl lint check docs lock test-mongodb differential django-tests bench-engine
 .DEFAULT_GOAL := run
 
 $(VENV)/run.stamp: requirements.txt
@@ -46,6 +46,9 @@ install: $(VENV)/run.stamp  ## what the server needs, into .venv
 run: $(VENV)/run.stamp  ## migrate and serve on http://$(HOST):$(PORT)
 	@$(RUN_ENV) $(BIN)/python manage.py migrate --verbosity 0
 	@$(RUN_ENV) exec $(BIN)/python manage.py serve --host $(HOST) --port $(PORT)
+
+superuser: $(VENV)/run.stamp  ## an account for the admin
+	@$(RUN_ENV) $(BIN)/python manage.py createsuperuser
 
 demo: $(VENV)/run.stamp  ## two users talk through the server that `make run` started
 	@$(RUN_ENV) $(BIN)/python manage.py demo

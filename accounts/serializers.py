@@ -5,6 +5,7 @@ from typing import Any
 from django.core.validators import RegexValidator
 from rest_framework import serializers
 
+from api.schema import example
 from api.serializers import ModelSerializer, Serializer
 from api.text import TextField
 
@@ -85,6 +86,7 @@ class SessionSerializer(ModelSerializer):
         return session.pk == session_id_of(self.context["request"])
 
 
+@example(username="carol", email="carol@example.com", password="a long phrase of mine", displayName="Carol")
 class SignupSerializer(Serializer):
     """A new account; without `displayName` it shows its username."""
 
@@ -94,6 +96,7 @@ class SignupSerializer(Serializer):
     display_name = DisplayNameField(required=False)
 
 
+@example(email="carol@example.com", password="a long phrase of mine")
 class LoginSerializer(Serializer):
     """Who, and the password."""
 
@@ -101,12 +104,14 @@ class LoginSerializer(Serializer):
     password = PasswordField()
 
 
+@example(refreshToken="eyJhbGciOiJIUzI1NiIs..")
 class RefreshSerializer(Serializer):
     """The refresh token of the last answer that had one."""
 
     refresh_token = TextField(max_length=MAX_TOKEN_CHARS)
 
 
+@example(currentPassword="a long phrase of mine", newPassword="another long phrase")
 class PasswordSerializer(Serializer):
     """The password as it is and as it shall be."""
 
@@ -114,6 +119,7 @@ class PasswordSerializer(Serializer):
     new_password = PasswordField()
 
 
+@example(displayName="Carol C.", avatarUrl="https://example.com/carol.png")
 class ProfileSerializer(Serializer):
     """What to change; what is left out stays."""
 

@@ -11,7 +11,6 @@ from rest_framework.serializers import BaseSerializer
 
 from api.clients import client_address, client_network
 from api.pagination import CursorPage
-from api.schema import ErrorAnswer
 from api.serializers import validated
 from api.throttling import check_rate
 from realtime import loop
@@ -52,24 +51,26 @@ class TokenViewSet(viewsets.GenericViewSet):
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
+    error_codes = {
+        "signup": ("conflict",),
+        "login": ("invalid_credentials", "forbidden"),
+        "refresh": ("unauthenticated", "token_expired", "token_reused", "forbidden"),
+        "logout": ("unauthenticated", "token_expired"),
+    }
     pagination_class = None
     queryset = User.objects.none()
 
     def get_serializer_class(self) -> type[BaseSerializer]:
         return {"signup": SignupSerializer, "login": LoginSerializer}.get(self.action, RefreshSerializer)
 
-    @extend_schema(
-        summary="Make an account and log in", responses={201: LoginAnswerSerializer, 409: ErrorAnswer}
-    )
+    @extend_schema(summary="Make an account and log in", responses={201: LoginAnswerSerializer})
     def signup(self, request: Request) -> Response:
         body = validated(SignupSerializer, request)
         rate, network = settings.LIMIT_SIGNUP_IP, client_network(request.META)
         check_rate(request, group="signup-ip", key=network, rate=rate)
         return self._login_answer(loop.call(services.signup(**body, **client_of(request))), status=201)
 
-    @extend_schema(
-        summary="Log in", responses={200: LoginAnswerSerializer, 401: ErrorAnswer, 403: ErrorAnswer}
-    )
+    @extend_schema(summary="Log in", responses={200: LoginAnswerSerializer})
     def login(self, request: Request) -> Response:
         body = validated(LoginSerializer, request)
         limit_logins(request, body["email"])
@@ -78,14 +79,14 @@ class TokenViewSet(viewsets.GenericViewSet):
     @extend_schema(
         summary="Spend a refresh token for new tokens",
         description="Each refresh token is good once. One that is used again ends its session: `token_reused`.",
-        responses={200: TokensSerializer, 401: ErrorAnswer, 403: ErrorAnswer},
+        responses={200: TokensSerializer},
     )
     def refresh(self, request: Request) -> Response:
         body = validated(RefreshSerializer, request)
         pair = loop.call(sessions.refresh_tokens(**body, **client_of(request)))
         return Response(TokensSerializer(pair).data)
 
-    @extend_schema(summary="Log out: end the token's session now", responses={204: None, 401: ErrorAnswer})
+    @extend_schema(summary="Log out: end the token's session now", responses={204: None})
     def logout(self, request: Request) -> Response:
         loop.call(sessions.logout(**validated(RefreshSerializer, request)))
         return Response(status=204)
@@ -120,6 +121,7 @@ class SessionViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
 @extend_schema(tags=["auth"])
 class PasswordViewSet(viewsets.GenericViewSet):
     serializer_class = PasswordSerializer
+    error_codes = {"change": ("conflict",)}
     pagination_class = None
     queryset = User.objects.none()
 

@@ -3,16 +3,16 @@
 Knows drf-spectacular; must not know any app.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import msgspec
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
-from drf_spectacular.utils import OpenApiResponse
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema_serializer
 
-from realtime.errors import ERRORS, TooLarge, UnknownEvent
+from realtime.errors import ERRORS, ChatError, Invalid
 from realtime.protocol import Wire
 
 from .serializers import CamelCaseFields
@@ -34,8 +34,12 @@ class ErrorAnswer(Wire):
     error: ErrorDetail
 
 
-REST_ERRORS = [error for error in ERRORS.values() if error is not UnknownEvent]  # events are the socket's
-ALWAYS = ("400", "429", "503")
+# What any endpoint may answer; views name the rest, by action, in `error_codes`.
+ALWAYS = ("invalid", "rate_limited", "overloaded", "unavailable", "internal")
+WITH_LOGIN = ("unauthenticated", "token_expired", "forbidden")
+
+# Shown once for all at /docs/errors.
+COMMON = {*ALWAYS, *WITH_LOGIN, "not_found", "too_large"} - {"invalid"}
 
 
 class ChatAutoSchema(AutoSchema):
@@ -55,22 +59,44 @@ class ChatAutoSchema(AutoSchema):
 
     def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> Any:
         responses = super()._get_response_bodies(direction)
-        for status in self._error_statuses():
-            if status not in responses:
-                codes = ", ".join(error.code for error in REST_ERRORS if str(error.status) == status)
-                response = OpenApiResponse(ErrorAnswer, description=f"Error: {codes}.")
-                responses[status] = self._get_response_for_code(response, status, direction=direction)
+        by_status: dict[str, list[type[ChatError]]] = {}
+        for error in self._errors():
+            by_status.setdefault(str(error.status), []).append(error)
+        for status, errors in sorted(by_status.items()):
+            response = OpenApiResponse(
+                ErrorAnswer,
+                description=", ".join(f"[`{error.code}`](/docs/errors#{error.code})" for error in errors),
+                examples=[error_example(error, status) for error in errors if error.code not in COMMON],
+            )
+            responses[status] = self._get_response_for_code(response, status, direction=direction)
         return responses
 
-    def _error_statuses(self) -> list[str]:
-        statuses = list(ALWAYS)
-        if self.get_auth():
-            statuses.append("401")
+    def _errors(self) -> list[type[ChatError]]:
+        named = getattr(self.view, "error_codes", {}).get(getattr(self.view, "action", None), ())
+        codes = {*ALWAYS, *named}
+        if any(self.get_auth()):  # an open endpoint has [{}]
+            codes |= set(WITH_LOGIN)
         if self.method in ("POST", "PATCH"):
-            statuses.append(str(TooLarge.status))
+            codes.add("too_large")
         if "{" in self.path:
-            statuses += ["403", "404"]
-        return sorted(statuses)
+            codes.add("not_found")
+        return [error for code, error in ERRORS.items() if code in codes]
+
+
+def error_example(error: type[ChatError], status: str) -> OpenApiExample:
+    detail: dict[str, Any] = {"code": error.code, "message": error.default_message}
+    if error is Invalid:
+        detail |= {
+            "message": "name: This field is required.",
+            "fields": {"name": ["This field is required."]},
+        }
+    value = {"error": {**detail, "requestId": "01a20bd1-c2b4-760d-8404-2e6d414831db"}}
+    return OpenApiExample(error.code, value=value, response_only=True, status_codes=[status])
+
+
+def example(**fields: Any) -> Callable[[Any], Any]:
+    """Show this as a serializer's example; the names are the wire's."""
+    return extend_schema_serializer(examples=[OpenApiExample("example", value=fields, request_only=True)])
 
 
 class StructExtension(OpenApiSerializerExtension):

@@ -285,7 +285,8 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Chat backend",
     "VERSION": "1.0.0",
-    "DESCRIPTION": "Rooms, messages, receipts and presence. The socket at /ws/chat/ is described at /docs/events.",
+    "DESCRIPTION": "Rooms, messages, receipts and presence. The socket at /ws/chat/ is described at "
+    "[/docs/events](/docs/events), and every error code at [/docs/errors](/docs/errors).",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/",

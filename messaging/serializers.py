@@ -6,12 +6,14 @@ from uuid import UUID
 
 from rest_framework import serializers
 
+from api.schema import example
 from api.serializers import Serializer
 from api.text import MetaField, TextField
 
 MAX_SEQ = 2**53 - 1
 
 
+@example(content="Hello Bob!", clientMessageId="6f1c2a90b1")
 class SendMessageSerializer(Serializer):
     # Sizes and emptiness are the service's to check, so that socket and REST refuse alike.
     content = TextField(trim_whitespace=False, allow_blank=True)
@@ -23,6 +25,7 @@ class SendMessageSerializer(Serializer):
     meta = MetaField(required=False, allow_null=True)
 
 
+@example(content="Hello, Bob!")
 class EditMessageSerializer(Serializer):
     content = TextField(trim_whitespace=False, allow_blank=True)
 

@@ -39,6 +39,12 @@ def _anchor(name: str, meaning: str) -> OpenApiParameter:
 class MessageViewSet(viewsets.GenericViewSet):
     queryset = Message.objects.none()  # every read goes through the selectors, behind a membership
     serializer_class = SendMessageSerializer
+    error_codes = {
+        "create": ("muted", "conflict"),
+        "partial_update": ("muted", "conflict"),
+        "destroy": ("conflict",),
+        "search": ("not_found",),
+    }
 
     @extend_schema(
         summary="A page of a room's history, oldest first",

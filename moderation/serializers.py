@@ -1,8 +1,10 @@
 """The body of a report."""
 
+from api.schema import example
 from api.serializers import Serializer
 from api.text import TextField
 
 
+@example(reason="This is spam.")
 class ReportSerializer(Serializer):
     reason = TextField(max_length=1000)

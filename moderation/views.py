@@ -19,6 +19,7 @@ from .serializers import ReportSerializer
 class ReportViewSet(viewsets.GenericViewSet):
     queryset = Report.objects.none()  # members write reports, and only moderators read them
     serializer_class = ReportSerializer
+    error_codes = {"create": ("conflict",)}
     pagination_class = None
 
     @extend_schema(

@@ -8,6 +8,9 @@ from typing import Any, ClassVar
 
 Fields = dict[str, list[str]]
 
+MAX_NAMED_FIELDS = 3
+MAX_NAME_CHARS = 40
+
 
 class ChatError(Exception):
     """Base of all errors a client may see.
@@ -47,8 +50,22 @@ class Internal(ChatError):
 
 
 class Invalid(ChatError):
+    """Without a message of its own it says which fields are wrong and why."""
+
     code, status = "invalid", 400
     default_message = "The request is not valid; see fields."
+
+    def __init__(
+        self, message: str = "", *, fields: Fields | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message or _told(fields or {}), fields=fields, retry_after=retry_after)
+
+
+def _told(fields: Fields) -> str:
+    """The first few fields with what is wrong with them; unknown names are the client's, so they are cut."""
+    told = [f"{name[:MAX_NAME_CHARS]}: {' '.join(texts)}" for name, texts in fields.items()]
+    more = len(told) - MAX_NAMED_FIELDS
+    return " ".join(told[:MAX_NAMED_FIELDS]) + (f" And {more} more, see fields." if more > 0 else "")
 
 
 class UnknownEvent(ChatError):

@@ -40,6 +40,7 @@ class RecentActivityPage(CursorPage):
 class RoomViewSet(viewsets.GenericViewSet):
     queryset = Room.objects.none()  # every read goes through the selectors, which see one's own rooms only
     serializer_class = CreateRoomSerializer
+    error_codes = {"create": ("conflict",)}  # too many members
     pagination_class = RecentActivityPage
     lookup_field = "room_id"
 
@@ -92,6 +93,7 @@ class RoomViewSet(viewsets.GenericViewSet):
 class MemberViewSet(viewsets.GenericViewSet):
     queryset = Room.objects.none()
     serializer_class = AddMemberSerializer
+    error_codes = {"create": ("conflict",), "partial_update": ("conflict",), "destroy": ("conflict",)}
     pagination_class = None
 
     @extend_schema(

@@ -57,11 +57,13 @@ class Command(BaseCommand):
 
     def _greet(self, host: str, port: int) -> None:
         base = f"http://{host}:{port}"
+        # Only `make` sets DEBUG, and with it the key, for commands too.
+        superuser = "make superuser" if settings.DEBUG else "manage.py createsuperuser"
         lines = [
             f"Chat backend on {base}",
             f"  API docs   {base}/docs",
             f"  Events     {base}/docs/events",
-            f"  Admin      {base}/admin/   (make an account: manage.py createsuperuser)",
+            f"  Admin      {base}/admin/   (make an account: {superuser})",
             f"  Socket     ws://{host}:{port}/ws/chat/",
         ]
         if settings.CONSOLE:

@@ -1,0 +1,85 @@
+"""docs/recipes.md, run block by block on a server of its own. About fifteen seconds."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from realtime.testing import ROOT, ChatServer
+
+RUN_SECONDS = 100
+BLOCK = re.compile(r"```(bash|python|js|websocat)\n(.*?)```\n(?:\n```text\n(.*?)```)?", re.S)
+MARK = "=== next recipe"
+
+
+def recipes(language: str, server: ChatServer) -> list[tuple[str, str]]:
+    """The blocks of the language in their order, each with what it has to print."""
+    text = (ROOT / "docs" / "recipes.md").read_text()
+    text = text.replace("localhost:8000", f"127.0.0.1:{server.port}")
+    return [(code, shown) for kind, code, shown in BLOCK.findall(text) if kind == language]
+
+
+def check_output(printed: str, shown: str) -> None:
+    pattern = ".*".join(re.escape(part) for part in shown.strip().split("…"))
+    assert re.fullmatch(pattern, printed.strip()), (printed, shown)
+
+
+def need(*programs: str) -> None:
+    for program in programs:
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed, so its recipes were not run")
+
+
+@pytest.fixture(scope="module")
+def people() -> Iterator[ChatServer]:
+    """A server after the curl recipes: Alice and Bob are there."""
+    need("bash", "curl", "jq")
+    chat_server = ChatServer()
+    try:
+        chat_server.start()
+        blocks = recipes("bash", chat_server)
+        script = "set -euo pipefail\n" + f"echo '{MARK}'\n".join(code for code, _ in blocks)
+        printed = run("bash", "-c", script).split(MARK)
+        chat_server.printed = [  # type: ignore[attr-defined]
+            (output, shown) for output, (_, shown) in zip(printed, blocks, strict=True)
+        ]
+        yield chat_server
+    finally:
+        chat_server.stop()
+
+
+def run(*command: str, folder: Path = ROOT) -> str:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=RUN_SECONDS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_curl_recipes_when_run_in_one_shell_then_print_what_they_say(people: Any) -> None:
+    assert len(people.printed) > 10
+    for output, shown in people.printed:
+        check_output(output, shown)
+
+
+def test_python_recipes_when_run_then_print_what_they_say(people: ChatServer) -> None:
+    for code, shown in recipes("python", people):
+        check_output(run(sys.executable, "-c", code), shown)
+
+
+def test_javascript_recipes_when_run_then_print_what_they_say(
+    people: ChatServer, node: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    version = int(node("--version").stdout[1:].partition(".")[0])
+    websocket = ["--experimental-websocket"] if version < 22 else []
+    for code, shown in recipes("js", people):
+        check_output(node(*websocket, "--input-type=module", "--eval", code).stdout, shown)
+
+
+def test_websocat_recipes_when_run_then_print_what_they_say(people: ChatServer) -> None:
+    need("websocat")
+    for code, shown in recipes("websocat", people):
+        check_output(run("bash", "-c", code), shown)
