@@ -18,8 +18,8 @@ NODE_SECONDS = 100
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[ChatServer]:
-    """The server most tests share: no rate limits, everything else as it comes. Tests make users of their own."""
-    chat_server = ChatServer()
+    """The server most tests share: no rate limits, tokens that outlive a slow run, everything else as it comes."""
+    chat_server = ChatServer(ACCESS_TOKEN_SECONDS="7200")
     try:
         yield chat_server.start()
     finally:
