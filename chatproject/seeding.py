@@ -12,7 +12,7 @@ from itertools import islice
 from uuid import UUID
 
 from accounts.models import User
-from messaging.log import Draft
+from messaging.log import Draft, as_message
 from messaging.models import Message
 from realtime import times
 from realtime.ids import first_id_at
@@ -70,7 +70,9 @@ class Seeder:
                 Message.objects.bulk_create(batch)
                 note(len(batch), str(room.room))
             Room.objects.filter(pk=room.room.pk).update(
-                last_seq=room.messages, last_activity_at=room.room.last_activity_at
+                last_seq=room.messages,
+                last_message_id=room.room.last_message_id,
+                last_activity_at=room.room.last_activity_at,
             )
         Membership.objects.bulk_create(
             [membership for room in rooms for membership in self._memberships(room)], batch_size=BATCH
@@ -153,17 +155,9 @@ class Seeder:
             )
             room.last_own[sender.pk] = seq
             room.room.last_activity_at = at
+            room.room.last_message_id = draft.id
             recent = [*recent[-19:], draft.id]
-            yield Message(
-                id=draft.id,
-                room_id=draft.room_id,
-                seq=seq,
-                sender_id=draft.sender_id,
-                fingerprint=draft.fingerprint,
-                content=draft.content,
-                reply_to=reply_to,
-                created_at=at,
-            )
+            yield as_message(draft, id=draft.id, seq=seq, fingerprint=draft.fingerprint, created_at=at)
 
     def _say(self) -> str:
         choice = self.random.choice

@@ -168,7 +168,10 @@ class MessageLog:
         it, which is a whole prefix of each room's new messages, so a later seq is never there without an earlier.
         """
         room_ids = {draft.room_id for draft in drafts}
-        messages = _as_messages(drafts)
+        now = times.now()
+        messages = [
+            as_message(draft, id=draft.id, fingerprint=draft.fingerprint, created_at=now) for draft in drafts
+        ]
         heads: dict[UUID, int] = {}
         try:
             with transaction.atomic():
@@ -240,23 +243,18 @@ class MessageLog:
         return missing
 
 
-def _as_messages(drafts: list[Draft]) -> list[Message]:
-    now = times.now()
-    return [
-        Message(
-            id=draft.id,
-            room_id=draft.room_id,
-            sender_id=draft.sender_id,
-            client_message_id=draft.client_message_id,
-            fingerprint=draft.fingerprint,
-            content=draft.content,
-            type=draft.type,
-            reply_to=draft.reply_to,
-            meta=draft.meta,
-            created_at=now,
-        )
-        for draft in drafts
-    ]
+def as_message(draft: Draft, **columns: Any) -> Message:
+    """The draft as a row; `columns` are those that it does not have."""
+    return Message(
+        room_id=draft.room_id,
+        sender_id=draft.sender_id,
+        client_message_id=draft.client_message_id,
+        content=draft.content,
+        type=draft.type,
+        reply_to=draft.reply_to,
+        meta=draft.meta,
+        **columns,
+    )
 
 
 def _number(messages: list[Message], heads: dict[UUID, int]) -> None:
@@ -320,17 +318,11 @@ def key_id(key: tuple[UUID, UUID, str]) -> UUID:
 
 def _of_archived(draft: Draft, key: ArchivedKey) -> Message:
     """The archived message as it was first sent, told by its retry: what an edit made of it is in the archive."""
-    return Message(
+    return as_message(
+        draft,
         id=key.message_id,
-        room_id=draft.room_id,
         seq=key.seq,
-        sender_id=draft.sender_id,
-        client_message_id=draft.client_message_id,
         fingerprint=key.fingerprint,
-        content=draft.content,
-        type=draft.type,
-        reply_to=draft.reply_to,
-        meta=draft.meta,
         created_at=key.created_at,
         deleted_at=key.deleted_at,
     )
