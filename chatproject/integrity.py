@@ -104,8 +104,7 @@ def _check_direct(room: Room, repair: bool) -> Iterator[Violation]:
     for missing in pair - members:
         mend = repair and missing in known  # as the next message of either side would
         if mend:
-            seqs = dict.fromkeys(("joined_seq", "delivered_seq", "read_seq"), room.last_seq)
-            Membership.objects.create(room=room, user_id=missing, **seqs)
+            Membership.create_at_head(room=room, user_id=missing)
         yield Violation("direct_members", f"room {room.pk}: {missing} is missing", repaired=mend)
 
 

@@ -79,6 +79,12 @@ class Membership(models.Model):
     def __str__(self) -> str:
         return f"{self.user_id} in {self.room_id} as {self.role}"
 
+    @classmethod
+    def create_at_head(cls, *, room: Room, user_id: UUID, role: str = Role.MEMBER) -> "Membership":
+        """Store the place of someone who comes now, and has nothing unread. Raises IntegrityError for a member."""
+        seqs = dict.fromkeys(("joined_seq", "delivered_seq", "read_seq"), room.last_seq)
+        return cls.objects.create(room=room, user_id=user_id, role=role, **seqs)
+
 
 def direct_key(a: UUID, b: UUID) -> str:
     return ":".join(sorted((str(a), str(b))))

@@ -66,9 +66,8 @@ def _expel(room_id: UUID, user_id: UUID) -> list[Membership]:
     """Returns who became owner by it."""
     _require_group(room_id)
     membership = selectors.get_membership(room_id=room_id, user_id=user_id)
-    heirs = _appoint_owner(
-        room_id, without=membership
-    )  # first, so that a crash leaves two owners and not none
+    # First, so that a crash leaves two owners and not none.
+    heirs = _appoint_owner(room_id, without=membership)
     Membership.objects.filter(pk=membership.pk).delete()
     return heirs or _appoint_owner(room_id, without=membership)  # another owner may have gone meanwhile
 

@@ -249,8 +249,7 @@ def _join(room: Room, user_id: UUID, role: str) -> Membership | None:
     if Membership.objects.filter(room=room, user_id=user_id).exists():
         return None
     try:
-        seqs = dict.fromkeys(("joined_seq", "delivered_seq", "read_seq"), room.last_seq)
-        return Membership.objects.create(room=room, user_id=user_id, role=role, **seqs)
+        return Membership.create_at_head(room=room, user_id=user_id, role=role)
     except IntegrityError:
         return None
 
