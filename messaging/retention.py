@@ -53,17 +53,15 @@ def archive_room(
         yield len(messages)
 
 
-def chunks_to_remove(*, room: Room, archive: Archive) -> list[Chunk]:
+def chunks_to_remove(*, room: Room, manifest: Manifest) -> list[Chunk]:
     """What is archived and still in the database."""
-    chunks = archive.manifest(room.pk).chunks
-    return [chunk for chunk in chunks if not chunk.removed and chunk.last_seq < room.first_seq]
+    return [chunk for chunk in manifest.chunks if not chunk.removed and chunk.last_seq < room.first_seq]
 
 
 def remove_archived(*, room: Room, archive: Archive) -> Iterator[int]:
     """Remove the rows of what is archived. Yields how many each chunk has. Safe to repeat; raises Damaged."""
-    for stale in chunks_to_remove(room=room, archive=archive):
-        manifest = archive.manifest(room.pk)
-        (chunk,) = (one for one in manifest.chunks if one.first_seq == stale.first_seq)
+    manifest = archive.manifest(room.pk)
+    for chunk in chunks_to_remove(room=room, manifest=manifest):
         lines = archive.read(room.pk, chunk)
         ids = [message_id_of(line) for line in lines]
         archived = dict(zip(ids, lines, strict=True))
@@ -80,16 +78,15 @@ def remove_archived(*, room: Room, archive: Archive) -> Iterator[int]:
         yield chunk.count
 
 
-def chunks_to_restore(*, room: Room, archive: Archive) -> list[Chunk]:
+def chunks_to_restore(*, room: Room, manifest: Manifest) -> list[Chunk]:
     """What is archived and not yet back, the newest first."""
-    return [chunk for chunk in reversed(archive.manifest(room.pk).chunks) if chunk.first_seq < room.first_seq]
+    return [chunk for chunk in reversed(manifest.chunks) if chunk.first_seq < room.first_seq]
 
 
 def restore_room(*, room: Room, archive: Archive) -> Iterator[int]:
     """Put all archived messages back. Yields how many each chunk has. Safe to repeat; raises Damaged, Busy."""
     manifest = archive.manifest(room.pk)
-    for stale in chunks_to_restore(room=room, archive=archive):
-        (chunk,) = (one for one in manifest.chunks if one.first_seq == stale.first_seq)
+    for chunk in chunks_to_restore(room=room, manifest=manifest):
         if chunk.last_seq != room.first_seq - 1:
             raise Busy(
                 f"room {room.pk} begins at {room.first_seq}, and this archive has {chunk.first_seq} to"

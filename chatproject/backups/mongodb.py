@@ -11,6 +11,7 @@ and users last, so that whoever is named is there. What is acknowledged before t
 import gzip
 import hashlib
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -60,9 +61,8 @@ def backup(path: Path) -> str:
     if _cut(room_ids)[1] != firsts:
         raise BackupError(f"Messages were archived or restored meanwhile. Remove {path} and run it again.")
     manifest = {"format": FORMAT, "collections": entries}
-    (path / "manifest.json").write_text(
-        json_util.dumps(manifest, indent=1)
-    )  # last: without it the copy is not whole
+    # Last: without it the copy is not whole.
+    (path / "manifest.json").write_text(json_util.dumps(manifest, indent=1))
     return _summary(entries)
 
 
@@ -85,7 +85,7 @@ def restore(path: Path) -> str:
             database.create_collection(name)
         collection = database[name].with_options(codec_options=_codec())
         documents = _read(path / f"{name}.bson.gz")
-        while page := [one for _, one in zip(range(INSERT_DOCUMENTS), documents, strict=False)]:
+        while page := list(islice(documents, INSERT_DOCUMENTS)):
             collection.insert_many(page)
         for index in entry["indexes"]:
             keys = [tuple(pair) for pair in index.pop("key")]

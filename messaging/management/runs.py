@@ -43,7 +43,9 @@ def archive_rooms(
         _over_rooms(
             "removed",
             cutoffs,
-            size=lambda room: _count(retention.chunks_to_remove(room=room, archive=archive)),
+            size=lambda room: _count(
+                retention.chunks_to_remove(room=room, manifest=archive.manifest(room.pk))
+            ),
             work=lambda room: retention.remove_archived(room=room, archive=archive),
         )
 
@@ -57,7 +59,9 @@ def restore_rooms(room_ids: list[UUID], directory: Path) -> None:
         lambda: _over_rooms(
             "restored",
             room_ids,
-            size=lambda room: _count(retention.chunks_to_restore(room=room, archive=archive)),
+            size=lambda room: _count(
+                retention.chunks_to_restore(room=room, manifest=archive.manifest(room.pk))
+            ),
             work=lambda room: retention.restore_room(room=room, archive=archive),
         ),
     )
