@@ -1,13 +1,12 @@
 """REST of messages. Knows services and selectors; no rule of its own."""
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.authentication import user_of
-from api.schema import ErrorAnswer
 from api.serializers import validated, validated_query
 from realtime import loop
 from realtime.ids import parse_uuid
@@ -114,7 +113,7 @@ class MessageViewSet(viewsets.GenericViewSet):
             ),
             OpenApiParameter("roomId", OpenApiTypes.UUID, description="Only in this room."),
         ],
-        responses={200: MessagePage, 404: OpenApiResponse(ErrorAnswer, description="Error: not_found.")},
+        responses=MessagePage,
     )
     def search(self, request: Request) -> Response:
         query = validated_query(SearchQuerySerializer, request)
