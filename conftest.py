@@ -51,6 +51,18 @@ def redis_server() -> Iterator[RedisServer]:
 
 
 @pytest.fixture
+def own_redis() -> Iterator[RedisServer]:
+    """A server that the test may kill, restart and pause."""
+    server = RedisServer()
+    try:
+        server.start()
+        yield server
+        server.resume()
+    finally:
+        server.stop()
+
+
+@pytest.fixture
 def alice(server: ChatServer) -> ChatUser:
     return server.sign_up("alice")
 

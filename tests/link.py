@@ -6,6 +6,7 @@ Knows bytes only. A stopped process refuses or resets; a cut network says nothin
 import asyncio
 import contextlib
 import threading
+from typing import Self
 
 from realtime.testing import free_port
 
@@ -35,6 +36,12 @@ class Link:
     def mend(self, *, forget: bool = False) -> None:
         """New connections work. With `forget` the old ones stay as dead as with a host that was replaced."""
         self._loop.call_soon_threadsafe(self._mend, forget)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 from typing import Any
 
 from realtime.testing import ChatServer, ChatSocketClient, ChatUser
@@ -95,4 +96,11 @@ async def _accepted(socket: ChatSocketClient, message: dict[str, Any]) -> None:
     async with asyncio.timeout(HEAL_SECONDS):
         while (answer := await socket.request("message:send", message))["event"] != "reply":
             assert answer["event"] in TEMPORARY, answer
+            await asyncio.sleep(0.1)
+
+
+async def until(holds: Callable[[], bool], *, seconds: float = HEAL_SECONDS) -> None:
+    """Wait until `holds`, which may block, says so."""
+    async with asyncio.timeout(seconds):
+        while not await asyncio.to_thread(holds):  # noqa: ASYNC110
             await asyncio.sleep(0.1)

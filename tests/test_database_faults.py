@@ -48,9 +48,8 @@ async def test_database_when_it_is_killed_and_restarts_under_load_then_what_was_
 async def test_database_when_it_stands_still_and_then_is_cut_off_for_good_then_sends_wait_and_all_goes_on(
     mongo: MongoServer, redis_server: RedisServer
 ) -> None:
-    link = Link(mongo.port)
-    url = f"mongodb://127.0.0.1:{link.port}/chat"
-    try:
+    with Link(mongo.port) as link:
+        url = f"mongodb://127.0.0.1:{link.port}/chat"
         with processes(2, REDIS_URL=redis_server.url, DATABASE_URL=url) as servers:
             async with loaded(servers) as load:
                 assert mongo.process is not None
@@ -64,8 +63,6 @@ async def test_database_when_it_stands_still_and_then_is_cut_off_for_good_then_s
                 await load.progress(4)
                 await healed(load)
             assert load.errors <= TEMPORARY
-    finally:
-        link.close()
 
 
 async def test_sqlite_when_another_program_holds_its_lock_for_seconds_then_sends_wait_and_are_stored(

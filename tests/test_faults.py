@@ -2,9 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,23 +10,12 @@ from realtime.testing import ChatServer, RedisServer
 
 from .conftest import processes
 from .link import Link
-from .load import HEAL_SECONDS, TEMPORARY, healed, loaded
+from .load import HEAL_SECONDS, TEMPORARY, healed, loaded, until
 
 pytestmark = pytest.mark.once  # takes Redis away
 
 PAUSE_SECONDS = 10  # the issue's
 MAX_GROWTH_BYTES = 150 * 1024 * 1024
-
-
-@pytest.fixture
-def redis() -> Iterator[RedisServer]:
-    server = RedisServer()
-    try:
-        server.start()
-        yield server
-    finally:
-        server.resume()
-        server.stop()
 
 
 def memory_bytes(server: ChatServer) -> int:
@@ -38,29 +25,33 @@ def memory_bytes(server: ChatServer) -> int:
 
 
 async def test_redis_when_it_restarts_under_load_then_nothing_is_lost_and_all_heals(
-    redis: RedisServer,
+    own_redis: RedisServer,
 ) -> None:
-    with processes(2, REDIS_URL=redis.url) as servers:
+    with processes(2, REDIS_URL=own_redis.url) as servers:
         async with loaded(servers) as load:
-            await asyncio.to_thread(redis.restart)
+            await asyncio.to_thread(own_redis.restart)
             await healed(load)
         assert load.errors <= TEMPORARY
 
 
 async def test_redis_when_it_pauses_for_ten_seconds_then_no_socket_hangs_and_memory_is_bounded(
-    redis: RedisServer,
+    own_redis: RedisServer,
 ) -> None:
     with processes(
-        2, REDIS_URL=redis.url, RATE_LIMITS="on", LIMIT_MESSAGES_USER="1000/1s", LIMIT_MESSAGES_ROOM="1000/1s"
+        2,
+        REDIS_URL=own_redis.url,
+        RATE_LIMITS="on",
+        LIMIT_MESSAGES_USER="1000/1s",
+        LIMIT_MESSAGES_ROOM="1000/1s",
     ) as servers:
         async with loaded(servers) as load:
             await asyncio.sleep(1)
             before = [memory_bytes(server) for server in servers]
-            redis.pause()
+            own_redis.pause()
             stored_before = len(load.stored)
             await asyncio.sleep(PAUSE_SECONDS)
             assert len(load.stored) > stored_before, "messages are stored without Redis"
-            redis.resume()
+            own_redis.resume()
             await healed(load)
             growth = [memory_bytes(server) - was for server, was in zip(servers, before, strict=True)]
         assert load.errors <= TEMPORARY
@@ -68,53 +59,47 @@ async def test_redis_when_it_pauses_for_ten_seconds_then_no_socket_hangs_and_mem
 
 
 @pytest.mark.parametrize("forget", [False, True], ids=["comes back", "was replaced"])
-async def test_redis_when_the_network_to_it_is_cut_then_all_heals(redis: RedisServer, forget: bool) -> None:
-    link = Link(redis.port)
-    try:
-        with processes(2, REDIS_URL=f"redis://127.0.0.1:{link.port}/0") as servers:
-            async with loaded(servers) as load:
-                await asyncio.sleep(1)
-                link.cut()
-                await asyncio.sleep(4)
-                link.mend(forget=forget)
-                await healed(load)
-            assert load.errors <= TEMPORARY
-    finally:
-        link.close()
+async def test_redis_when_the_network_to_it_is_cut_then_all_heals(
+    own_redis: RedisServer, forget: bool
+) -> None:
+    with Link(own_redis.port) as link, processes(2, REDIS_URL=f"redis://127.0.0.1:{link.port}/0") as servers:
+        async with loaded(servers) as load:
+            await asyncio.sleep(1)
+            link.cut()
+            await asyncio.sleep(4)
+            link.mend(forget=forget)
+            await healed(load)
+        assert load.errors <= TEMPORARY
 
 
 async def test_logout_and_kick_when_redis_loses_them_then_hold_in_the_other_process_within_seconds(
-    redis: RedisServer,
+    own_redis: RedisServer,
 ) -> None:
-    link = Link(redis.port)
-    try:
-        with processes(2, REDIS_URL=redis.url) as servers:
-            one, two = servers
-            owner, kicked, gone = one.sign_up(), one.sign_up(), one.sign_up()
-            room_id = owner.make_room(kicked)
-            two.env["REDIS_URL"] = f"redis://127.0.0.1:{link.port}/0"
-            two.kill()
-            two.start(migrate=False)
-            async with kicked.on(two).connect() as kicked_socket, gone.on(two).connect() as gone_socket:
-                link.cut()
-                assert owner.http.delete(f"/api/rooms/{room_id}/members/{kicked.id}").status_code == 204
-                answer = gone.http.post("/api/auth/logout", json={"refreshToken": gone.refresh_token})
-                assert answer.status_code == 204
-                await asyncio.sleep(2)
-                link.mend(forget=True)  # what was on its way is lost for good
-                assert await gone_socket.close_code(seconds=HEAL_SECONDS) == 4401
-                await kicked_socket.expect("room:removed", seconds=HEAL_SECONDS)
-    finally:
-        link.close()
+    with Link(own_redis.port) as link, processes(2, REDIS_URL=own_redis.url) as servers:
+        one, two = servers
+        owner, kicked, gone = one.sign_up(), one.sign_up(), one.sign_up()
+        room_id = owner.make_room(kicked)
+        two.env["REDIS_URL"] = f"redis://127.0.0.1:{link.port}/0"
+        two.kill()
+        two.start(migrate=False)
+        async with kicked.on(two).connect() as kicked_socket, gone.on(two).connect() as gone_socket:
+            link.cut()
+            assert owner.http.delete(f"/api/rooms/{room_id}/members/{kicked.id}").status_code == 204
+            answer = gone.http.post("/api/auth/logout", json={"refreshToken": gone.refresh_token})
+            assert answer.status_code == 204
+            await asyncio.sleep(2)
+            link.mend(forget=True)  # what was on its way is lost for good
+            assert await gone_socket.close_code(seconds=HEAL_SECONDS) == 4401
+            await kicked_socket.expect("room:removed", seconds=HEAL_SECONDS)
 
 
 async def test_connect_when_redis_is_away_then_sockets_open_and_talk_within_their_process(
-    redis: RedisServer,
+    own_redis: RedisServer,
 ) -> None:
-    with processes(1, REDIS_URL=redis.url) as (server,):
+    with processes(1, REDIS_URL=own_redis.url) as (server,):
         alice, bob = server.sign_up(), server.sign_up()
         room_id = alice.make_room(bob)
-        redis.kill()
+        own_redis.kill()
         async with alice.connect() as sender, bob.connect() as listener:
             await sender.reply("message:send", {"roomId": room_id, "content": "hello"})
             assert (await listener.expect("message:receive"))["data"]["content"] == "hello"
@@ -142,10 +127,4 @@ async def _ready(server: ChatServer) -> None:
         with server.http() as http:
             return http.get("/readyz").status_code == 200
 
-    await until(lambda: asyncio.to_thread(works))
-
-
-async def until(works: Callable[[], Any]) -> None:
-    async with asyncio.timeout(30):
-        while not await works():  # noqa: ASYNC110
-            await asyncio.sleep(0.1)
+    await until(works)

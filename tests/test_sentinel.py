@@ -1,14 +1,13 @@
 """Redis's master dies, and Sentinel makes its replica the master: the chat finds it by itself and loses nothing."""
 
-import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from realtime.testing import RedisServer
 
 from .conftest import processes
-from .load import TEMPORARY, healed, loaded
+from .load import TEMPORARY, healed, loaded, until
 from .sentinel import PASSWORD, SERVICE, Replica, SentinelServer
 
 pytestmark = pytest.mark.once  # it says nothing of the database
@@ -30,23 +29,17 @@ def redis_group() -> Iterator[tuple[RedisServer, Replica, SentinelServer]]:
             server.stop()
 
 
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(FAILOVER_SECONDS):
-        while not await asyncio.to_thread(holds):  # noqa: ASYNC110
-            await asyncio.sleep(0.1)
-
-
 async def test_redis_when_sentinel_promotes_its_replica_under_load_then_nothing_is_lost_and_all_heals(
     redis_group: tuple[RedisServer, Replica, SentinelServer],
 ) -> None:
     master, replica, sentinel = redis_group
-    await until(lambda: sentinel.replicas() == [replica.port])
+    await until(lambda: sentinel.replicas() == [replica.port], seconds=FAILOVER_SECONDS)
     url = f"redis+sentinel://:{PASSWORD}@127.0.0.1:{sentinel.port}/{SERVICE}/0"
     with processes(2, REDIS_URL=url) as servers:
         async with loaded(servers) as load:
             master.kill()
             await load.progress(4)  # meanwhile messages are stored without Redis
-            await until(lambda: sentinel.master_port() == replica.port)
+            await until(lambda: sentinel.master_port() == replica.port, seconds=FAILOVER_SECONDS)
             await healed(load)
         assert load.errors <= TEMPORARY
         for server in servers:

@@ -25,17 +25,6 @@ def redis_cluster() -> Iterator[RedisServer]:
         cluster.stop()
 
 
-@pytest.fixture
-def own_redis() -> Iterator[RedisServer]:
-    """A server that the test may kill, restart and pause."""
-    server = RedisServer()
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
-
-
 @pytest.fixture(params=["in-process", "server", "cluster"])
 async def client(request: pytest.FixtureRequest) -> AsyncIterator[Any]:
     """An empty Redis of each kind."""

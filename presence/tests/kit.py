@@ -14,7 +14,7 @@ from presence.heartbeat import Heartbeat
 from presence.leases import Ended, Intervals, Release, Socket
 from presence.store import PresenceStore
 from realtime.ids import uuid7
-from realtime.testing import RedisServer, free_port, redis_binary
+from realtime.testing import RedisServer, free_port
 
 SLOTS = 16384
 MAX_CLUSTER_PORT = 55535  # its bus listens 10,000 higher
@@ -64,12 +64,11 @@ class ClusterServer(RedisServer):
         while self.port > MAX_CLUSTER_PORT:
             self.port = free_port()
 
+    def options(self) -> list[str]:
+        return [*super().options(), "--cluster-enabled", "yes"]
+
     def start(self) -> str:
-        self.spawn(
-            redis_binary(), "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-            "--dir", str(self.folder), "--cluster-enabled", "yes",
-        )  # fmt: skip
-        self.wait_until(self._answers, "redis-server")
+        super().start()
         slots = range(SLOTS)
         self._command("CLUSTER", "ADDSLOTS", *map(str, slots))
         self.wait_until(lambda: b"cluster_state:ok" in self._command("CLUSTER", "INFO"), "the cluster")
