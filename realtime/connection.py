@@ -5,6 +5,7 @@ Knows its transport; must not know events of apps, rooms, or where frames come f
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,6 +23,8 @@ MAX_BUFFERED_BYTES = 1024 * 1024
 DROPPABLE_BUFFERED_BYTES = MAX_BUFFERED_BYTES // 4
 MAX_HELD_FRAMES = 2_000
 MAX_CONTROLS = 1_000
+
+Control = tuple[str, dict[str, Any]]
 
 
 @dataclass(slots=True)
@@ -42,10 +45,11 @@ class Connection:
         self.device_id = device_id or self.id
         self.connected_at = times.now()
         self.closing: tuple[CloseCode, str] | None = None
-        self._closed = asyncio.Event()
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._transport = transport
         self._held: list[Frame] | None = None
-        self.controls: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue(MAX_CONTROLS)
+        self._controls: list[Control] = []
+        self._on_control: Callable[[], None] | None = None
 
     @property
     def user_id(self) -> UUID:
@@ -103,21 +107,30 @@ class Connection:
 
     def tell(self, control: str, data: dict[str, Any]) -> None:
         """Queue a control for the consumers of this connection; a peer that piles them up has to start anew."""
-        try:
-            self.controls.put_nowait((control, data))
-        except asyncio.QueueFull:
+        if len(self._controls) >= MAX_CONTROLS:
             self.close(CloseCode.RESTART, "too many changes at once")
+            return
+        self._controls.append((control, data))
+        if self._on_control is not None:
+            self._on_control()
+
+    def obey(self, on_control: Callable[[], None]) -> None:
+        """Have `on_control` called whenever there is something in `take_controls`, from now on."""
+        self._on_control = on_control
+        if self._controls:
+            on_control()
+
+    def take_controls(self) -> list[Control]:
+        """What came since it was asked last, in its order."""
+        taken, self._controls = self._controls, []
+        return taken
 
     def close(self, code: CloseCode, reason: str = "") -> None:
         """Ask for the connection to end; the socket that serves it does so. The first code given stays."""
         if self.closing is None:
             self.closing = (code, reason)
-            self._closed.set()
-
-    async def wait_closing(self) -> tuple[CloseCode, str]:
-        await self._closed.wait()
-        assert self.closing is not None
-        return self.closing
+            if not self.ended.done():
+                self.ended.set_result(None)
 
     async def finish(self, code: CloseCode, reason: str) -> None:
         """End the transport after what is queued has left; called by the socket alone."""

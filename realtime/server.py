@@ -17,6 +17,7 @@ from websockets.protocol import State
 
 from .close_codes import CloseCode
 from .frames import Frame
+from .waiting import Gate, Mailbox
 
 EXTENSION = "chat.transport"
 # The kernel would take 3 to 4 MB for a peer that does not read; it doubles what it is given here.
@@ -34,6 +35,11 @@ class ChatProtocol(WebSocketsSansIOProtocol):
 
     heard_at = 0.0
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.queue = Mailbox()  # type: ignore[assignment]
+        self.writable = Gate(opened=True)  # type: ignore[assignment]
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         _set_option(transport, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
@@ -42,6 +48,12 @@ class ChatProtocol(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         if not self.close_sent:
             self.scope["extensions"][EXTENSION] = DirectTransport(self)  # type: ignore[assignment]
+
+    def start_keepalive(self) -> None:
+        """As uvicorn's; the handshake is over then, and its headers would take 4 kB as long as the socket lives."""
+        super().start_keepalive()
+        self.request.headers.clear()  # websockets' parser holds on to the request
+        del self.request, self.response
 
     def send_receive_event_to_app(self) -> None:
         """As uvicorn's, but a peer may be some frames ahead: pausing and resuming costs two syscalls a frame."""

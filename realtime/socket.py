@@ -5,6 +5,7 @@ Channels' dispatch wakes a thread and a task for each event (shared/facts.md: 17
 """
 
 import asyncio
+import contextvars
 import logging
 import time
 from typing import Any
@@ -89,6 +90,9 @@ class ChatSocket(AsyncConsumer):
         )
         context.connection_id.set(connection.id)
         context.user_id.set(str(connection.user_id))
+        scope[
+            "headers"
+        ].clear()  # two kilobytes that nobody asks for any more, for as long as the socket lives
         await ConnectionSession(connection, self.registry).run(receive)
 
 
@@ -102,35 +106,34 @@ class ConnectionSession:
         self.consumers = {kind: kind(connection) for kind in registry.consumers}
         self.limiter = FrameLimiter(settings.LIMIT_FRAMES if settings.RATE_LIMITS else None)
         self.frames = 0
+        self._obeyer: asyncio.Task[None] | None = (
+            None  # only while there is something to do: most have nothing
+        )
+        self._context = contextvars.copy_context()  # the obeyer's, whoever wakes it
 
     async def run(self, receive: Any) -> None:
         connection = self.connection
         connected: list[EventConsumer] = []
-        tasks: list[asyncio.Task[Any]] = []
+        reader: asyncio.Task[None] | None = None
         peer_left = False
         started = time.perf_counter()
         metrics.SOCKETS.inc()
         try:
             connection.hold()
             await self._connect(connected)
-            tasks = [
-                asyncio.create_task(self._read(receive), name="socket-reader"),
-                asyncio.create_task(self._obey(), name="socket-controls"),
-                asyncio.create_task(connection.wait_closing(), name="socket-closing"),
-            ]
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            peer_left = tasks[0] in done and not tasks[0].cancelled() and tasks[0].exception() is None
-            for task in done:
-                task.result()
+            reader = asyncio.create_task(self._read(receive), name="socket-reader")
+            connection.obey(self._wake_obeyer)
+            await asyncio.wait([reader, connection.ended], return_when=asyncio.FIRST_COMPLETED)
+            if reader.done():
+                reader.result()
+                peer_left = True
         except CloseSocket as close:
             connection.close(close.code, close.reason)
         except Exception:
             logger.exception("the connection failed")
             connection.close(CloseCode.RESTART, "internal error")
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._end(reader, self._obeyer)
             await self._disconnect(connected)
             await self._end_transport(peer_left)
             self._log_end(time.perf_counter() - started)
@@ -192,17 +195,28 @@ class ConnectionSession:
             if message["type"] == "websocket.receive":
                 await self._handle(message)
 
+    def _wake_obeyer(self) -> None:
+        if self._obeyer is None:
+            self._obeyer = asyncio.create_task(self._obey(), name="socket-controls", context=self._context)
+
     async def _obey(self) -> None:
         """Run controls one after the other, beside the frames: a kick must not wait for a slow request."""
-        while True:
-            control, data = await self.connection.controls.get()
-            kind, method = self.registry.controls[control]
-            try:
-                await getattr(self.consumers[kind], method)(data)
-            except CloseSocket:
-                raise
-            except Exception:
-                logger.exception("control %s failed", control)
+        while controls := self.connection.take_controls():
+            for control, data in controls:
+                kind, method = self.registry.controls[control]
+                try:
+                    await getattr(self.consumers[kind], method)(data)
+                except CloseSocket as close:
+                    self.connection.close(close.code, close.reason)
+                except Exception:
+                    logger.exception("control %s failed", control)
+        self._obeyer = None
+
+    async def _end(self, *tasks: asyncio.Task[None] | None) -> None:
+        running = [task for task in tasks if task is not None]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
     async def _handle(self, message: dict[str, Any]) -> None:
         self.frames += 1
