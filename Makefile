@@ -9,8 +9,9 @@ BIN := $(VENV)/bin
 RUN_ENV = DEBUG=$${DEBUG:-on} HOST=$(HOST) PORT=$(PORT)
 # Three at once on two cores: tests wait for sockets and processes more than they compute.
 ON_MONGODB = accounts/tests/test_sessions.py messaging moderation rooms tests/test_plans.py
-PYTEST_ARGS ?= -n 3 --dist loadfile
-TEST_ENV = SECRET_KEY=tests-only-0123456789-0123456789-0123456789-0123456789 DEBUG=off
+PYTEST_ARGS ?= -n 3 --dist loadfile --no-loadscope-reorder
+# Without their bytecode hundreds of servers and commands would compile the project anew, each for itself.
+TEST_ENV = SECRET_KEY=tests-only-0123456789-0123456789-0123456789-0123456789 DEBUG=off PYTHONDONTWRITEBYTECODE=
 
 # A sound deployment, as `manage.py check --deploy` would have it; names no real host.
 DEPLOY_ENV = SECRET_KEY=7PqkX2vLw9ZrT4mNc8YbH3sJf6DgA1eUxQoWiE5tRyBnMvCzKd0 DEBUG=off WORKERS=4 \

@@ -10,10 +10,17 @@ import pytest
 
 os.environ.setdefault("SECRET_KEY", "tests-only-" + "k" * 50)
 os.environ.setdefault("DATA_DIR", tempfile.mkdtemp(prefix="chat-tests-"))
+os.environ.setdefault("PASSWORD_MEMORY_KIB", "1024")  # as ChatServer's
 
 from realtime.testing import ROOT, ChatServer, ChatUser, RedisServer
 
 NODE_SECONDS = 100
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules with slow tests first: one that began last would keep a single worker busy when all others are done."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")
@@ -79,8 +86,8 @@ def carol(server: ChatServer) -> ChatUser:
 
 @pytest.fixture(scope="session")
 def ann(server: ChatServer) -> ChatUser:
-    """With `ben` and `cleo` one of three users whom all tests share, since a sign-up hashes a password for a third
-    of a second. A test makes rooms of its own for them, and leaves their sessions and profiles as they are."""
+    """With `ben` and `cleo` one of three users whom all tests share. A test makes rooms of its own for them, and
+    leaves their sessions and profiles as they are."""
     return server.sign_up("ann")
 
 

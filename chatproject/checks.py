@@ -16,6 +16,7 @@ LONGEST_REFRESH_SECONDS = 90 * 24 * 3600
 # What stands in examples, tests and makefiles is known to everyone.
 KNOWN_KEY_PARTS = ("tests-only", "change-me", "changeme", "django-insecure", "example")
 WIDEST_PROXY_ADDRESSES = 2**24
+LEAST_PASSWORD_MEMORY_KIB = 19 * 1024  # OWASP's Password Storage Cheat Sheet, for Argon2id with two passes
 
 
 @register(Tags.security, deploy=True)
@@ -106,6 +107,16 @@ def limits(app_configs: Any, **kwargs: Any) -> Iterator[CheckMessage]:
             "TRUSTED_PROXIES has a network so wide that clients are in it: they can write any address they like.",
             hint="Name the proxies themselves, or how many there are.",
             id="chat.E011",
+        )
+
+
+@register(Tags.security, deploy=True)
+def password_hashes(app_configs: Any, **kwargs: Any) -> Iterator[CheckMessage]:
+    if settings.PASSWORD_MEMORY_KIB < LEAST_PASSWORD_MEMORY_KIB:
+        yield Error(
+            f"PASSWORD_MEMORY_KIB is {settings.PASSWORD_MEMORY_KIB}: stolen hashes are guessed cheaply.",
+            hint=f"At least {LEAST_PASSWORD_MEMORY_KIB}; the default is 102400.",
+            id="chat.E015",
         )
 
 

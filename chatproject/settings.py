@@ -5,6 +5,7 @@ docs/configuration.md lists the variables. Code outside this file reads settings
 """
 
 import secrets
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -104,7 +105,8 @@ RETENTION_DAYS = env.int("RETENTION_DAYS", 0)
 # --- applications -------------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "daphne",  # first, so that `manage.py runserver` serves sockets too
+    # First, so that `manage.py runserver` serves sockets too. Others would load Twisted for nothing: 16 MB each.
+    *(["daphne"] if "runserver" in sys.argv else []),
     "servestatic.runserver_nostatic",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -224,8 +226,10 @@ else:
 # --- accounts -----------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
+# What a hash of a password takes, and so what each guess costs whoever has stolen them; Django's own default.
+PASSWORD_MEMORY_KIB = env.int("PASSWORD_MEMORY_KIB", 102_400, validate=validate.Range(min=64))
 PASSWORD_HASHERS = [
-    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "accounts.hashers.Argon2Hasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [

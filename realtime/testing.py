@@ -161,6 +161,8 @@ class ChatServer(Process):
             "SECRET_KEY": "tests-only-" + "k" * 50,
             "DATA_DIR": str(self.folder),
             "RATE_LIMITS": "off",
+            # Hashes as a deployment makes them would be half of what a test run computes.
+            "PASSWORD_MEMORY_KIB": "1024",
             "ALLOWED_HOSTS": "127.0.0.1,localhost,testserver",
             "LOG_LEVEL": "INFO",
         }
@@ -197,6 +199,8 @@ class ChatServer(Process):
         elif self.command == "uvicorn":  # as it comes, without the transport of our own
             command = [sys.executable, "-m", "uvicorn", "--port", str(self.port), "--no-access-log"]
             self.spawn(*command, "chatproject.asgi:application", env=self.env)
+        elif self.command == "runserver":
+            self.spawn(sys.executable, "manage.py", "runserver", "--noreload", str(self.port), env=self.env)
         else:
             self.spawn(sys.executable, "manage.py", "serve", "--port", str(self.port), env=self.env)
         self.wait_until(lambda: httpx.get(f"{self.base_url}/healthz").status_code == 200, "the chat server")

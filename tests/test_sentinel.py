@@ -44,4 +44,4 @@ async def test_redis_when_sentinel_promotes_its_replica_under_load_then_nothing_
         assert load.errors <= TEMPORARY
         for server in servers:
             with server.http() as http:
-                assert http.get("/readyz").status_code == 200
+                await until(lambda http=http: http.get("/readyz").status_code == 200)

@@ -14,6 +14,7 @@ import pytest
 from realtime.testing import PASSWORD, ChatServer
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+from selenium.common.exceptions import StaleElementReferenceException  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
@@ -43,12 +44,18 @@ class Window:
     def one(self, css: str) -> Any:
         return self.driver.find_element(By.CSS_SELECTOR, css)
 
+    def click(self, css: str) -> None:
+        """Find it again where the page was drawn anew in between."""
+        ignored = [StaleElementReferenceException]
+        wait = WebDriverWait(self.driver, WAIT_SECONDS, poll_frequency=0.1, ignored_exceptions=ignored)
+        wait.until(lambda driver: self.one(css).click() or True, css)
+
     def fill(self, form: str, **fields: str) -> None:
         for name, text in fields.items():
             field = self.one(f"#{form} [name={name}]")
             field.clear()
             field.send_keys(text)
-        self.one(f"#{form} button").click()
+        self.click(f"#{form} button")
 
     def sign_up(self, name: str) -> None:
         self.fill("signup", username=name, email=f"{name}@example.com", password=PASSWORD)
@@ -122,7 +129,7 @@ def test_console_when_two_people_use_it_then_they_talk_and_lose_nothing(
     alice.write("Hello Bob!")
     alice.until(lambda: alice.ticks() == ["✓✓ delivered"], "delivered")
     bob.until(lambda: "1 new" in bob.text("#rooms") and "online" in bob.text("#rooms"), "unread and presence")
-    bob.one("#rooms button").click()
+    bob.click("#rooms button")
     bob.until(lambda: bob.messages() == ["Hello Bob!"], "history")
     alice.until(lambda: alice.ticks() == ["✓✓ read"], "read")
     bob.one("#content").send_keys("H")
@@ -133,15 +140,15 @@ def test_console_when_two_people_use_it_then_they_talk_and_lose_nothing(
     bob.picture("2-talk")
 
     # Edit and delete.
-    bob.one("#messages li.mine button").click()
+    bob.click("#messages li.mine button")
     bob.one("#content").clear()
     bob.write("Hi Alice, edited")
     alice.until(lambda: alice.messages()[-1] == "Hi Alice, edited", "the edit")
-    bob.one("#messages li.mine button[aria-label^=Delete]").click()
+    bob.click("#messages li.mine button[aria-label^=Delete]")
     alice.until(lambda: alice.messages()[-1] == "deleted", "the deletion")
 
     # The network goes, by hand and with the server; nothing is missing and nothing comes twice.
-    bob.one("#cut").click()
+    bob.click("#cut")
     for number in range(3):
         alice.write(f"while away {number}")
     expected = ["Hello Bob!", "deleted", "while away 0", "while away 1", "while away 2"]
@@ -174,7 +181,7 @@ def test_console_when_scrolled_up_then_brings_older_messages_and_a_reload_stays_
     window = open_window(f"{server.base_url}/console/")
     window.fill("login", email=dave.email, password=PASSWORD)
     window.until(lambda: "history" in window.text("#rooms"), "rooms")
-    window.one("#rooms button").click()
+    window.click("#rooms button")
     window.until(lambda: len(window.messages()) == 40, "the first page")
     script = "document.querySelector('#scroll').scrollTop = 0"
     window.until(

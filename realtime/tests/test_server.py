@@ -40,7 +40,7 @@ async def test_delivery_when_many_send_at_once_then_every_frame_is_whole_and_in_
         assert own == [f"{number} {'é' * number * 20}" for number in range(50)]
 
 
-@pytest.mark.parametrize("command", ["uvicorn", "daphne"])
+@pytest.mark.parametrize("command", ["uvicorn", "daphne", "runserver"])
 async def test_delivery_when_the_server_has_no_extension_then_it_works_over_asgi(
     start_server: Callable[..., ChatServer], command: str
 ):
