@@ -18,7 +18,7 @@ NODE_SECONDS = 100
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Modules with slow tests first: one that began last would keep a single worker busy when all others are done."""
+    """Modules with slow tests first: one that began last would leave a single worker busy in the end."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
 
