@@ -16,7 +16,7 @@ from django.urls import path  # noqa: E402
 
 from accounts.middleware import JWTAuthMiddleware  # noqa: E402
 from messaging.repair import RoomLogs  # noqa: E402
-from realtime import loop, tracing  # noqa: E402
+from realtime import collector, loop, tracing  # noqa: E402
 from realtime.hub import get_hub, use_log  # noqa: E402
 from realtime.origin import AllowedOrigins  # noqa: E402
 
@@ -42,6 +42,7 @@ async def lifespan(scope: Any, receive: Any, send: Any) -> None:
             except Exception:
                 # Redis may come later; each connection tries again, and /readyz says so meanwhile.
                 logger.exception("the hub could not start")
+            collector.settle()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             if settings.SOCKETIO:
