@@ -302,7 +302,8 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "POSTPROCESSING_HOOKS": [],  # enums stay where they stand: ours come from structs, not from choice fields
+    # No hook for enums, which stay where they stand: ours come from structs, not from choice fields.
+    "POSTPROCESSING_HOOKS": ["chatproject.api_examples.add_examples"],
 }
 
 # Which selector finds the last message of rooms: rooms may not import messaging, so it is named here.
