@@ -1,7 +1,8 @@
 """Crawls every page of the moderation desk over a large log, and says how long each took and what it asked for.
 
 `python -m moderation.tests.crawl --messages 1000000`, with SECRET_KEY and DATABASE_URL set (an empty,
-migrated database; without DATABASE_URL an SQLite file in DATA_DIR). The rows are inserted in bulk, and stay.
+migrated database; without DATABASE_URL an SQLite file in DATA_DIR). The rows are inserted in bulk, and stay:
+with `--messages 0` it crawls over what an earlier run has filled.
 """
 
 import argparse
@@ -13,9 +14,11 @@ from typing import Any
 from uuid import UUID
 
 import django
+from django.contrib.auth.hashers import make_password
 from django.db import connection, transaction
 
-ROOMS, USERS, BATCH = 200, 1000, 5000
+ROOMS, USERS, BATCH = 300, 1000, 5000
+SMALL_ROOM, TINY_ROOM = 1000, 100
 PAGES = [
     "accounts/user/", "accounts/session/", "rooms/room/", "rooms/membership/", "messaging/message/",
     "messaging/messagerevision/", "messaging/archivedkey/", "moderation/report/", "moderation/auditentry/",
@@ -29,8 +32,11 @@ PAGES = [
 ]  # fmt: skip
 
 
-def fill(count: int) -> dict[str, Any]:
-    """Users and rooms, each room with a member of each fifth user, and `count` messages spread over the rooms."""
+def fill(count: int) -> None:
+    """Users, rooms with a member of each tenth user, and one room whose log has `count` messages.
+
+    Of the others the first has SMALL_ROOM messages and the rest TINY_ROOM each.
+    """
     from accounts.models import User
     from messaging.models import Message
     from moderation.models import Report
@@ -39,49 +45,68 @@ def fill(count: int) -> dict[str, Any]:
     from rooms.models import Membership, Room
 
     first = times.now() - timedelta(days=300)
+    password = make_password("a password of the crawl")
     users = [
-        User(
-            username=f"user{n}",
-            username_key=f"user{n}",
-            email=f"user{n}@example.com",
-            display_name=f"User {n}",
-        )
+        User.objects.build(username=f"user{n}", email=f"user{n}@example.com", display_name=f"User {n}")
         for n in range(USERS)
     ]
+    for user in users:
+        user.password = password
     User.objects.bulk_create(users, batch_size=500)
-    per_room = count // ROOMS
+    sizes = [count, SMALL_ROOM] + [TINY_ROOM] * (ROOMS - 2)
     rooms = [
-        Room(name=f"room {n}", last_seq=per_room, created_by=users[n], created_at=first) for n in range(ROOMS)
+        Room(name=f"room {n}", last_seq=size, created_by=users[0], created_at=first)
+        for n, size in enumerate(sizes)
     ]
     Room.objects.bulk_create(rooms)
-    members = [Membership(room=room, user=user) for room in rooms for user in users[:: USERS // 10]]
+    members = [
+        Membership(room=room, user=user, delivered_seq=room.last_seq, read_seq=room.last_seq)
+        for room in rooms
+        for user in users[:: USERS // 10]
+    ]
     Membership.objects.bulk_create(members, batch_size=500)
-    step = timedelta(days=300) / count
     message = Message.objects.create(
         id=first_id_at(first), room=rooms[0], seq=1, sender=users[0], content="a needle in it", fingerprint="f",
-        client_message_id="c0", created_at=first,
+        client_message_id="c1", created_at=first,
     )  # fmt: skip
     copies = Copies(Message, message.pk)
-    for n in range(1, per_room * ROOMS):
-        at = times.truncate(first + n * step)
-        copies.add(
-            # Another id of the same millisecond.
-            id=UUID(int=first_id_at(at).int + n),
-            room=rooms[n % ROOMS].pk,
-            seq=n // ROOMS + 1,
-            sender=users[n % USERS].pk,
-            content="a needle in it" if n % 1000 == 0 else f"some text of message {n}, as long as many are",
-            client_message_id=f"c{n}",
-            created_at=at,
-        )
+    for room, size in zip(rooms, sizes, strict=True):
+        step = timedelta(days=300) / size
+        for seq in range(2 if room is rooms[0] else 1, size + 1):
+            at = times.truncate(first + seq * step)
+            copies.add(
+                # Another id of the same millisecond.
+                id=UUID(int=first_id_at(at).int + copies.count + 1),
+                room=room.pk,
+                seq=seq,
+                sender=users[seq % 10 * (USERS // 10)].pk,
+                content="a needle in it"
+                if seq % 1000 == 0
+                else f"some text of message {seq}, as long as many",
+                client_message_id=f"c{seq}",
+                created_at=at,
+            )
     copies.flush()
     Report.objects.bulk_create(
         Report(message_id=message.pk, room=rooms[0], author=users[0], reporter=user, seq=1, version=1,
                content="c", reason="r")
         for user in users
     )  # fmt: skip
-    last = Message.objects.filter(room=rooms[0]).latest("seq")
-    return {"room": rooms[0].pk, "author": users[0].pk, "name": users[0].username, "message": last.pk}
+
+
+def names() -> dict[str, Any]:
+    """What PAGES name: the largest room, the author of its first message, and its last message."""
+    from messaging.models import Message
+    from rooms.models import Room
+
+    log = Message.objects.filter(room=Room.objects.order_by("-last_seq")[0])
+    first, last = log.select_related("sender").earliest("seq"), log.latest("seq")
+    return {
+        "room": last.room_id,
+        "author": first.sender_id,
+        "name": first.sender.username,
+        "message": last.pk,
+    }
 
 
 class Copies:
@@ -91,6 +116,7 @@ class Copies:
         self.table = model._meta.db_table
         self.columns = {field.name: field.column for field in model._meta.concrete_fields}
         self.rows: list[dict[str, Any]] = []
+        self.count = 0
         connection.ensure_connection()
         if connection.vendor == "sqlite":
             with connection.cursor() as cursor:
@@ -104,6 +130,7 @@ class Copies:
         if connection.vendor == "sqlite":
             fields = {name: _sqlite_value(value) for name, value in fields.items()}
         self.rows.append(self.row | {self.columns[name]: value for name, value in fields.items()})
+        self.count += 1
         if len(self.rows) == BATCH:
             self.flush()
 
@@ -125,18 +152,21 @@ def _sqlite_value(value: Any) -> Any:
     return str(value.replace(tzinfo=None)) if isinstance(value, datetime) else value
 
 
-def crawl(names: dict[str, Any], rounds: int) -> None:
+def crawl(rounds: int) -> None:
     from django.test import Client
     from django.test.utils import CaptureQueriesContext
 
     from accounts.models import User
 
-    root = User.objects.create_superuser(username="Root", email="root@example.com", password=None)
+    root = User.objects.filter(is_superuser=True).first() or User.objects.create_superuser(
+        username="Root", email="root@example.com", password=None
+    )
+    named = names()
     browser = Client(SERVER_NAME="localhost")
     browser.force_login(root)
     print(f"{'page':60} queries   ms (best of {rounds})")
     for page in PAGES:
-        path, best = "/admin/" + page.format(**names), float("inf")
+        path, best = "/admin/" + page.format(**named), float("inf")
         for _ in range(rounds):
             with CaptureQueriesContext(connection) as queries:
                 started = time.perf_counter()
@@ -152,9 +182,13 @@ if __name__ == "__main__":
     logging.disable(logging.INFO)
     parser = argparse.ArgumentParser()
     parser.add_argument("--messages", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="how often each page is asked for; 0: fill only"
+    )
     given = parser.parse_args()
-    began = time.perf_counter()
-    filled = fill(given.messages)
-    print(f"{given.messages} messages in {time.perf_counter() - began:.0f} s")
-    crawl(filled, given.rounds)
+    if given.messages:
+        began = time.perf_counter()
+        fill(given.messages)
+        print(f"a room of {given.messages} messages in {time.perf_counter() - began:.0f} s", flush=True)
+    if given.rounds:
+        crawl(given.rounds)
