@@ -5,13 +5,13 @@ Knows the hub and sessions; must not know sockets or tokens. Without a loss each
 
 import asyncio
 import logging
-from typing import Any
 
 from realtime import loop
+from realtime.audit import Audit
 from realtime.close_codes import CloseCode
 from realtime.connection import Connection
 from realtime.errors import Forbidden, Unauthenticated
-from realtime.hub import LOST, get_hub
+from realtime.hub import get_hub
 from realtime.threads import run_db
 
 from . import selectors
@@ -22,33 +22,10 @@ RETRY_SECONDS = 1.0
 SESSIONS_AT_ONCE = 500
 
 
-@loop.one_per_loop
-def get_session_audit() -> "SessionAudit":
-    """The audit of this process, running from the first socket on."""
-    audit = SessionAudit()
-    get_hub().listen(LOST, audit.hurry)
-    loop.on_stop("session audit", audit.stop)
-    return audit
-
-
-class SessionAudit:
+class SessionAudit(Audit):
     """Waits for a loss, and then looks at every socket, as often as it takes to have looked."""
 
-    def __init__(self) -> None:
-        self._lost = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        if self._task is None:
-            self._task = asyncio.create_task(self._run(), name="session-audit")
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    def hurry(self, _: dict[str, Any]) -> None:
-        self._lost.set()
+    name = "session audit"
 
     async def _run(self) -> None:
         while True:
@@ -75,3 +52,6 @@ class SessionAudit:
                 connection.close(CloseCode.UNAUTHENTICATED, "session ended")
             except Forbidden:
                 connection.close(CloseCode.DEACTIVATED, "deactivated")
+
+
+get_session_audit = loop.one_per_loop(SessionAudit)

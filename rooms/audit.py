@@ -5,12 +5,12 @@ Knows the hub and memberships; must not know sockets or what a client is shown.
 
 import asyncio
 import logging
-from typing import Any
 from uuid import UUID
 
 from realtime import loop
+from realtime.audit import Audit
 from realtime.connection import Connection
-from realtime.hub import LOST, get_hub
+from realtime.hub import get_hub
 from realtime.protocol import encode_event
 from realtime.threads import run_db
 
@@ -28,36 +28,18 @@ MIN_CONNECTIONS_AT_ONCE = 50
 Difference = tuple[Connection, UUID]
 
 
-@loop.one_per_loop
-def get_audit() -> "MembershipAudit":
-    """The audit of this process, running from the first socket on."""
-    audit = MembershipAudit()
-    get_hub().listen(LOST, audit.hurry)
-    loop.on_stop("membership audit", audit.stop)
-    return audit
+class MembershipAudit(Audit):
+    """A part of the sockets in each period; all of them, twice, when something was lost.
 
+    A difference counts when it is there in two looks: the first may have been ahead of the event.
+    """
 
-class MembershipAudit:
-    """A difference counts when it is there in two looks: the first may have been ahead of the event."""
+    name = "membership audit"
 
     def __init__(self) -> None:
+        super().__init__()
         self._waiting: list[Connection] = []
         self._seen: set[Difference] = set()
-        self._lost = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        if self._task is None:
-            self._task = asyncio.create_task(self._run(), name="membership-audit")
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    def hurry(self, _: dict[str, Any]) -> None:
-        """Look at every socket now, twice: something was lost."""
-        self._lost.set()
 
     async def _run(self) -> None:
         while True:
@@ -104,6 +86,9 @@ class MembershipAudit:
             logger.warning("a change of membership in room %s was lost; made up for", room_id)
             _make_up(connection, room_id, is_member=room_id in rooms[connection.user_id])
         self._seen = found - self._seen
+
+
+get_audit = loop.one_per_loop(MembershipAudit)
 
 
 def _rooms_heard(connection: Connection) -> set[UUID]:

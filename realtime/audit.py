@@ -1,0 +1,37 @@
+"""Audits: tasks of a process that compare what its sockets are given with the database, where something was lost.
+
+Knows the hub; must not know what is compared.
+"""
+
+import asyncio
+from typing import Any
+
+from . import loop
+from .hub import LOST, get_hub
+
+
+class Audit:
+    """Runs from `start`, which is safe to repeat, until the process's loop stops; `_run` waits for `_lost`."""
+
+    name: str
+
+    def __init__(self) -> None:
+        self._lost = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        if self._task is None:
+            get_hub().listen(LOST, self._hurry)
+            loop.on_stop(self.name, self._stop)
+            self._task = asyncio.create_task(self._run(), name=self.name)
+
+    async def _run(self) -> None:
+        raise NotImplementedError
+
+    def _hurry(self, _: dict[str, Any]) -> None:
+        self._lost.set()
+
+    async def _stop(self) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
