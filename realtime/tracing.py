@@ -4,6 +4,8 @@ Imports nothing, and costs a look at a variable, until `start` is called. A trac
 process to the next as the W3C's `traceparent` text. Must not know messages; attributes never hold what they say.
 """
 
+import os
+import socket
 import time
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -24,7 +26,9 @@ def start(*, service_name: str) -> None:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    _provider = TracerProvider(resource=Resource.create({"service.name": service_name}))
+    instance = f"{socket.gethostname()}-{os.getpid()}"
+    resource = Resource.create({"service.name": service_name, "service.instance.id": instance})
+    _provider = TracerProvider(resource=resource)
     _provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(timeout=EXPORT_TIMEOUT_SECONDS)))
     _tracer = _provider.get_tracer("chat")
 

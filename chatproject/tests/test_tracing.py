@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from realtime.testing import ROOT, ChatServer
+from realtime.testing import ROOT, ChatServer, RedisServer
 
 pytestmark = pytest.mark.once  # spans, whatever stores the message
 
@@ -25,7 +25,7 @@ class Receiver(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.spans: list[Any] = []
+        self.spans: list[tuple[str, Any]] = []
         self.bodies = b""
         self.paths: set[str] = set()
 
@@ -33,12 +33,12 @@ class Receiver(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
 
-    def traces(self) -> dict[bytes, dict[str, Any]]:
-        """The spans by name, of each trace."""
-        found: dict[bytes, dict[str, Any]] = {}
-        for span in list(self.spans):
-            found.setdefault(span.trace_id, {})[span.name] = span
-        return found
+    def traces(self) -> list[dict[str, list[tuple[str, Any]]]]:
+        """The spans by name, of each trace, each with the process it comes from."""
+        found: dict[bytes, dict[str, list[tuple[str, Any]]]] = {}
+        for process, span in list(self.spans):
+            found.setdefault(span.trace_id, {}).setdefault(span.name, []).append((process, span))
+        return list(found.values())
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -50,8 +50,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.bodies += body
         self.server.paths.add(self.path)
         for resource in request.resource_spans:
+            process = attributes_of(resource.resource)["service.instance.id"].string_value
             for scope in resource.scope_spans:
-                self.server.spans += scope.spans
+                self.server.spans += [(process, span) for span in scope.spans]
         self.send_response(200)
         self.send_header("Content-Type", "application/x-protobuf")
         self.send_header("Content-Length", "0")
@@ -59,6 +60,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *args: Any) -> None:
         """Nothing on the console."""
+
+
+def attributes_of(span: Any) -> dict[str, Any]:
+    return {attribute.key: attribute.value for attribute in span.attributes}
 
 
 @pytest.fixture
@@ -72,38 +77,48 @@ def receiver() -> Iterator[Receiver]:
     server.server_close()
 
 
-async def test_message_when_sent_then_one_trace_leads_from_its_entry_over_the_writer_to_its_delivery(
-    start_server: Callable[..., ChatServer], receiver: Receiver
+async def test_message_when_sent_then_one_trace_leads_over_the_writer_to_its_delivery_in_each_process(
+    start_server: Callable[..., ChatServer], redis_server: RedisServer, receiver: Receiver
 ) -> None:
-    server = start_server(
-        OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url,
-        OTEL_BSP_SCHEDULE_DELAY="100",
-        OTEL_EXPORTER_OTLP_COMPRESSION="none",
-    )
-    alice = server.sign_up()
+    env = {
+        "REDIS_URL": redis_server.url,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url,
+        "OTEL_BSP_SCHEDULE_DELAY": "100",
+        "OTEL_EXPORTER_OTLP_COMPRESSION": "none",
+    }
+    here = start_server(**env)
+    there = start_server(**env, DATA_DIR=here.env["DATA_DIR"])
+    alice = here.sign_up()
     room = alice.make_room()
-    async with alice.connect() as socket:
-        await socket.reply("message:send", {"roomId": room, "content": SECRET_TEXT})
+    async with alice.connect() as near, alice.on(there).connect() as far:
+        await near.reply("message:send", {"roomId": room, "content": SECRET_TEXT})
         alice.send(room, SECRET_TEXT)
         for _ in range(2):
-            await socket.expect("message:receive")
+            await near.expect("message:receive")
+            await far.expect("message:receive")
 
-    def entries() -> dict[str, dict[str, Any]]:
+    def entries() -> dict[str, dict[str, list[tuple[str, Any]]]]:
+        """The traces that are whole, by where they begin."""
+        delivered_twice = [trace for trace in receiver.traces() if len(trace.get("message.deliver", ())) == 2]
         wanted = {"message.store", "message.deliver"}
-        whole = [trace for trace in receiver.traces().values() if wanted <= trace.keys()]
-        return {name: trace for trace in whole for name in trace.keys() - wanted}
+        return {name: trace for trace in delivered_twice for name in trace.keys() - wanted}
 
-    server.wait_until(lambda: {"message:send", "HTTP POST"} <= entries().keys(), "the export of spans")
+    here.wait_until(lambda: {"message:send", "HTTP POST"} <= entries().keys(), "the export of spans")
     assert receiver.paths == {"/v1/traces"}
     for name in ("message:send", "HTTP POST"):
         trace = entries()[name]
-        entry, store, deliver = trace[name], trace["message.store"], trace["message.deliver"]
-        assert (store.parent_span_id, deliver.parent_span_id) == (entry.span_id, store.span_id)
-        store_attributes = {one.key: one.value for one in store.attributes}
-        assert store_attributes["chat.place"].string_value.startswith(room)
-        assert store_attributes["chat.status"].string_value == "stored"
-        assert store_attributes["chat.requestId"].string_value
-        assert {one.key: one.value for one in deliver.attributes}["chat.sockets"].int_value == 1
+        ((sender, entry),), ((storer, store),) = trace[name], trace["message.store"]
+        deliveries = trace["message.deliver"]
+        assert storer == sender in {process for process, _ in deliveries}
+        assert len({process for process, _ in deliveries}) == 2
+        assert store.parent_span_id == entry.span_id
+        told = attributes_of(store)
+        assert told["chat.place"].string_value.startswith(room)
+        assert told["chat.status"].string_value == "stored"
+        assert told["chat.requestId"].string_value
+        for _, deliver in deliveries:
+            assert deliver.parent_span_id == store.span_id
+            assert attributes_of(deliver)["chat.sockets"].int_value == 1
     assert SECRET_TEXT.encode() not in receiver.bodies
     assert alice.access_token.encode() not in receiver.bodies
 
