@@ -16,7 +16,10 @@ SERVER_EVENTS: dict[str, tuple[type[msgspec.Struct], str]] = {
     "typing": (TypingUpdate, "Another member began or ended typing."),
     "presence:update": (PresenceUpdate, "Somebody you share a small room with came or went."),
     "room:added": (RoomDetail, "A room became yours; its live events flow from here on."),
-    "room:updated": (RoomUpdated, "A room's name or meta changed."),
+    "room:updated": (
+        RoomUpdated,
+        "A room's name or meta changed, it was locked, or its log begins elsewhere (`firstSeq`).",
+    ),
     "room:removed": (RoomRemoved, "A room is no longer yours."),
     "room:member": (MemberChanged, "A membership of one of your rooms changed."),
 }

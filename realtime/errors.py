@@ -70,7 +70,6 @@ def _told(fields: Fields) -> str:
 
 class UnknownEvent(ChatError):
     code, status = "unknown_event", 400
-    default_message = "There is no such event; /docs/events lists them all."
 
 
 class InvalidCredentials(ChatError):
@@ -100,7 +99,6 @@ class Forbidden(ChatError):
 
 class Muted(ChatError):
     code, status = "muted", 403
-    default_message = "An admin of the room has muted you. Wait for retryAfter seconds."
 
 
 class NotFound(ChatError):
@@ -110,12 +108,10 @@ class NotFound(ChatError):
 
 class Conflict(ChatError):
     code, status = "conflict", 409
-    default_message = "This does not go with what is there already; read it again before you try."
 
 
 class TooLarge(ChatError):
     code, status = "too_large", 413
-    default_message = "The request is too large."
 
 
 class RateLimited(ChatError):

@@ -261,6 +261,11 @@ def _tell_added(room: Room, user_ids: Iterable[UUID]) -> None:
         get_hub().tell(addresses, "room:added", {"room_id": str(room.pk)})
 
 
+async def announce_room(*, room_id: UUID) -> None:
+    """Show the members the room as it is by now; for a command that moved where its log begins."""
+    tell_updated(await run_db(selectors.get_room, room_id=room_id))
+
+
 def tell_updated(room: Room) -> None:
     get_hub().publish(room_topic(room.pk), encode_event("room:updated", updated_data(room)))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -107,6 +108,22 @@ async def test_client_when_the_gap_is_too_large_for_a_resume_then_pages_through_
     await agent.start(bob, state=state)
     await agent.until(lambda: len(agent.messages(room_id)) >= 510)
     assert [seq for seq, _ in agent.messages(room_id)] == list(range(1, 511))
+
+
+async def test_client_when_what_it_missed_is_archived_then_goes_on_where_the_log_begins(
+    server: ChatServer, alice: ChatUser, bob: ChatUser, make_agent: Callable[[], Any], tmp_path: Path
+) -> None:
+    room_id = alice.make_room(bob)
+    await send_many(alice, room_id, 8)
+    archiving = ["archive_messages", "--older-than", "0s", "--grace", "0", "--room", room_id]
+    await asyncio.to_thread(server.manage, *archiving, "--to", str(tmp_path))  # all but the last
+    agent = make_agent()
+    await agent.start(bob, state={"rooms": {room_id: 2}, "since": "2026-01-01T00:00:00.000Z"})
+    await agent.until(lambda: agent.messages(room_id) == numbered(1, 8))
+    await send_many(alice, room_id, 2, 9)
+    await agent.until(lambda: agent.messages(room_id) == numbered(3, 8))
+    assert (await agent.state())["rooms"][room_id] == 10
+    assert len(agent.sent("resume")) < 5  # it does not go on asking for what nobody has
 
 
 async def test_client_when_added_to_a_room_while_away_then_gets_what_was_written_since(

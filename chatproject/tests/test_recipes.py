@@ -1,6 +1,5 @@
 """docs/recipes.md, run block by block on a server of its own. About fifteen seconds."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -30,13 +29,9 @@ def check_output(printed: str, shown: str) -> None:
     assert re.fullmatch(pattern, printed.strip()), (printed, shown)
 
 
-# websocat comes as a package, for where it has one (requirements-dev.in).
-PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-
-
 def need(*programs: str) -> None:
     for program in programs:
-        if shutil.which(program, path=PATH) is None:
+        if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed, so its recipes were not run")
 
 
@@ -59,8 +54,7 @@ def people() -> Iterator[ChatServer]:
 
 
 def run(*command: str, folder: Path = ROOT) -> str:
-    env = {**os.environ, "PATH": PATH}
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=RUN_SECONDS)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=RUN_SECONDS)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -13,7 +13,9 @@ from django.core.management.base import CommandError
 
 from messaging import retention
 from messaging.archive import Archive, Damaged
+from realtime import loop
 from rooms.models import Room
+from rooms.services import announce_room
 
 from .progress import Progress
 
@@ -35,7 +37,9 @@ def archive_rooms(
             "archived",
             cutoffs,
             size=lambda room: max(0, through[room.pk] - room.first_seq + 1),
-            work=lambda room: retention.archive_room(room=room, through=through[room.pk], archive=archive),
+            work=lambda room: _announced(
+                room, retention.archive_room(room=room, through=through[room.pk], archive=archive)
+            ),
         )
         if exported and grace_seconds:
             print(f"waiting {grace_seconds:g} s for edits that are under way", flush=True)
@@ -62,7 +66,7 @@ def restore_rooms(room_ids: list[UUID], directory: Path) -> None:
             size=lambda room: _count(
                 retention.chunks_to_restore(room=room, manifest=archive.manifest(room.pk))
             ),
-            work=lambda room: retention.restore_room(room=room, archive=archive),
+            work=lambda room: _announced(room, retention.restore_room(room=room, archive=archive)),
         ),
     )
 
@@ -82,6 +86,14 @@ def _over_rooms(
             progress.advance(count, f"room {room.pk}")
     progress.end()
     return progress.count
+
+
+def _announced(room: Room, work: Iterator[int]) -> Iterator[int]:
+    """Have the room's members hear where its log begins, once it has moved, also if it did not move all the way."""
+    try:
+        yield from work
+    finally:
+        loop.call(announce_room(room_id=room.pk))
 
 
 def _rooms(room_ids: Iterable[UUID]) -> Iterator[Room]:

@@ -131,6 +131,12 @@ export class Store {
     if (log) log.messages.set(message.seq, message);
   }
 
+  /** What the room still has of what I did not read. */
+  countUnread(room) {
+    const readSeq = room.members.find((one) => one.userId === this.me)?.readSeq ?? 0;
+    room.unreadCount = Math.max(0, room.lastSeq - Math.max(readSeq, room.firstSeq - 1));
+  }
+
   endTyping(roomId, userId) {
     const typists = this.typing.get(roomId);
     clearTimeout(typists?.get(userId));
@@ -148,12 +154,6 @@ const HANDLERS = {
     this.put(message);
     this.endTyping(message.roomId, message.from);
     const room = this.rooms.get(message.roomId);
-    const writer = room?.members.find((one) => one.userId === message.from);
-    if (writer) {
-      // Who writes has read what is above; no message:ack tells of that.
-      writer.deliveredSeq = Math.max(writer.deliveredSeq, message.seq);
-      writer.readSeq = Math.max(writer.readSeq, message.seq);
-    }
     if (!room || message.seq <= room.lastSeq) return; // counted already when the rooms were read
     room.lastSeq = message.seq;
     room.lastActivityAt = message.createdAt;
@@ -169,7 +169,7 @@ const HANDLERS = {
     const room = this.rooms.get(roomId);
     const member = room?.members.find((one) => one.userId === userId);
     if (member) Object.assign(member, { deliveredSeq, readSeq });
-    if (room && userId === this.me) room.unreadCount = Math.max(0, room.lastSeq - readSeq);
+    if (room && userId === this.me) this.countUnread(room);
   },
   typing({ roomId, userId, isTyping }) {
     this.endTyping(roomId, userId);
@@ -188,8 +188,13 @@ const HANDLERS = {
     this.rooms.set(room.id, room);
     await this.know(room);
   },
-  "room:updated"({ id, name, meta }) {
-    Object.assign(this.rooms.get(id) ?? {}, { name, meta });
+  "room:updated"({ id, name, meta, lockedAt, firstSeq }) {
+    const room = this.rooms.get(id);
+    if (!room) return;
+    Object.assign(room, { name, meta, lockedAt, firstSeq });
+    this.countUnread(room);
+    const messages = this.logs.get(id)?.messages ?? new Map();
+    for (const seq of messages.keys()) if (seq < firstSeq) messages.delete(seq); // archived
   },
   "room:removed"({ roomId }) {
     this.rooms.delete(roomId);
