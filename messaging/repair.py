@@ -3,6 +3,7 @@
 Knows the log and the shape of a message; must not know hubs or connections.
 """
 
+from collections.abc import Callable
 from uuid import UUID
 
 from realtime.frames import Frame
@@ -22,16 +23,27 @@ class RoomLogs:
     """The hub's TopicLog (realtime.repair). Raises Unavailable while the database is away."""
 
     async def heads(self, topics: list[str]) -> dict[str, int]:
-        rooms = {room_id: topic for topic in topics if (room_id := room_of(topic)) is not None}
-        heads = await run_db(_heads, list(rooms))
-        return {rooms[room_id]: head for room_id, head in heads.items()}
+        return await _by_topic(read_hints, topics)
+
+    async def exact_heads(self, topics: list[str]) -> dict[str, int]:
+        return await _by_topic(mended_heads, topics)
 
     async def frames(self, topic: str, first_seq: int, last_seq: int) -> list[Frame]:
         room_id = room_of(topic)
         return [] if room_id is None else await run_db(_frames, room_id, first_seq, last_seq)
 
 
-def _heads(room_ids: list[UUID]) -> dict[UUID, int]:
+async def _by_topic(read: Callable[[list[UUID]], dict[UUID, int]], topics: list[str]) -> dict[str, int]:
+    rooms = {room_id: topic for topic in topics if (room_id := room_of(topic)) is not None}
+    return {rooms[room_id]: head for room_id, head in (await run_db(read, list(rooms))).items()}
+
+
+def read_hints(room_ids: list[UUID]) -> dict[UUID, int]:
+    """One query for all rooms."""
+    return dict(Room.objects.filter(pk__in=room_ids).order_by().values_list("pk", "last_seq"))
+
+
+def mended_heads(room_ids: list[UUID]) -> dict[UUID, int]:
     """A query for all rooms and one for each log; hints that lag behind, after a crash, are set right."""
     rooms = list(Room.objects.filter(pk__in=room_ids))
     heads = read_heads(rooms)

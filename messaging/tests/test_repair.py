@@ -1,0 +1,33 @@
+"""How far the rooms' logs reach, as the hub asks for many rooms at once. A few seconds."""
+
+from typing import Any
+
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import User
+from messaging.log import Draft, MessageLog
+from messaging.models import Message
+from messaging.repair import mended_heads, read_hints
+from rooms.models import Membership, Room
+
+
+def test_heads_when_a_process_died_before_it_moved_the_hint_then_a_look_into_the_log_finds_its_message(
+    transactional_db: Any,
+):
+    rooms = [Room(name=f"room {number}") for number in range(200)]
+    Room.objects.bulk_create(rooms)
+    user = User.objects.create_user(username="ann", email="ann@example.com")
+    Membership.objects.bulk_create([Membership(room=room, user=user) for room in rooms])
+    MessageLog().store([Draft(room.pk, user.pk, "told") for room in rooms])
+    stranded = rooms[7].pk
+    Message.objects.create(
+        room_id=stranded, seq=2, sender=user, fingerprint="", content="stored, and not told"
+    )
+
+    ids = [room.pk for room in rooms]
+    with CaptureQueriesContext(connection) as captured:
+        hints = read_hints(ids)
+    assert (len(captured), hints[stranded]) == (1, 1)
+    assert mended_heads([stranded]) == {stranded: 2}
+    assert read_hints(ids) == dict.fromkeys(ids, 1) | {stranded: 2}
