@@ -18,12 +18,8 @@ MAX_GROWTH_BYTES = 128 * 1024 * 1024
 async def test_odd_frames_by_the_hundred_thousand_then_the_server_answers_all_and_stays_small(
     start_server: Callable[..., ChatServer],
 ) -> None:
-    server = start_server(MAX_CONNECTIONS_USER="1000")
+    server = start_server(MAX_CONNECTIONS_USER="1000", LOG_LEVEL="WARNING")
     report = await Run(server, server.sign_up(), seed=6).run(100_000)
     assert report["problems"] == []
     assert report["memory grown"] < MAX_GROWTH_BYTES
-    # uvicorn has a word of its own for text that is no UTF-8; anything else would be an error of ours.
-    errors = {
-        record["message"] for record in server.log_records() if record.get("level") in ("ERROR", "CRITICAL")
-    }
-    assert errors <= {"Invalid UTF-8 sequence received from client."}
+    assert [record for record in server.log_records() if record.get("level") in ("ERROR", "CRITICAL")] == []

@@ -32,6 +32,7 @@ async def chatting(user: ChatUser, room_id: str) -> AsyncIterator[None]:
             while not over:
                 await client.reply("message:send", {"roomId": room_id, "content": "still here"})
                 answered += 1
+                await asyncio.sleep(0.01)  # the machine is for who misbehaves
 
         task = asyncio.create_task(chat())
         try:
@@ -69,20 +70,43 @@ async def test_a_thousand_connections_opened_and_dropped_then_none_stays(
     pytest.fail("the crowd has gone, and presence says it is here")
 
 
-async def test_handshakes_that_never_end_then_keep_nobody_out(server: ChatServer) -> None:
+async def test_handshakes_that_never_end_then_keep_nobody_out_and_are_answered_408(
+    server: ChatServer,
+) -> None:
     neighbour = server.sign_up()
     room_id = neighbour.make_room()
-    writers = []
+    peers = []
+
+    async def drip(writer: asyncio.StreamWriter) -> None:
+        """A byte a second, which does not make it a request."""
+        while True:
+            await asyncio.sleep(1)
+            writer.write(b"x")
+
     try:
         for number in range(200):
-            _, writer = await asyncio.open_connection("127.0.0.1", server.port)
-            writer.write(b"GET /ws/chat/ HTTP/1.1\r\nHost: 127.0.0.1\r\nX: "[: 10 + number % 40])
-            writers.append(writer)
+            peers.append(await asyncio.open_connection("127.0.0.1", server.port))
+            peers[-1][1].write(b"GET /ws/chat/ HTTP/1.1\r\nHost: 127.0.0.1\r\nX: "[: 45 - number % 46])
+        dripping = asyncio.create_task(drip(peers[0][1]))
         async with chatting(neighbour, room_id), neighbour.connect() as other:
             await other.reply("ping")
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            answers = [await reader.read() for reader, _ in peers]
+        dripping.cancel()
     finally:
-        for writer in writers:
+        for _, writer in peers:
             writer.transport.abort()
+    assert {answer[:13] for answer in answers} == {b"HTTP/1.1 408 "}
+
+
+async def test_header_without_end_then_is_answered_431(server: ChatServer) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    try:
+        writer.write(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"x" * 200_000)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            assert (await reader.read(13)) == b"HTTP/1.1 431 "
+    finally:
+        writer.transport.abort()
 
 
 async def test_flood_of_pings_from_a_client_that_never_reads_then_is_bounded(server: ChatServer) -> None:

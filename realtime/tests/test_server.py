@@ -40,6 +40,18 @@ async def test_delivery_when_many_send_at_once_then_every_frame_is_whole_and_in_
         assert own == [f"{number} {'é' * number * 20}" for number in range(50)]
 
 
+async def test_text_that_is_no_utf8_then_closes_with_1007_and_is_no_error_of_the_servers(server: ChatServer):
+    user = server.sign_up()
+    async with user.connect() as client:
+        await client.ws.send([b'{"event": "ping", "ref": "\xc3', b'\xa9"}'], text=True)  # cut within a letter
+        assert (await client.expect("reply"))["ref"] == "é"
+    for text in (b"\xff", [b'{"event": "ping", "ref": "\xc3', b'"}']):
+        async with user.connect() as client:
+            await client.ws.send(text, text=True)
+            assert await client.close_code() == 1007
+    assert [record for record in server.log_records() if "UTF-8" in record["message"]] == []
+
+
 @pytest.mark.parametrize("command", ["uvicorn", "daphne", "runserver"])
 async def test_delivery_when_the_server_has_no_extension_then_it_works_over_asgi(
     start_server: Callable[..., ChatServer], command: str

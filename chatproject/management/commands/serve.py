@@ -40,7 +40,7 @@ class Command(BaseCommand):
             port=port,
             workers=workers,
             loop="uvloop",
-            http="httptools",
+            http="realtime.http_server:ChatHttpProtocol",
             ws="realtime.server:ChatProtocol",
             ws_max_size=settings.MAX_FRAME_BYTES,
             # A peer that vanished is found after an interval and a timeout.
