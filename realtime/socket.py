@@ -244,11 +244,13 @@ class ConnectionSession:
             status = Internal.code
             logger.exception("unhandled error in event %s", event)
             await self.connection.send(encode_error(Internal(), ref=ref, request_id=request_id))
-        metrics.EVENTS.labels(event if event in self.registry.events else "unknown", status).inc()
+        # Any other name is the client's own text, which no log may hold.
+        known = event if event in self.registry.events else "unknown"
+        metrics.EVENTS.labels(known, status).inc()
         level = logging.DEBUG if status == "ok" else logging.INFO
         if access.isEnabledFor(level):
             duration = round((time.perf_counter() - started) * 1000, 1)
-            access.log(level, "frame", extra={"event": event, "status": status, "durationMs": duration})
+            access.log(level, "frame", extra={"event": known, "status": status, "durationMs": duration})
 
     def _text(self, message: dict[str, Any]) -> str:
         text: str | None = message.get("text")

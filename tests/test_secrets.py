@@ -1,0 +1,217 @@
+"""Passwords, hashes, tokens and keys stand on no page of the admin, in no error and in no log.
+
+What is asked for comes from the admin's registry and the URL configuration, so a new page is asked for as well; a
+new model needs a row in `Rows`. About ten seconds.
+"""
+
+import json
+import re
+import signal
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.contrib.contenttypes.models import ContentType
+from django.test import Client
+from django.urls import URLPattern, URLResolver, reverse
+
+from accounts import services as accounts
+from accounts.models import Session, SigningSeed, User
+from messaging.models import ArchivedKey, Message, MessageRevision
+from moderation import services as moderation
+from moderation.models import Report
+from moderation.services import Case
+from realtime import loop, times
+from realtime.ids import uuid7
+from realtime.testing import PASSWORD, ChatServer
+from rooms.models import Membership, Room
+
+from .test_authorisation_matrix import endpoints
+
+MARK = "zebra-crossing-7731"
+NOBODY = "01900000-0000-7000-8000-000000000000"
+PARAMETER = re.compile(r"<\w+:(\w+)>")
+
+
+def parts_of(*tokens: str) -> list[str]:
+    """The whole tokens, and of each its claims and its signature."""
+    return [part for token in tokens for part in (token, *token.split(".")[1:])]
+
+
+# --- the admin, in this process ---------------------------------------------------------------------------------
+
+
+class Rows:
+    """One row of every model of the admin, and a superuser; `secrets` is what none of its pages may show."""
+
+    def __init__(self) -> None:
+        client = {"ip": "192.0.2.1", "user_agent": "test"}
+        signed_up = loop.call(
+            accounts.signup(username="Root", email="root@example.com", password=PASSWORD, **client)
+        )
+        self.root, tokens = signed_up.user, signed_up.tokens
+        User.objects.filter(pk=self.root.pk).update(is_staff=True, is_superuser=True)
+        self.root.refresh_from_db()
+        room = Room.objects.create(name="room", created_by=self.root, last_seq=1)
+        Membership.objects.create(room=room, user=self.root)
+        text: dict[str, Any] = {"content": "hello", "created_at": times.now()}
+        message = Message.objects.create(room=room, seq=1, sender=self.root, fingerprint="f", **text)
+        MessageRevision.objects.create(
+            message=message, version=1, content="hullo", written_by=self.root, written_at=times.now()
+        )
+        key = {"message_id": uuid7(), "seq": 1, "fingerprint": "f", "created_at": times.now()}
+        ArchivedKey.objects.create(id=uuid7(), **key)
+        author: dict[str, Any] = {"room": room, "author": self.root, "reporter": self.root}
+        Report.objects.create(
+            message_id=message.pk, seq=1, version=1, content="hello", reason="spam", **author
+        )
+        case = Case(self.root.pk, self.root.username, is_superuser=True, reason="a test")
+        loop.call(moderation.lock_room(case=case, room_id=room.pk))
+        Group.objects.create(name="moderators")
+        seed = SigningSeed.objects.create(seed="5eed" * 16, signs_from=times.now() + timedelta(days=1)).seed
+        jti = Session.objects.get().refresh_jti
+        self.secrets = [PASSWORD, "argon2", self.root.password, jti, seed, settings.SECRET_KEY]
+        self.secrets += parts_of(tokens.access_token, tokens.refresh_token)
+
+
+def pages_of_models() -> Iterator[tuple[str, str]]:
+    """Each page of each row of each registered model, and which it is."""
+    for model, model_admin in admin.site._registry.items():
+        rows = list(model._default_manager.all()[:3])
+        assert rows, f"{model._meta.label} has no row here: make one in Rows"
+        base = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        for pattern in model_admin.get_urls():
+            route = str(pattern.pattern)
+            paths = {base + route.replace("<path:object_id>", str(row.pk)) for row in rows}
+            for path in paths:
+                assert "<" not in path, f"{route} has a parameter that this test cannot fill in"
+                yield path, (pattern.name or "").rpartition("_")[2]
+
+
+def pages_of_site() -> Iterator[str]:
+    """The admin's own pages."""
+    user = User.objects.get()
+    values = {
+        "content_type_id": [ContentType.objects.get_for_model(User).pk],
+        "object_id": [user.pk],
+        "app_label": sorted({model._meta.app_label for model in admin.site._registry}),
+        "url": ["nowhere/"],
+    }
+    for pattern in admin.site.get_urls():
+        if isinstance(pattern, URLResolver):
+            continue
+        assert isinstance(pattern, URLPattern)
+        names = list(pattern.pattern.regex.groupindex)
+        for chosen in product(*(values[name] for name in names)):
+            fields = dict(zip(names, chosen, strict=True))
+            yield reverse(f"admin:{pattern.name}", kwargs=fields) if pattern.name else "/admin/nowhere/"
+
+
+def leaks(answer: Any, secrets: list[str]) -> list[str]:
+    """What an answer says that it must not, in its body or its headers."""
+    said = answer.text + json.dumps(dict(answer.headers))
+    return [f"{answer.status_code}: {secret[:12]}.." for secret in secrets if secret in said]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_page_of_the_admin_then_shows_no_password_hash_token_or_key() -> None:
+    rows = Rows()
+    browser = Client(SERVER_NAME="localhost")
+    browser.force_login(rows.root)
+    secrets = [*rows.secrets, browser.cookies["sessionid"].value]
+    found: dict[str, list[str]] = {}
+    asked = 0
+    for path, kind in pages_of_models():
+        answers = [browser.get(path)]
+        assert answers[0].status_code == 200 or kind not in ("changelist", "change", "history"), path
+        if kind != "delete":
+            answers.append(browser.post(path, {"password": PASSWORD, "username": PASSWORD}))
+        for answer in answers:
+            found[f"{answer.request['REQUEST_METHOD']} {path}"] = leaks(answer, secrets)
+            assert answer.status_code < 500, path
+            asked += 1
+    for path in pages_of_site():
+        if "logout" in path:
+            continue
+        form = {"username": "root@example.com", "password": MARK, "old_password": MARK, "new_password1": MARK}
+        for answer in (browser.get(path), browser.post(path, form), Client().post(path, form)):
+            found[f"{answer.request['REQUEST_METHOD']} {path}"] = leaks(answer, [*secrets, MARK])
+            assert answer.status_code < 500, path
+            asked += 1
+    assert {page: leaked for page, leaked in found.items() if leaked} == {}
+    assert asked > 10 * len(admin.site._registry)
+    assert "root@example.com" in browser.get(f"/admin/accounts/user/{rows.root.pk}/change/").text
+
+
+# --- errors and logs, of a server at its most talkative ---------------------------------------------------------
+
+
+def refusals(http: httpx.Client, endpoint: str, secrets: dict[str, str]) -> Iterator[httpx.Response]:
+    """What an endpoint answers to requests that are wrong in every way one can be, with secrets all over them."""
+    method, route = endpoint.split(" ")
+    path = PARAMETER.sub(NOBODY, route)
+    token = {"Authorization": f"Bearer {secrets['access token']}"}
+    wrong = [
+        {name: list(secrets.values()) for name in ("email", "password", "refreshToken", "content", "name")},
+        dict.fromkeys(("username", "email", "displayName"), MARK + "\x00")
+        | {"password": PASSWORD, "refreshToken": secrets["refresh token"] + "x"}
+        | {"currentPassword": PASSWORD, "newPassword": "7"},
+    ]
+    broken = json.dumps(wrong)[:-20]
+    yield http.request(method, path, params={"token": secrets["access token"], "password": PASSWORD})
+    yield http.request(method, path, headers={"Authorization": token["Authorization"] + "x"})
+    yield http.request("PUT", path, json=wrong[0], headers=token)
+    for accept in ("application/json", "text/html"):
+        headers = token | {"Accept": accept, "Content-Type": "application/json"}
+        for body in (broken, *map(json.dumps, wrong)):
+            yield http.request(method, path, content=body, headers=headers)
+        yield http.request(method, path, content=broken, headers=headers | {"Content-Type": "text/plain"})
+
+
+@pytest.mark.once  # what is said, whatever stores it
+async def test_errors_of_every_endpoint_and_the_log_of_it_all_then_hold_no_secret(
+    tmp_path: Path, start_server: Any
+) -> None:
+    server: ChatServer = start_server(LOG_LEVEL="DEBUG", LOG_DIR=str(tmp_path))
+    alice = server.sign_up("alice")
+    room_id = alice.make_room()
+    secrets = {
+        "password": PASSWORD,
+        "access token": alice.access_token,
+        "refresh token": alice.refresh_token,
+        "text": MARK,
+        "key": server.env["SECRET_KEY"],
+    }
+    said = [*secrets.values(), *parts_of(alice.access_token, alice.refresh_token)]
+    found: dict[str, list[str]] = {}
+    with server.http() as http:
+        for endpoint in (*endpoints(), "GET /nowhere", "POST /api/nowhere", "POST /admin/login/"):
+            for answer in refusals(http, endpoint, secrets):
+                assert answer.status_code < 500, (endpoint, answer.text)
+                if answer.status_code >= 400 and (leaked := leaks(answer, said)):
+                    found[endpoint] = leaked
+    assert found == {}
+    alice.http.patch("/api/users/me", json={"displayName": "still here"})
+    message = alice.send(room_id, MARK)
+    alice.http.get("/api/messages/search", params={"q": MARK})
+    alice.http.patch(f"/api/rooms/{room_id}/messages/{message['id']}", json={"content": MARK + " edited"})
+    async with alice.connect() as client:
+        await client.reply("message:send", {"roomId": room_id, "content": MARK})
+        await client.error("auth:refresh", {"token": alice.access_token + "x"})
+        await client.error(MARK, {"password": PASSWORD, "token": alice.access_token})
+        await client.send_raw(f'{{"event": "message:send", "data": {{"content": "{MARK}"')
+        await client.send_raw(f"{MARK} {alice.access_token}".encode())
+        await client.settle()
+    server.send_signal(signal.SIGTERM)
+    server.wait()
+    for log in (server.log, tmp_path / "chat.log"):
+        lines = log.read_text(errors="replace").splitlines()
+        assert [line for line in lines if any(secret in line for secret in said)] == [], log
+    assert alice.id in server.log.read_text()
