@@ -87,6 +87,16 @@ def join_direct(db: Database) -> None:
     Membership.objects.create(room=db.direct, user=db.eve)
 
 
+def turn_key(db: Database) -> None:
+    """The other of the two ways to name a pair, which would allow a second room for it."""
+    key = str(db.direct.direct_key)
+    Room.objects.filter(pk=db.direct.pk).update(direct_key=":".join(reversed(key.split(":"))))
+
+
+def lose_key(db: Database) -> None:
+    Room.objects.filter(pk=db.direct.pk).update(direct_key=None)
+
+
 def garble_key(db: Database) -> None:
     Room.objects.filter(pk=db.direct.pk).update(direct_key="nonsense")
 
@@ -103,6 +113,8 @@ def garble_key(db: Database) -> None:
         (leave_direct, "direct_members", True),
         (join_direct, "direct_members", False),
         (garble_key, "direct_key", False),
+        (turn_key, "direct_key", False),
+        (lose_key, "direct_key", False),
     ],
 )
 def test_corruption_then_is_named_and_mended_only_where_that_is_safe(
@@ -122,6 +134,7 @@ def test_corruption_then_is_named_and_mended_only_where_that_is_safe(
         (Membership, "user_id", "membership_user", True),
         (Session, "user_id", "session_user", True),
         (Message, "sender_id", "message_sender", False),
+        (Message, "room_id", "message_room", False),
     ],
 )
 def test_row_that_points_at_nothing_then_is_named_and_removed_unless_it_is_a_message(

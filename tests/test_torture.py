@@ -7,7 +7,7 @@ from .torture import torture
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("database", "processes", "rounds"), [("mongodb", 2, 15), ("sqlite", 1, 6)])
+@pytest.mark.parametrize(("database", "processes", "rounds"), [("mongodb", 2, 20), ("sqlite", 1, 6)])
 def test_servers_killed_at_random_then_nothing_is_lost_doubled_or_reordered(
     database: str, processes: int, rounds: int
 ) -> None:
