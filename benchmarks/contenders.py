@@ -90,7 +90,7 @@ class OurHub(Contender):
 
 class HubServer(ChatServer):
     def start(self, *, migrate: bool = True) -> "HubServer":
-        self._migrate()
+        self.migrate()
         self.spawn(sys.executable, "-m", "benchmarks.apps.hub", env={**self.env, "PORT": str(self.port)})
         self.wait_until(lambda: _listens(self.port), "the hub")
         return self

@@ -192,7 +192,7 @@ class ChatServer(Process):
 
     def start(self, *, migrate: bool = True) -> Self:
         if migrate:
-            self._migrate()
+            self.migrate()
         if self.command == "daphne":
             command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port)]
             self.spawn(*command, "chatproject.asgi:application", env=self.env)
@@ -206,7 +206,7 @@ class ChatServer(Process):
         self.wait_until(lambda: httpx.get(f"{self.base_url}/healthz").status_code == 200, "the chat server")
         return self
 
-    def _migrate(self) -> None:
+    def migrate(self) -> None:
         """Each database once in a test run; SQLite files are copies of one that was migrated."""
         if url := self.env.get("DATABASE_URL"):
             if url not in _migrated_urls:

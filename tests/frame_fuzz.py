@@ -74,7 +74,8 @@ class Fuzzer:
         return make()
 
     def _mutated(self) -> bytes:
-        value = json.loads(json.dumps(self.rng.choice(VALID)))
+        value = dict(self.rng.choice(VALID))
+        value["data"] = dict(value["data"])
         for _ in range(self.rng.randint(1, 3)):
             where = self.rng.choice((value, value["data"])) if isinstance(value.get("data"), dict) else value
             key = self.rng.choice([*where, "extra", "event", "__proto__"])

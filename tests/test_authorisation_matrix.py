@@ -11,7 +11,7 @@ from django.views.generic import RedirectView
 from websockets.asyncio.client import connect
 
 from chatproject.routing import registry
-from realtime.testing import PASSWORD, ChatServer, ChatSocketClient, ChatUser
+from realtime.testing import PASSWORD, ChatServer, ChatSocketClient
 
 from .authorisation import ACTORS, EVENTS, REST, row
 
@@ -56,12 +56,10 @@ class House:
         self.users = {name: server.sign_up(name) for name in names}
         self.owner = self.users["owner"]
         self.shared = self.make_room()
-        self.run_in_server("is_staff=True", self.users["staff"])
-        self.run_in_server("is_active=False", self.users["deactivated"])
-
-    def run_in_server(self, change: str, user: ChatUser) -> None:
-        code = f"from accounts.models import User; User.objects.filter(pk='{user.id}').update({change})"
-        self.server.manage("shell", "-c", code)
+        code = "from accounts.models import User\n"
+        for name, change in (("staff", "is_staff=True"), ("deactivated", "is_active=False")):
+            code += f"User.objects.filter(pk='{self.users[name].id}').update({change})\n"
+        server.manage("shell", "-c", code)
 
     def make_room(self) -> dict[str, Any]:
         insiders = [self.users[name] for name in ("former", "muted", "member", "admin")]

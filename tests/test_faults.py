@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,52 +25,68 @@ def memory_bytes(server: ChatServer) -> int:
     return pages * os.sysconf("SC_PAGESIZE")
 
 
+@pytest.fixture(scope="module")
+def redis_of_two() -> Iterator[RedisServer]:
+    redis = RedisServer()
+    try:
+        redis.start()
+        yield redis
+        redis.resume()
+    finally:
+        redis.stop()
+
+
+@pytest.fixture(scope="module")
+def link(redis_of_two: RedisServer) -> Iterator[Link]:
+    with Link(redis_of_two.port) as link:
+        yield link
+
+
+@pytest.fixture(scope="module")
+def two(link: Link) -> Iterator[list[ChatServer]]:
+    """Two processes, which each of the tests leaves as it found them: healed."""
+    limits = {"RATE_LIMITS": "on", "LIMIT_MESSAGES_USER": "1000/1s", "LIMIT_MESSAGES_ROOM": "1000/1s"}
+    with processes(2, REDIS_URL=f"redis://127.0.0.1:{link.port}/0", **limits) as servers:
+        yield servers
+
+
 async def test_redis_when_it_restarts_under_load_then_nothing_is_lost_and_all_heals(
-    own_redis: RedisServer,
+    redis_of_two: RedisServer, two: list[ChatServer]
 ) -> None:
-    with processes(2, REDIS_URL=own_redis.url) as servers:
-        async with loaded(servers) as load:
-            await asyncio.to_thread(own_redis.restart)
-            await healed(load)
-        assert load.errors <= TEMPORARY
+    async with loaded(two) as load:
+        await asyncio.to_thread(redis_of_two.restart)
+        await healed(load)
+    assert load.errors <= TEMPORARY
 
 
 async def test_redis_when_it_pauses_for_ten_seconds_then_no_socket_hangs_and_memory_is_bounded(
-    own_redis: RedisServer,
+    redis_of_two: RedisServer, two: list[ChatServer]
 ) -> None:
-    with processes(
-        2,
-        REDIS_URL=own_redis.url,
-        RATE_LIMITS="on",
-        LIMIT_MESSAGES_USER="1000/1s",
-        LIMIT_MESSAGES_ROOM="1000/1s",
-    ) as servers:
-        async with loaded(servers) as load:
-            await asyncio.sleep(1)
-            before = [memory_bytes(server) for server in servers]
-            own_redis.pause()
-            stored_before = len(load.stored)
-            await asyncio.sleep(PAUSE_SECONDS)
-            assert len(load.stored) > stored_before, "messages are stored without Redis"
-            own_redis.resume()
-            await healed(load)
-            growth = [memory_bytes(server) - was for server, was in zip(servers, before, strict=True)]
-        assert load.errors <= TEMPORARY
-        assert max(growth) < MAX_GROWTH_BYTES
+    async with loaded(two) as load:
+        await asyncio.sleep(1)
+        before = [memory_bytes(server) for server in two]
+        redis_of_two.pause()
+        stored_before = len(load.stored)
+        await asyncio.sleep(PAUSE_SECONDS)
+        assert len(load.stored) > stored_before, "messages are stored without Redis"
+        redis_of_two.resume()
+        await healed(load)
+        growth = [memory_bytes(server) - was for server, was in zip(two, before, strict=True)]
+    assert load.errors <= TEMPORARY
+    assert max(growth) < MAX_GROWTH_BYTES
 
 
 @pytest.mark.parametrize("forget", [False, True], ids=["comes back", "was replaced"])
 async def test_redis_when_the_network_to_it_is_cut_then_all_heals(
-    own_redis: RedisServer, forget: bool
+    link: Link, two: list[ChatServer], forget: bool
 ) -> None:
-    with Link(own_redis.port) as link, processes(2, REDIS_URL=f"redis://127.0.0.1:{link.port}/0") as servers:
-        async with loaded(servers) as load:
-            await asyncio.sleep(1)
-            link.cut()
-            await asyncio.sleep(4)
-            link.mend(forget=forget)
-            await healed(load)
-        assert load.errors <= TEMPORARY
+    async with loaded(two) as load:
+        await asyncio.sleep(1)
+        link.cut()
+        await asyncio.sleep(4)
+        link.mend(forget=forget)
+        await healed(load)
+    assert load.errors <= TEMPORARY
 
 
 async def test_logout_and_kick_when_redis_loses_them_then_hold_in_the_other_process_within_seconds(

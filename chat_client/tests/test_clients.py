@@ -104,7 +104,10 @@ async def test_client_when_the_gap_is_too_large_for_a_resume_then_pages_through_
     room_id = alice.make_room(bob)
     agent = make_agent()
     state = {"rooms": {room_id: 0}, "since": "2026-01-01T00:00:00.000Z"}
-    await asyncio.gather(*(send_many(alice, room_id, 51) for _ in range(10)))
+    async with alice.connect() as socket:
+        for seq, content in numbered(510):
+            await socket.send("message:send", {"roomId": room_id, "content": content}, ref=seq)
+        await socket.expect(lambda frame: frame.get("ref") == 510, seconds=100)
     await agent.start(bob, state=state)
     await agent.until(lambda: len(agent.messages(room_id)) >= 510)
     assert [seq for seq, _ in agent.messages(room_id)] == list(range(1, 511))

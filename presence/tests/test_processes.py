@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -52,10 +52,24 @@ async def test_kill_9_with_the_defaults_then_offline_once_within_the_contract_an
         assert first.http(alice).get(f"/api/users/{bob.id}").json()["lastSeen"] == frame["data"]["lastSeen"]
 
 
+@pytest.fixture(scope="module")
+def pair() -> Iterator[tuple[RedisServer, ChatServer, ChatServer]]:
+    """Two processes with short leases, and their Redis, which a test may restart."""
+    redis = RedisServer()
+    first = ChatServer(REDIS_URL=redis.url, **SHORT)
+    second = ChatServer(REDIS_URL=redis.url, DATA_DIR=str(first.folder), **SHORT)
+    try:
+        redis.start()
+        yield redis, first.start(), second.start()
+    finally:
+        for process in (second, first, redis):
+            process.stop()
+
+
 async def test_reload_that_reaches_another_process_then_it_is_silent(
-    start_server: StartServer, own_redis: RedisServer
+    pair: tuple[RedisServer, ChatServer, ChatServer],
 ) -> None:
-    first, second = start_two(start_server, own_redis, **SHORT)
+    _, first, second = pair
     alice, bob, carol = (first.sign_up() for _ in range(3))
     alice.make_room(bob, carol)
     async with alice.connect() as watching:
@@ -70,14 +84,14 @@ async def test_reload_that_reaches_another_process_then_it_is_silent(
 
 
 async def test_redis_restarts_then_states_heal_and_nobody_is_told_offline(
-    start_server: StartServer, own_redis: RedisServer
+    pair: tuple[RedisServer, ChatServer, ChatServer],
 ) -> None:
-    first, second = start_two(start_server, own_redis, **SHORT)
+    redis, first, second = pair
     alice, bob = first.sign_up(), first.sign_up()
     alice.make_room(bob)
     async with alice.connect() as watching, bob.on(second).connect():
         await until_update(watching, bob, online=True)
-        await asyncio.to_thread(own_redis.restart)
+        await asyncio.to_thread(redis.restart)
 
         async def healed() -> bool:
             states = await watching.reply("presence:query", {"userIds": [alice.id, bob.id]})

@@ -50,7 +50,7 @@ def test_prune_when_some_have_run_out_then_they_are_named_and_removed_and_the_ot
 ) -> None:
     command = ChatServer(REDIS_URL=own_redis.url)
     try:
-        command.manage("migrate", "--verbosity=0")
+        command.migrate()
         dead, living = [add(client, ended=True) for _ in range(3)], add(client, ended=False)
         half = add(client, ended=False)
         client.zadd(keys.sockets_key(shard_of(half), half), {"old:1": 1000})
