@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 from picows import ws_connect
 
-from .clients import ChatCodec, Client, Crowd
+from .clients import BadFrame, ChatCodec, Client, Crowd
 from .contenders import Contender, Ours
 from .load import Load
 from .measure import cpu_seconds, memory_bytes
@@ -56,6 +56,9 @@ async def load_rows(
                 {"scenario": scenario, "shape": shape, "contender": contender.name, **vars(result), **cpu}
             )
         return rows
+    except BadFrame as error:
+        error.add_note(contender.process.log.read_text(errors="replace")[-2000:])
+        raise
     finally:
         crowd.close()
         contender.stop()
