@@ -9,7 +9,7 @@ Knows connections and the channel layer; must not know rooms, users or what a fr
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from channels.layers import BaseChannelLayer, InMemoryChannelLayer, get_channel_layer
@@ -30,6 +30,9 @@ START_TIMEOUT_SECONDS = 2.0
 PROBE_TIMEOUT_SECONDS = 2.0
 REJOIN_TIMEOUT_SECONDS = 5.0
 RETRY_SECONDS = 0.5
+# How long what comes waits to leave together, while joining is worth it (see `_deliver`); otherwise not at all.
+HOT_FLUSH_SECONDS = 0.005
+HOT_FRAMES = 2.0  # for each connection in one delivery
 BEAT_SECONDS = 1.0
 BEATS_MISSED = 3  # a subscription that brings nothing for so long is dead, whatever its TCP connection says
 
@@ -82,8 +85,9 @@ class Hub:
         self._orders: dict[str, TopicOrder] = {}
         self._repairer = Repairer(log, self._orders, self._hand_on) if log is not None else None
         self._listeners: dict[str, list[Notice]] = {}
-        self._local: list[Item] = []
+        self._local: list[tuple[Item, int]] = []
         self._local_since = 0.0
+        self._hot = False
         self._probes: dict[str, asyncio.Event] = {}
 
     # --- connections ----------------------------------------------------------------------------------------
@@ -220,16 +224,25 @@ class Hub:
     def _send(self, item: Item, size_bytes: int) -> None:
         if not self._local:
             self._local_since = time.time()
-            asyncio.get_running_loop().call_soon(self._deliver_local)
-        self._local.append(item)
-        if not self._alone:
-            self._publisher.add(item, size_bytes=size_bytes)
+            running = asyncio.get_running_loop()
+            if self._hot:
+                running.call_later(HOT_FLUSH_SECONDS, self._deliver_local)
+            else:
+                running.call_soon(self._deliver_local)
+        self._local.append((item, size_bytes))
 
     def _deliver_local(self) -> None:
-        items, self._local = self._local, []
-        if items:
-            self._deliver(items)
-            self._note_delivery(items, self._local_since)
+        """Hand what was sent here to this process's connections, and to the others."""
+        sent, self._local = self._local, []
+        if not sent:
+            return
+        if not self._alone:
+            for item, size_bytes in sent:
+                self._publisher.add(item, size_bytes=size_bytes)
+        items = [item for item, _ in sent]
+        frames, connections = self._deliver(items)
+        self._hot = frames >= HOT_FRAMES * connections > 0
+        self._note_delivery(items, self._local_since)
 
     async def _join(self) -> None:
         while True:
@@ -294,12 +307,14 @@ class Hub:
         await asyncio.gather(self._receiver, return_exceptions=True)
         await self._join()
 
-    def _deliver(self, items: list[Item]) -> None:
-        """Hand items on in their order; the frames for one connection leave together."""
+    def _deliver(self, items: list[Item]) -> tuple[int, int]:
+        """Hand items on in their order; the frames for one connection leave together: a write costs as much for
+        twenty as for one. Returns how many frames went to how many connections."""
         outgoing: dict[Connection, list[Frame]] = {}
+        told = 0
         for kind, target, *rest in items:
             if kind == "topic":
-                self._route(outgoing, target, *rest)
+                told += self._route(outgoing, target, *rest)
             elif kind == "address":
                 frame = Frame(rest[0], droppable=rest[1])
                 for connection in self._having(target):
@@ -310,11 +325,12 @@ class Hub:
             elif kind == "notice":
                 for listener in self._listeners.get(target, ()):
                     listener(*rest)
-        delivered = 0
+        pushed = 0
         for connection, frames in outgoing.items():
             connection.push_frames(frames)
-            delivered += sum(frame.seq is not None for frame in frames)
-        self._note_delivered(items, delivered)
+            pushed += len(frames)
+        self._note_delivered(items, told)
+        return pushed, len(outgoing)
 
     def _note_delivered(self, items: list[Item], delivered: int) -> None:
         """Count messages handed to sockets; the log tells which, by room and seq as the writer's record does."""
@@ -343,16 +359,25 @@ class Hub:
         droppable: bool,
         exclude_address: str | None,
         trace: str | None,
-    ) -> None:
+    ) -> int:
+        """Add the frame, and what waited for it, to what goes out; returns to how many messages that comes."""
         order = self._orders.get(topic)
         if order is None:
-            return
+            return 0
         frames = order.accept(Frame(payload, droppable=droppable, seq=seq))
-        excluded = self._addressed.get(exclude_address, ()) if exclude_address else ()
-        for connection in self._subscribers[topic]:
-            if connection not in excluded:
-                outgoing.setdefault(connection, []).extend(frames)
         self._mend(topic, order)
+        if not frames:
+            return 0
+        subscribers: Collection[Connection] = self._subscribers[topic]
+        if exclude_address:
+            excluded = self._addressed.get(exclude_address, ())
+            subscribers = [connection for connection in subscribers if connection not in excluded]
+        for connection in subscribers:
+            if (queued := outgoing.get(connection)) is None:
+                outgoing[connection] = frames.copy()
+            else:
+                queued += frames
+        return sum(frame.seq is not None for frame in frames) * len(subscribers)
 
     def _hand_on(self, topic: str, frames: list[Frame]) -> None:
         if frames:
