@@ -46,7 +46,7 @@ async def lifespan(scope: Any, receive: Any, send: Any) -> None:
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             if settings.SOCKETIO:
-                await get_socket_io().stop()  # its sessions need what is stopped next
+                await get_socket_io().begin_stop()  # its sessions need what is stopped next
             await loop.stop()
             if tracing.enabled():
                 await asyncio.to_thread(tracing.flush)

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol, with bounds on the head of a request: the time it may take, and its size.
+"""uvicorn's HTTP protocol: bounds on the time and size of a head, and a word to open requests at the end.
 
 Knows uvicorn and sockets; must not know paths or who asks. uvicorn alone would keep a peer that never ends its
 handshake for ever, and would keep all that it sends meanwhile.
@@ -11,6 +11,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_SECONDS = 10.0
 MAX_HEAD_BYTES = 64 * 1024
+# In a request's `scope["state"]`: called when the server ends while the request is open.
+ON_SHUTDOWN = "chat.on_shutdown"
 
 
 class ChatHttpProtocol(HttpToolsProtocol):
@@ -43,6 +45,14 @@ class ChatHttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._end_head()
         super().on_headers_complete()
+
+    def shutdown(self) -> None:
+        """As uvicorn's, which waits for open requests: one that waits for news itself has to hear of it."""
+        super().shutdown()
+        if self.cycle is not None and not self.cycle.response_complete:
+            tell = self.cycle.scope["state"].get(ON_SHUTDOWN)
+            if tell is not None:
+                tell()
 
     def _begin_head(self) -> None:
         self._head_bytes = 0

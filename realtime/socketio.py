@@ -20,6 +20,7 @@ from . import context
 from .close_codes import CloseCode
 from .connection import Connection
 from .consumer import EventRegistry
+from .http_server import ON_SHUTDOWN
 from .socket import ConnectionSession, device_id_of
 from .socketio_packets import (
     CountedPacket,
@@ -66,6 +67,7 @@ class SocketIo:
         self._authenticate = authenticate
         self._peers: dict[str, Peer] = {}
         self._closers: set[asyncio.Task[None]] = set()
+        self._stopping: asyncio.Task[None] | None = None
         ping_seconds = max(1, round(ping_seconds))  # the handshake tells whole seconds
         self._server = socketio.AsyncServer(
             async_mode="asgi",
@@ -84,21 +86,55 @@ class SocketIo:
         engine.on("disconnect", _both(engine.handlers["disconnect"], self._leave_engine))
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if "state" in scope:
+            scope["state"][ON_SHUTDOWN] = self.begin_stop  # or a poll would hold the server's end up
+
         async def sound() -> Any:
             message = await receive()
             if message["type"] == "websocket.receive" and not is_engine_text(message):
                 return {"type": "websocket.disconnect", "code": 1003}
             return message
 
-        await self._server.handle_request(scope, sound if scope["type"] == "websocket" else receive, send)
+        if scope["type"] == "websocket":
+            await self._server.handle_request(scope, sound, send)
+        elif scope["method"] == "GET":
+            await self._poll(scope, receive, send)
+        else:
+            await self._server.handle_request(scope, receive, send)
 
-    async def stop(self) -> None:
-        """Send everyone away to come back, and end what runs here."""
+    async def _poll(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer a GET. python-engineio would wait on for a client that has gone, and the server's end for that."""
+
+        async def empty() -> Any:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        request = asyncio.create_task(self._server.handle_request(scope, empty, send), name="socket.io-poll")
+        gone = asyncio.create_task(_disconnected(receive), name="socket.io-gone")
+        try:
+            await asyncio.wait([request, gone], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            request.cancel()
+            gone.cancel()
+            await asyncio.gather(request, gone, return_exceptions=True)
+        if not request.cancelled():
+            request.result()
+
+    def begin_stop(self) -> asyncio.Task[None]:
+        """Send everyone away to come back, and end what runs here; once, however often it is called."""
+        if self._stopping is None:
+            self._stopping = asyncio.create_task(self._stop(), name="socket.io-stop")
+        return self._stopping
+
+    async def _stop(self) -> None:
         for peer in list(self._peers.values()):
             peer.connection.close(CloseCode.RESTART, "restart")
         tasks = [peer.task for peer in self._peers.values()]
         if tasks:
             await asyncio.wait(tasks, timeout=STOP_SECONDS)
+        for engine_sid in list(self._server.eio.sockets):  # whose clients have not logged in
+            self._end_later(engine_sid)
+        if self._closers:
+            await asyncio.wait(self._closers, timeout=STOP_SECONDS)
         for task in [*tasks, *self._closers]:
             task.cancel()
         await asyncio.gather(*tasks, *self._closers, return_exceptions=True)
@@ -149,9 +185,12 @@ class SocketIo:
     def _close_idle(self, engine_sid: str) -> None:
         """Close a transport that nobody logged in over, or whose client was closed and stays."""
         if engine_sid in self._server.eio.sockets and engine_sid not in self._peers:
-            task = asyncio.create_task(end_engine(self._server, engine_sid), name="socket.io-idle")
-            self._closers.add(task)
-            task.add_done_callback(self._closers.discard)
+            self._end_later(engine_sid)
+
+    def _end_later(self, engine_sid: str) -> None:
+        task = asyncio.create_task(end_engine(self._server, engine_sid), name="socket.io-idle")
+        self._closers.add(task)
+        task.add_done_callback(self._closers.discard)
 
     async def _serve(self, peer: "Peer") -> None:
         context.connection_id.set(peer.connection.id)
@@ -271,6 +310,11 @@ async def end_engine(server: socketio.AsyncServer, engine_sid: str) -> None:
             pass  # gone meanwhile
         finally:
             socket.queue.put_nowait(None)
+
+
+async def _disconnected(receive: Callable[[], Awaitable[Any]]) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _both(first: Callable[..., Awaitable[None]], then: Callable[..., Awaitable[None]]) -> Any:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import queue
+import socket
 import subprocess
 import threading
 import time
@@ -101,6 +102,16 @@ async def closed(ws: ClientConnection) -> None:
             await ws.recv()
 
 
+def polling(server: ChatServer) -> socket.socket:
+    """A client that polls and has not logged in."""
+    query = "/socket.io/?EIO=4&transport=polling"
+    with server.http() as http:
+        query += "&sid=" + json.loads(http.get(query).text[1:])["sid"]
+    client = socket.create_connection(("127.0.0.1", server.port))
+    client.sendall(f"GET {query} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+    return client
+
+
 def test_guide_when_two_clients_use_two_processes_then_they_talk(
     redis_server: RedisServer, start_server: Callable[..., ChatServer], open_guide: Open
 ) -> None:
@@ -196,8 +207,12 @@ def test_socket_io_when_the_server_restarts_then_the_client_comes_back_by_itself
     guides = [open_guide(user, transports=[transport]) for transport in ("websocket", "polling")]
     for guide in guides:
         guide.expect("ready")
-    server.send_signal(15)
-    server.wait(WAIT_SECONDS)
+    polling(server).close()  # one that has gone
+    with polling(server):
+        server.send_signal(15)
+        server.wait(WAIT_SECONDS)
+    # Polls wait for news for longer than the server waits for them.
+    assert "timeout graceful shutdown exceeded" not in server.log.read_text()
     server.start(migrate=False)
     for guide in guides:
         guide.expect("disconnect")
