@@ -124,6 +124,12 @@ class ChatClient:
             if task.done():
                 task.result()
 
+    async def until_signed_out(self) -> None:
+        """Wait, for as long as the client runs, and raise SignedOut when the session or the account has ended."""
+        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            task.result()
+
     @property
     def state(self) -> Data:
         return {"rooms": dict(self._seen), "since": self._since}

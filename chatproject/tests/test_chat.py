@@ -126,6 +126,20 @@ def test_chat_when_two_talk_then_lines_ticks_typing_and_presence_are_shown(
     assert "Traceback" not in dora.shown + other.shown
 
 
+def test_chat_when_the_session_ends_while_nobody_types_then_says_so_and_ends(
+    typist: Callable[..., Typist], server: ChatServer
+) -> None:
+    user = server.sign_up()
+    chat = typist(user.email, terminal=True)
+    chat.until("You have no rooms yet")
+    sessions = user.http.get("/api/auth/sessions").json()["results"]
+    (session,) = [one for one in sessions if not one["current"]]
+    assert user.http.delete(f"/api/auth/sessions/{session['id']}").status_code == 204
+    assert chat.wait() == 1
+    chat.until("You are logged out")
+    assert "Traceback" not in chat.shown
+
+
 def test_chat_when_it_cannot_begin_then_says_why(server: ChatServer, ben: ChatUser) -> None:
     env = {**server.env, "CHAT_PASSWORD": "not the password of ben"}
 

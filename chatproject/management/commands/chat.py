@@ -67,11 +67,24 @@ async def chat(url: str, username: str, email: str, password: str, room: str) ->
     terminal.client = client
     async with client:
         write(f"{'Welcome back' if known else 'Signed up as'} {username}. /help lists what you can do.")
-        if room:
-            await terminal.run(once(f"/join {room}"))
-        else:
-            await terminal.show_rooms()
-        await terminal.run(typed_lines())
+        # The session may end while nobody types.
+        tasks = [asyncio.create_task(work) for work in (talk(terminal, room), client.until_signed_out())]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def talk(terminal: Terminal, room: str) -> None:
+    if room:
+        await terminal.run(once(f"/join {room}"))
+    else:
+        await terminal.show_rooms()
+    await terminal.run(typed_lines())
 
 
 async def once(line: str) -> AsyncIterator[str]:
