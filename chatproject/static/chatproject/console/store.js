@@ -131,12 +131,6 @@ export class Store {
     if (log) log.messages.set(message.seq, message);
   }
 
-  /** What the room still has of what I did not read. */
-  countUnread(room) {
-    const readSeq = room.members.find((one) => one.userId === this.me)?.readSeq ?? 0;
-    room.unreadCount = Math.max(0, room.lastSeq - Math.max(readSeq, room.firstSeq - 1));
-  }
-
   endTyping(roomId, userId) {
     const typists = this.typing.get(roomId);
     clearTimeout(typists?.get(userId));
@@ -169,7 +163,7 @@ const HANDLERS = {
     const room = this.rooms.get(roomId);
     const member = room?.members.find((one) => one.userId === userId);
     if (member) Object.assign(member, { deliveredSeq, readSeq });
-    if (room && userId === this.me) this.countUnread(room);
+    if (room && userId === this.me) room.unreadCount = Math.max(0, room.lastSeq - Math.max(readSeq, room.firstSeq - 1));
   },
   typing({ roomId, userId, isTyping }) {
     this.endTyping(roomId, userId);
@@ -192,7 +186,7 @@ const HANDLERS = {
     const room = this.rooms.get(id);
     if (!room) return;
     Object.assign(room, { name, meta, lockedAt, firstSeq });
-    this.countUnread(room);
+    room.unreadCount = Math.min(room.unreadCount, room.lastSeq - firstSeq + 1);
     const messages = this.logs.get(id)?.messages ?? new Map();
     for (const seq of messages.keys()) if (seq < firstSeq) messages.delete(seq); // archived
   },
