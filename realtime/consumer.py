@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from . import metrics
 from .connection import Connection
 from .errors import UnknownEvent
 
@@ -79,6 +80,8 @@ class EventRegistry:
                     assert event not in self.events, f"{event} has two handlers"
                     summary = (method.__doc__ or "").strip().partition("\n")[0]
                     self.events[event] = EventSpec(event, data, reply, summary, name, consumer)
+                    # There from the start: a rate does not see the step with which a series begins.
+                    metrics.EVENTS.labels(event, "internal")
                 if control := getattr(method, "chat_control", None):
                     assert control not in self.controls, f"{control} has two handlers"
                     self.controls[control] = (consumer, name)
