@@ -1,38 +1,23 @@
 """docs/recipes.md, run block by block on a server of its own. About fifteen seconds."""
 
-import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from realtime.testing import ROOT, ChatServer
+from realtime.testing import ChatServer
 
-RUN_SECONDS = 100
-BLOCK = re.compile(r"```(bash|python|js|websocat)\n(.*?)```\n(?:\n```text\n(.*?)```)?", re.S)
+from .blocks import blocks, check_output, need, run
+
 MARK = "=== next recipe"
 
 
 def recipes(language: str, server: ChatServer) -> list[tuple[str, str]]:
     """The blocks of the language in their order, each with what it has to print."""
-    text = (ROOT / "docs" / "recipes.md").read_text()
-    text = text.replace("localhost:8000", f"127.0.0.1:{server.port}")
-    return [(code, shown) for kind, code, shown in BLOCK.findall(text) if kind == language]
-
-
-def check_output(printed: str, shown: str) -> None:
-    pattern = ".*".join(re.escape(part) for part in shown.strip().split("…"))
-    assert re.fullmatch(pattern, printed.strip()), (printed, shown)
-
-
-def need(*programs: str) -> None:
-    for program in programs:
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed, so its recipes were not run")
+    here = f"127.0.0.1:{server.port}"
+    return [(code.replace("localhost:8000", here), shown) for code, shown in blocks("recipes.md", language)]
 
 
 @pytest.fixture(scope="module")
@@ -42,21 +27,15 @@ def people() -> Iterator[ChatServer]:
     chat_server = ChatServer()
     try:
         chat_server.start()
-        blocks = recipes("bash", chat_server)
-        script = "set -euo pipefail\n" + f"echo '{MARK}'\n".join(code for code, _ in blocks)
+        curl = recipes("bash", chat_server)
+        script = "set -euo pipefail\n" + f"echo '{MARK}'\n".join(code for code, _ in curl)
         printed = run("bash", "-c", script).split(MARK)
         chat_server.printed = [  # type: ignore[attr-defined]
-            (output, shown) for output, (_, shown) in zip(printed, blocks, strict=True)
+            (output, shown) for output, (_, shown) in zip(printed, curl, strict=True)
         ]
         yield chat_server
     finally:
         chat_server.stop()
-
-
-def run(*command: str, folder: Path = ROOT) -> str:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=RUN_SECONDS)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def test_curl_recipes_when_run_in_one_shell_then_print_what_they_say(people: Any) -> None:

@@ -1,0 +1,36 @@
+"""Code blocks of the documents, run and compared with what the document shows below them."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from realtime.testing import ROOT
+
+RUN_SECONDS = 100
+BLOCK = re.compile(r"```(\w+)\n(.*?)```\n(?:\n```text\n(.*?)```)?", re.S)
+
+
+def blocks(document: str, language: str) -> list[tuple[str, str]]:
+    """The blocks of the language in their order, each with what it has to print."""
+    text = (ROOT / "docs" / document).read_text()
+    return [(code, shown) for kind, code, shown in BLOCK.findall(text) if kind == language]
+
+
+def check_output(printed: str, shown: str) -> None:
+    pattern = ".*".join(re.escape(part) for part in shown.strip().split("…"))
+    assert re.fullmatch(pattern, printed.strip()), (printed, shown)
+
+
+def need(*programs: str) -> None:
+    for program in programs:
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed, so what needs it was not run")
+
+
+def run(*command: str, folder: Path = ROOT, env: dict[str, str] | None = None) -> str:
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=RUN_SECONDS)
+    assert done.returncode == 0, (command, done.stdout, done.stderr)
+    return done.stdout

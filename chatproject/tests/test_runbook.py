@@ -1,0 +1,90 @@
+"""docs/runbook.md and the alerts, run: every command against a server, every rule over series. About ten seconds.
+
+RUNBOOK_WHOLE=1 runs management commands too, which takes a minute; else it is looked at whether they take what the
+runbook gives them, since tests of their own run them.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from django.core.management import get_commands, load_command_class
+
+from messaging.archive import Archive, Manifest, encode_line
+from messaging.models import Message
+from realtime.testing import ROOT, ChatServer, ChatUser, RedisServer, error_of
+
+from .blocks import blocks, check_output, need, run
+
+pytestmark = pytest.mark.once  # shell commands, and rules of Prometheus
+
+WHOLE = bool(os.environ.get("RUNBOOK_WHOLE"))
+# `python` is the tests' own; of `python manage.py` only the arguments are kept, unless all is run.
+PRELUDE = """set -euo pipefail
+python() {
+  if [ "$1" = manage.py ] && [ "$WHOLE" = False ]; then echo "${@:2}" >> "$CALLS"; else command "$PYTHON" "$@"; fi
+}
+"""
+
+
+async def be_busy(server: ChatServer) -> tuple[ChatUser, str]:
+    """A log with a message that was delivered, and with three that a limit refused."""
+    user = server.sign_up()
+    room_id = user.make_room()
+    async with user.connect() as socket:
+        for _ in range(3):
+            user.send(room_id, "hello")
+            await socket.expect("message:receive")
+        refused = await socket.error("message:send", {"roomId": room_id, "content": "too much"})
+        assert refused["code"] == "rate_limited"
+        for _ in range(2):
+            answer = user.http.post(f"/api/rooms/{room_id}/messages", json={"content": "too much"})
+            error_of(answer, 429, "rate_limited")
+    return user, room_id
+
+
+def archive(room_id: str, sender_id: str, to: Path) -> None:
+    messages = [
+        Message(room_id=UUID(room_id), sender_id=UUID(sender_id), seq=seq, content="hello", fingerprint="f")
+        for seq in (1, 2)
+    ]
+    Archive(to).write(Manifest(UUID(room_id)), [encode_line(message, ()) for message in messages], 1, 2)
+
+
+async def test_commands_when_run_beside_a_server_then_work_and_show_what_the_runbook_says(
+    start_server: Callable[..., ChatServer], redis_server: RedisServer, tmp_path: Path
+) -> None:
+    need("bash", "jq")
+    server = start_server(
+        REDIS_URL=redis_server.url, LOG_DIR=str(tmp_path), RATE_LIMITS="on", LIMIT_MESSAGES_USER="3/10m"
+    )
+    user, room_id = await be_busy(server)
+    for name in ("backups", "archive", "drill"):
+        (tmp_path / name).mkdir()
+    if WHOLE:
+        whole = ("archive_messages", "--older-than", "0s", "--grace", "0", "--to", str(tmp_path / "archive"))
+        server.manage(*whole)
+    else:
+        archive(room_id, user.id, tmp_path / "archive")
+    env = {**server.env, "PORT": str(server.port), "PYTHON": sys.executable, "ROOM": room_id}
+    env |= {"CALLS": str(tmp_path / "calls"), "WHOLE": str(WHOLE)}
+    for code, shown in blocks("runbook.md", "bash"):
+        if "redis-cli" in code and shutil.which("redis-cli") is None:
+            continue
+        for name in ("backups", "archive", "drill"):
+            code = code.replace(f"/{name}", f"{tmp_path}/{name}")
+        printed = run("bash", "-c", PRELUDE + code, env=env)
+        if shown and (WHOLE or "manage.py" not in code):
+            check_output(printed, shown)
+    calls = [] if WHOLE else (tmp_path / "calls").read_text().splitlines()
+    for name, *arguments in map(str.split, calls):
+        load_command_class(get_commands()[name], name).create_parser("manage.py", name).parse_args(arguments)
+
+
+def test_rules_when_series_are_as_described_then_fire_or_stay_quiet() -> None:
+    need("promtool")
+    run("promtool", "test", "rules", "alerts_test.yml", folder=ROOT / "deploy" / "prometheus")
