@@ -14,12 +14,14 @@ from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
-from realtime import context, errors
+from realtime import context, errors, metrics
 from realtime.errors import ChatError, Fields
 
 from .throttling import check_anonymous
 
 logger = logging.getLogger(__name__)
+for error in (errors.Unavailable, errors.Internal):
+    metrics.REQUEST_ERRORS.labels(error.code)  # there from the start, as a rate needs it
 
 
 def answer(error: Exception, view_context: dict[str, Any]) -> Response:
@@ -43,6 +45,7 @@ def answer(error: Exception, view_context: dict[str, Any]) -> Response:
 
 
 def error_body(error: ChatError) -> dict[str, Any]:
+    metrics.REQUEST_ERRORS.labels(error.code).inc()
     return {"error": error.as_data(request_id=context.request_id.get())}
 
 

@@ -81,7 +81,8 @@ class EventRegistry:
                     summary = (method.__doc__ or "").strip().partition("\n")[0]
                     self.events[event] = EventSpec(event, data, reply, summary, name, consumer)
                     # There from the start: a rate does not see the step with which a series begins.
-                    metrics.EVENTS.labels(event, "internal")
+                    for status in ("internal", "unavailable"):
+                        metrics.EVENTS.labels(event, status)
                 if control := getattr(method, "chat_control", None):
                     assert control not in self.controls, f"{control} has two handlers"
                     self.controls[control] = (consumer, name)

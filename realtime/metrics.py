@@ -22,4 +22,7 @@ REPAIRED = Counter("chat_repaired_gaps", "Holes in a room's order that were fill
 PUBLISH_SECONDS = Histogram(
     "chat_publish_seconds", "Time one publish to the channel layer took.", buckets=FAST_SECONDS
 )
+REQUEST_ERRORS = Counter(
+    "chat_request_errors", "REST requests answered with an error, by its code.", ["code"]
+)
 LIMITED = Counter("chat_rate_limited", "Frames and requests refused by a limit.", ["scope"])
