@@ -6,10 +6,12 @@ import json
 from dataclasses import dataclass
 
 from django.core.exceptions import EmptyResultSet
+from django.db.models.expressions import Value
 from django.db.models.sql import compiler as sql
 
-from .commands import OneRow
+from .commands import Count, Find, OneRow
 from .errors import refused
+from .expressions import literal
 from .grouping import filter_of, is_count_all, one_document
 from .inserts import SQLInsertCompiler
 from .reads import Read
@@ -84,12 +86,60 @@ class SQLCompiler(MongoCompiler, sql.SQLCompiler):
             raise refused("select_for_update()")
         if query.extra_tables or query.extra_order_by:
             raise refused("extra()")
+        if bare := self.bare():
+            return bare
         _, order_by, group_by = self.pre_sql_setup()
         if self.qualify is not None:
             raise refused("filters on window functions")
         if group_by and self._meta_ordering:
             order_by = []  # a model's own order neither orders groups nor divides them
         return Read(self, order_by, bool(group_by)).command()
+
+    def pre_sql_setup(self, with_col_aliases=False):
+        query = self.query
+        if query.group_by is not None or query.annotations or with_col_aliases:
+            return super().pre_sql_setup(with_col_aliases)
+        # Without groups all is WHERE and nothing HAVING: Django would walk the tree to learn it.
+        self.setup_query()
+        order_by = self.get_order_by()
+        self.where, self.having, self.qualify = query.where, None, None
+        extra_select = self.get_extra_select(order_by, self.select)
+        self.has_extra_select = bool(extra_select)
+        return extra_select, order_by, []
+
+    def bare(self) -> Count | Find | None:
+        """exists() and count() over one collection, which need no work on select lists, order and groups."""
+        query = self.query
+        if (
+            len(query.annotations) != 1
+            or query.annotation_select_mask not in (None, query.annotations.keys())
+            or query.default_cols
+            or query.select
+            or query.extra
+            or query.distinct
+            or query.group_by is not None
+            or query.order_by
+            or query.default_ordering
+            or sum(map(bool, query.alias_refcount.values())) > 1
+        ):
+            return None
+        ((alias, node),) = query.annotations.items()
+        counts = is_count_all(node) and not query.is_sliced
+        if not counts and type(node) is not Value:
+            return None
+        limit = 0 if query.high_mark is None else query.high_mark - query.low_mark
+        if query.high_mark is not None and not limit:
+            raise EmptyResultSet
+        # what setup_query() would have found
+        self.select, self.klass_info, self.annotation_col_map = [(node, (node, ()), alias)], None, {alias: 0}
+        self.col_count = 1
+        base = self.base_alias()
+        scope, collection = Scope(self, base), query.alias_map[base].table_name
+        where = self.filter(scope, query.where)
+        if counts:
+            return Count(collection, where)
+        constants = [(0, literal(scope, node)["$literal"])]
+        return Find(collection, where, [], constants, (), query.low_mark, limit)
 
     def explain_query(self):
         """The server's winning plan, as JSON; collections and stages are as MongoDB names them."""

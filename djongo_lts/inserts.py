@@ -3,6 +3,8 @@ Knows fields and their values; must not know queries.
 """
 
 import uuid
+from operator import attrgetter
+from types import NoneType
 
 from django.conf import settings
 from django.db import models
@@ -10,7 +12,6 @@ from django.db.models import AutoField, JSONField, Value
 from django.db.models.constants import OnConflict
 from django.db.models.expressions import DatabaseDefault
 from django.db.models.sql import compiler as sql
-from django.utils.functional import cached_property
 
 from .commands import Insert
 from .errors import refused
@@ -24,7 +25,7 @@ class SQLInsertCompiler(MongoCompiler, sql.SQLInsertCompiler):
         if query.on_conflict not in (None, OnConflict.IGNORE):
             raise refused("bulk_create(update_conflicts=True)")
         number = next((f for f in options.local_concrete_fields if isinstance(f, AutoField)), None)
-        documents = [self.document(obj, options, number) for obj in query.objs]
+        documents = self.documents(options, number)
         if not documents:
             return []
         insert = Insert(
@@ -38,25 +39,41 @@ class SQLInsertCompiler(MongoCompiler, sql.SQLInsertCompiler):
         columns = [field.get_col(options.db_table) for field in returning_fields]
         return list(self.apply_converters(rows, self.get_converters(columns)))
 
-    def document(self, obj, options, number) -> dict:
-        document, raw = {}, self.query.raw
-        for field, column, attname, nullable, plain in self.plan:
-            value = getattr(obj, attname) if raw or plain else field.pre_save(obj, add=True)
-            if value is not None and type(value) is not plain:
-                value = self.stored(field, value)
-            if value is None and not nullable and field is not number:
-                raise null_in(field)
-            document[column] = value
-        if len(document) < len(options.local_concrete_fields):
-            for field in options.local_concrete_fields:
-                document.setdefault(field.column, None)
-        return document
+    def documents(self, options, number) -> list[dict]:
+        """The documents, worked out column by column: what a field has to be asked, it is asked once."""
+        columns = {
+            field.column: self.values(field, plain, saves, nullable or field is number)
+            for field, plain, saves, nullable in self.plan(options)
+        }
+        for field in options.local_concrete_fields:
+            columns.setdefault(field.column, [None] * len(self.query.objs))
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
-    @cached_property
-    def plan(self) -> list[tuple]:
-        return [(f, f.column, f.attname, f.null, plain_type(f)) for f in self.query.fields]
+    def plan(self, options) -> list[tuple]:
+        """Per field: the type whose values are stored as they are, whether it has a say at saving, null."""
+        fields, plan = options.__dict__.get("djongo_lts_plan", ([], []))
+        if fields != self.query.fields:
+            fields = list(self.query.fields)
+            plan = [(field, plain_type(field), pre_saves(field), field.null) for field in fields]
+            options.djongo_lts_plan = fields, plan
+        return plan
+
+    def values(self, field, plain, saves: bool, nullable: bool) -> list:
+        if saves and not self.query.raw:
+            values = [field.pre_save(obj, add=True) for obj in self.query.objs]
+        else:
+            values = list(map(attrgetter(field.attname), self.query.objs))
+        kinds = set(map(type, values))
+        if not kinds <= {plain, NoneType}:
+            values = [self.stored(field, value) for value in values]
+            kinds = set(map(type, values))
+        if NoneType in kinds and not nullable:
+            raise null_in(field)
+        return values
 
     def stored(self, field, value):
+        if value is None:
+            return None
         if type(field) is models.DateTimeField and getattr(value, "tzinfo", None) and settings.USE_TZ:
             return value
         if hasattr(value, "resolve_expression"):
@@ -97,6 +114,13 @@ PLAIN = {
         int,
     ),
 }
+
+
+def pre_saves(field) -> bool:
+    """Whether saving may change the value: auto_now, files, and fields of one's own that do."""
+    if type(field) is models.DateTimeField:
+        return field.auto_now or field.auto_now_add
+    return type(field).pre_save is not models.Field.pre_save
 
 
 def plain_type(field) -> type | None:

@@ -9,11 +9,11 @@ from django.db.models import Value
 from django.db.models.expressions import Col, RawSQL
 from django.db.models.sql.where import AND, WhereNode
 
-from .commands import Aggregate, Count, Find, OneRow
+from .commands import Aggregate, Find, OneRow
 from .errors import refused
 from .expressions import expression, literal
 from .filters import Where
-from .grouping import Accumulators, filter_of, is_aggregate, is_count_all, one_document
+from .grouping import Accumulators, filter_of, is_aggregate, one_document
 from .joins import joins
 from .logic import NEVER
 from .scope import JOINED, Scope, aliases, children, unwrapped
@@ -191,8 +191,6 @@ class Read:
 
     def aggregated(self):
         """aggregate(): one row, of one pipeline for the aggregates that share a filter."""
-        if len(self.select) == 1 and is_count_all(self.select[0]) and not self.joins:
-            return Count(self.collection, self.compiler.filter(self.scope, self.compiler.where))
         stages = self.matched(postpone=False)
         parts = [
             self.part(stages, condition, list(nodes)) for condition, nodes in groupby(self.select, filter_of)
