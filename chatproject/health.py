@@ -2,7 +2,11 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from functools import cache
 
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, JsonResponse
 
 from accounts.models import User
@@ -46,7 +50,23 @@ def _try(name: str, check: Callable[[], Awaitable[None]]) -> bool:
 
 
 async def _check_database() -> None:
-    await run_db(User.objects.only("pk").first)
+    await run_db(_read_database)
+
+
+def _read_database() -> None:
+    """A row of ours, and whether the last migration of each app is there: MongoDB reads a collection that was
+    never made as an empty one."""
+    User.objects.only("pk").first()
+    applied = set(MigrationRecorder(connection).migration_qs.values_list("app", "name"))
+    if missing := _last_migrations() - applied:
+        raise Unavailable(
+            f"Run `manage.py migrate`: {len(missing)} apps have migrations that are not applied."
+        )
+
+
+@cache
+def _last_migrations() -> frozenset[tuple[str, str]]:
+    return frozenset(MigrationLoader(None).graph.leaf_nodes())
 
 
 async def _check_redis() -> None:
