@@ -6,12 +6,12 @@ import re
 
 from django.db.models import Case, Value, When
 from django.db.models.expressions import CombinedExpression
-from django.db.models.functions import Greatest, TruncDate
+from django.db.models.functions import Cast, Greatest, TruncDate
 from django.db.models.functions.datetime import Extract, TruncBase, TruncTime
 from django.db.models.lookups import Exact
 
 from .errors import refused
-from .scope import Scope
+from .scope import Scope, kind_of
 
 ARITHMETIC = {"+": "$add", "-": "$subtract", "*": "$multiply"}
 NUMBERS = {
@@ -19,6 +19,7 @@ NUMBERS = {
     "PositiveBigIntegerField", "PositiveIntegerField", "PositiveSmallIntegerField", "SmallAutoField",
     "SmallIntegerField",
 }  # fmt: skip
+INTEGERS = NUMBERS - {"FloatField", "DecimalField"}
 PARTS = {
     "year": "$year", "iso_year": "$isoWeekYear", "month": "$month", "day": "$dayOfMonth", "week": "$isoWeek",
     "week_day": "$dayOfWeek", "iso_week_day": "$isoDayOfWeek", "hour": "$hour", "minute": "$minute",
@@ -48,6 +49,14 @@ def expression(scope: Scope, node):
         if scope.nullable(node):
             raise refused("Greatest of what may be null")  # databases differ, MongoDB ignores nulls
         return {"$max": [expression(scope, source) for source in node.get_source_expressions()]}
+    if (
+        type(node) is Cast
+        and kind_of(node) == "CharField"
+        and kind_of(node.get_source_expressions()[0]) in INTEGERS
+    ):
+        return {
+            "$toString": expression(scope, node.get_source_expressions()[0])
+        }  # the admin's "number__exact" search
     if type(node) is Case:
         return chosen_by_pk(scope, node)
     if hasattr(node, "as_djongo"):

@@ -16,9 +16,9 @@ from django.db.models.sql.where import AND, XOR, NothingNode, WhereNode
 from django.utils import timezone
 
 from .errors import refused
-from .expressions import expression
+from .expressions import INTEGERS, expression
 from .logic import Filter, all_of, any_of, none_of
-from .scope import Scope, is_json, target
+from .scope import Scope, is_json, kind_of
 from .search import TextSearch, text_filter
 from .subqueries import Subqueries
 
@@ -153,12 +153,19 @@ class Where(Subqueries):
             if any(bound is None or hasattr(bound, "resolve_expression") for bound in (low, high)):
                 raise refused("a range with None or an expression")
             return {path: {"$gte": low, "$lte": high}}
-        return self.text(node, path, name, top)
+        return self.text(node, path, name, top, negated)
 
-    def text(self, node, path: str, name: str, top: bool) -> Filter:
-        kind = target(node.lhs.output_field).get_internal_type()
+    def text(self, node, path: str, name: str, top: bool, negated: bool) -> Filter:
+        kind = kind_of(node.lhs)
         if name == "iexact" and kind not in TEXT:  # the admin's "=id" search
             return self.same_text(node, path)
+        if kind in INTEGERS and name in PATTERNS:  # the admin's "id" search: of its digits
+            digits = {
+                "input": {"$toString": f"${path}"},
+                "regex": text_pattern(name, str(node.rhs))["$regex"],
+            }
+            found = {"$expr": {"$regexMatch": digits}}
+            return any_of([found, {path: None}]) if negated and self.scope.nullable(node.lhs) else found
         if kind not in TEXT:
             raise refused(f"{name} on {kind}")
         if isinstance(node, TextSearch):
@@ -174,7 +181,7 @@ class Where(Subqueries):
 
     def same_text(self, node, path: str) -> Filter:
         try:
-            if target(node.lhs.output_field).get_internal_type() == "UUIDField":
+            if kind_of(node.lhs) == "UUIDField":
                 return {path: uuid.UUID(str(node.rhs))}
             number = int(node.rhs)
         except ValueError:

@@ -117,5 +117,10 @@ def target(field):
     return field
 
 
+def kind_of(node) -> str:
+    """The internal type of an expression's values."""
+    return target(node.output_field).get_internal_type()
+
+
 def is_json(node) -> bool:
     return isinstance(target(node.output_field), JSONField)

@@ -11,12 +11,10 @@ from django.db.models.sql.query import Query
 
 from .commands import DeleteMany, UpdateMany
 from .errors import refused
-from .expressions import NUMBERS, expression
+from .expressions import INTEGERS, NUMBERS, expression
 from .filters import TEXT
 from .scope import Scope, target
 from .statement import MongoCompiler, null_in
-
-INTEGERS = NUMBERS - {"FloatField", "DecimalField"}
 
 
 class SQLDeleteCompiler(MongoCompiler, sql.SQLDeleteCompiler):
