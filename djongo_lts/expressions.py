@@ -68,7 +68,10 @@ def expression(scope: Scope, node):
 
 def literal(scope: Scope, node: Value):
     """A value that stays data: "$name" in an expression would be a field's."""
-    value, field = node.value, node._output_field_or_none
+    value = node.value
+    if type(value) in (bool, float, int, str) and "output_field" not in node.__dict__:
+        return {"$literal": value}  # Django would make a field to learn the type
+    field = node._output_field_or_none
     if field is not None and value is not None:
         value = field.get_db_prep_value(value, scope.connection)
     return {"$literal": value}

@@ -15,6 +15,7 @@ from django.db.models.sql import compiler as sql
 
 from .commands import Insert
 from .errors import refused
+from .operations import is_json
 from .scope import target
 from .statement import MongoCompiler, null_in
 
@@ -76,6 +77,8 @@ class SQLInsertCompiler(MongoCompiler, sql.SQLInsertCompiler):
             return None
         if type(field) is models.DateTimeField and getattr(value, "tzinfo", None) and settings.USE_TZ:
             return value
+        if type(field) is JSONField and field.encoder is None and is_json(value):
+            return value
         if hasattr(value, "resolve_expression"):
             value = self.constant(field, value)
         return field.get_db_prep_save(value, self.connection)
@@ -118,7 +121,7 @@ PLAIN = {
 
 def pre_saves(field) -> bool:
     """Whether saving may change the value: auto_now, files, and fields of one's own that do."""
-    if type(field) is models.DateTimeField:
+    if type(field) in (models.DateField, models.DateTimeField, models.TimeField):
         return field.auto_now or field.auto_now_add
     return type(field).pre_save is not models.Field.pre_save
 
