@@ -35,6 +35,12 @@ class CursorPage(pagination.CursorPagination):
                 parameter["schema"] = {"type": "integer"} | limits
         return parameters
 
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """DRF's has `nullable`, which OpenAPI 3.1 does not know, and examples of another server."""
+        link = {"type": ["string", "null"], "format": "uri"}
+        properties = {"results": schema, "next": link, "previous": link}
+        return {"type": "object", "required": list(properties), "properties": properties}
+
     def decode_cursor(self, request: Request) -> Any:
         try:
             cursor = super().decode_cursor(request)

@@ -13,7 +13,7 @@ from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema_serializer
 
 from realtime.errors import ERRORS, ChatError, Invalid
-from realtime.protocol import Wire
+from realtime.protocol import Wire, json_schema
 
 from .serializers import CamelCaseFields
 
@@ -109,9 +109,7 @@ class StructExtension(OpenApiSerializerExtension):
         return self.target.__name__
 
     def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
-        (schema,), components = msgspec.json.schema_components(
-            [self.target], ref_template="#/components/schemas/{name}"
-        )
+        schema, components = json_schema(self.target, ref_template="#/components/schemas/{name}")
         structs = {struct.__name__: struct for struct in _subclasses(Wire)}
         for name, component in components.items():
             if name != self.get_name():

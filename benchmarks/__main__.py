@@ -25,7 +25,12 @@ def main() -> None:
     parser.add_argument(
         "--messages", type=int, nargs="+", default=[1_000, 1_000_000], help="in a room's history"
     )
-    parser.add_argument("--databases", nargs="+", default=["SQLite", "MongoDB"], help="of history")
+    parser.add_argument(
+        "--databases",
+        nargs="+",
+        default=["SQLite", "MongoDB"],
+        help="of history; or the DATABASE_URLs of filled ones",
+    )
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "latest.json")
     parser.add_argument("--report", type=Path)
     arguments = parser.parse_args()

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import jwt
@@ -61,13 +62,15 @@ class Ours(Contender):
         self.name = label or self.name
         self._env = env
 
-    def start(self, users: int, room_size: int, *, messages: int = 0) -> tuple[list[str], list[str]]:
+    def start(
+        self, users: int, room_size: int, *, messages: Sequence[int] = ()
+    ) -> tuple[list[str], list[str]]:
         database = {"DATABASE_URL": self.database_url} if self.database_url else {}
         server = ChatServer(**OPEN_LIMITS, **database, REDIS_URL=self.redis.url, **self._env)
         self.process, self.base = server, f"127.0.0.1:{server.port}"
         server.start()
         command = [sys.executable, "-m", "benchmarks.seed", f"--users={users}", f"--room-size={room_size}"]
-        command.append(f"--messages={messages}")
+        command += ["--messages", *map(str, messages)]
         seeded = json.loads(subprocess.check_output(command, env=server.env, cwd=ROOT))
         return seeded["tokens"], seeded["rooms"]
 

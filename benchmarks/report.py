@@ -116,7 +116,9 @@ def _stuck(group: list[Row]) -> str:
 
 
 def _history(group: list[Row]) -> str:
-    return f"{median(row['server_cpu'] / row['pages'] for row in group) * 1000:.2f} ms CPU a page"
+    server = median(row["server_cpu"] / row["pages"] for row in group) * 1000
+    database = median(row["database_cpu"] / row["pages"] for row in group) * 1000
+    return f"{server:.2f} ms CPU a page" + (f", {database:.2f} ms of the database" if database else "")
 
 
 FIGURES = {"connections": _connections, "stuck": _stuck, "history": _history}

@@ -5,6 +5,8 @@ Knows contenders and scenarios; must not know how either works, or how rows are 
 
 import json
 import os
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -25,11 +27,15 @@ SCENARIOS = ("fanout", "send", "latency", "connections", "stuck", "history")
 FANOUT_SHAPES = ("one", "rate-150", "concurrent-20")
 SEND_SHAPES = {"concurrent-1": 10, "concurrent-50": 50, "concurrent-500": 500}  # with how many sockets
 HISTORY_LIMITS = {"LIMIT_REST_USER": "1000000/1m", "LIMIT_REST_ANON": "1000000/1m"}
-HISTORY_PAGES = 300
 STUCK_SECONDS = 10.0
 LATENCY_SENDERS = 50
 
 Turn = Callable[[], list[Row]]
+
+
+def label(database: str) -> str:
+    """`SQLite` or `MongoDB`, of either name or a DATABASE_URL."""
+    return {"sqlite": "SQLite", "mongodb": "MongoDB"}.get(database.partition(":")[0], database)
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,8 @@ class Runner:
         self._mongo = MongoServer()
         self._databases = 0
         self._capacity: dict[str, float] = {}
+        self._folder = tempfile.mkdtemp(prefix="chat-bench-")
+        self._history_url = ""
 
     def run(self, names: list[str]) -> dict[str, Any]:
         """All that was measured, what is in `out` of other scenarios too."""
@@ -71,6 +79,7 @@ class Runner:
         finally:
             self._redis.stop()
             self._mongo.stop()
+            shutil.rmtree(self._folder)
         return measured
 
     def _round(self, name: str, number: int) -> Iterator[Row]:
@@ -147,19 +156,23 @@ class Runner:
 
     def _history(self) -> list[Turn]:
         return [
-            lambda messages=messages, database=database: scenarios.history_rows(
-                Ours(
-                    self._redis,
-                    self._database() if database == "MongoDB" else "",
-                    label=database,
-                    **HISTORY_LIMITS,
-                ),
-                messages=messages,
-                pages=HISTORY_PAGES,
+            lambda database=database: scenarios.history_rows(
+                Ours(self._redis, self._filled(database), label=label(database), **HISTORY_LIMITS),
+                self._plan.messages,
+                cpu_target=self._plan.cpu_seconds,
+                mongo_pid=self._mongo.process.pid if database == "MongoDB" and self._mongo.process else None,
             )
             for database in self._plan.databases
-            for messages in self._plan.messages
         ]
+
+    def _filled(self, database: str) -> str:
+        """The URL of the one database that all rounds use: filling it takes longer than measuring."""
+        if database == "SQLite":
+            return f"sqlite:///{self._folder}/chat.sqlite3"
+        if database == "MongoDB":
+            self._history_url = self._history_url or self._database()
+            return self._history_url
+        return database
 
     def _load(self, contender: Contender, name: str, shapes: list[str], **sizes: int) -> list[Row]:
         mongo = self._mongo.process

@@ -5,7 +5,7 @@ Must not know how they are shown.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
@@ -134,40 +134,59 @@ async def _connect_stuck(crowd: Crowd, contender: Contender, token: str, room: s
     return transport
 
 
-def history_rows(contender: Ours, *, messages: int, pages: int) -> list[Row]:
-    """CPU of a page in the middle and at the end of a room of `messages`, over REST."""
+def history_rows(
+    contender: Ours, messages: Sequence[int], *, cpu_target: float, mongo_pid: int | None = None
+) -> list[Row]:
+    """CPU of a page in the middle and at the end of a room of each size, over REST."""
     tokens, rooms = contender.start(1, 1, messages=messages)
     try:
         rows = []
         with httpx.Client(headers={"Authorization": f"Bearer {tokens[0]}"}, timeout=60) as http:
             for place in ("last", "middle"):
-                query: dict[str, Any] = {"limit": 50}
-                if place == "middle":
-                    query["before"] = messages // 2
-                for _ in range(20):
-                    page = _page(http, contender.base, rooms[0], query)
-                seqs = [message["seq"] for message in page]
-                end = messages if place == "last" else messages // 2 - 1
-                assert seqs == list(range(end - 49, end + 1)), f"a wrong page: {seqs}"
-                cpu, began = cpu_seconds(contender.pid), time.perf_counter()
-                for _ in range(pages):
-                    _page(http, contender.base, rooms[0], query)
-                rows.append(
-                    {
-                        "scenario": "history",
-                        "shape": f"{place} page of {messages}",
-                        "contender": contender.name,
-                        "server_cpu": cpu_seconds(contender.pid) - cpu,
-                        "pages": pages,
-                        "wall": time.perf_counter() - began,
-                    }
-                )
+                for room, count in zip(rooms, messages, strict=True):
+                    pages = Pages(http, contender, room, count, place)
+                    rows.append(pages.measure(cpu_target, mongo_pid))
         return rows
     finally:
         contender.stop()
 
 
-def _page(http: httpx.Client, base: str, room: str, query: dict[str, Any]) -> list[dict[str, Any]]:
-    answer = http.get(f"http://{base}/api/rooms/{room}/messages", params=query)
-    assert answer.status_code == 200, answer.text
-    return list(answer.json()["results"])
+class Pages:
+    """One page of a room of `count` messages, asked for again and again."""
+
+    def __init__(self, http: httpx.Client, contender: Ours, room: str, count: int, place: str) -> None:
+        self._http = http
+        self._contender = contender
+        self._url = f"http://{contender.base}/api/rooms/{room}/messages"
+        self._shape = f"{place} page of {count}"
+        self._query = {"limit": 50}
+        end = count
+        if place == "middle":
+            self._query["before"] = count // 2
+            end = count // 2 - 1
+        self._seqs = list(range(end - 49, end + 1))
+
+    def measure(self, cpu_target: float, mongo_pid: int | None) -> Row:
+        for _ in range(20):
+            self._take()
+        pid, pages = self._contender.pid, 0
+        cpu, began = cpu_seconds(pid), time.perf_counter()
+        database = cpu_seconds(mongo_pid) if mongo_pid else 0.0
+        while pages % 20 or cpu_seconds(pid) - cpu < cpu_target:
+            self._take()
+            pages += 1
+        return {
+            "scenario": "history",
+            "shape": self._shape,
+            "contender": self._contender.name,
+            "server_cpu": cpu_seconds(pid) - cpu,
+            "database_cpu": cpu_seconds(mongo_pid) - database if mongo_pid else 0.0,
+            "pages": pages,
+            "wall": time.perf_counter() - began,
+        }
+
+    def _take(self) -> None:
+        answer = self._http.get(self._url, params=self._query)
+        assert answer.status_code == 200, answer.text
+        seqs = [message["seq"] for message in answer.json()["results"]]
+        assert seqs == self._seqs, f"a wrong page: {seqs}"

@@ -1,6 +1,7 @@
 """Users, rooms, sessions and, for history, messages in the database of the environment; prints tokens and rooms.
 
-`python -m benchmarks.seed --users 500 --room-size 10 [--messages 1000]`. Writes in bulk what services would singly.
+`python -m benchmarks.seed --users 500 --room-size 10 [--messages 1000 1000000]`. Writes in bulk what services would
+singly. A room that holds as many messages as asked for already is not filled again.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from accounts import tokens  # noqa: E402
 from accounts.models import Session, User  # noqa: E402
 from messaging.models import Message  # noqa: E402
 from realtime import times  # noqa: E402
+from realtime.ids import uuid7  # noqa: E402
 from rooms.models import Membership, Room  # noqa: E402
 
 BATCH = 2_000
@@ -26,10 +28,13 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--users", type=int, required=True)
     parser.add_argument("--room-size", type=int, required=True)
-    parser.add_argument("--messages", type=int, default=0, help="in the first room")
+    parser.add_argument(
+        "--messages", type=int, nargs="*", default=[], help="in rooms of the first user's own"
+    )
     arguments = parser.parse_args()
 
-    names = [f"bench{number}" for number in range(arguments.users)]
+    run = uuid7().hex[-8:]
+    names = [f"bench{run}{number}" for number in range(arguments.users)]
     users = [User.objects.build(username=name, email=f"{name}@example.com") for name in names]
     User.objects.bulk_create(users, batch_size=BATCH)
     rooms = [Room(name=f"room {number}") for number in range(-(-len(users) // arguments.room_size))]
@@ -38,8 +43,8 @@ def main() -> None:
     members = [Membership(room=room, user=user) for room, user in zip(of_user, users, strict=True)]
     Membership.objects.bulk_create(members, batch_size=BATCH)
     access = open_sessions(users)
-    write_messages(rooms[0], users[0], arguments.messages)
-    print(json.dumps({"tokens": access, "rooms": [str(room.pk) for room in of_user]}))
+    histories = [str(room_of(count, users[0]).pk) for count in arguments.messages]
+    print(json.dumps({"tokens": access, "rooms": histories or [str(room.pk) for room in of_user]}))
 
 
 def open_sessions(users: list[User]) -> list[str]:
@@ -54,16 +59,23 @@ def open_sessions(users: list[User]) -> list[str]:
     return access
 
 
+def room_of(count: int, member: User) -> Room:
+    room = Room.objects.filter(last_seq=count, first_seq=1).first()
+    if room is None:
+        room = Room.objects.create(name=f"of {count} messages")
+        write_messages(room, member, count)
+    Membership.objects.create(room=room, user=member)
+    return room
+
+
 def write_messages(room: Room, sender: User, count: int) -> None:
-    batch: list[Message] = []
     for first in range(1, count + 1, BATCH):
         batch = [
             Message(room=room, seq=seq, sender=sender, fingerprint="", content=f"message {seq} " + "x" * 100)
             for seq in range(first, min(first + BATCH, count + 1))
         ]
         Message.objects.bulk_create(batch, batch_size=BATCH)
-    last_id = batch[-1].pk if count else None
-    Room.objects.filter(pk=room.pk).update(last_seq=count, last_message_id=last_id)
+    Room.objects.filter(pk=room.pk).update(last_seq=count, last_message_id=batch[-1].pk)
 
 
 main()

@@ -1,4 +1,4 @@
-"""The composition root as a Django app: it has the deployment's checks."""
+"""The composition root as a Django app: it has the deployment's checks, and says whose pages may use REST."""
 
 from django.apps import AppConfig
 
@@ -7,4 +7,4 @@ class ChatProjectConfig(AppConfig):
     name = "chatproject"
 
     def ready(self) -> None:
-        from . import checks  # noqa: F401  # registers them
+        from . import checks, cors  # noqa: F401  # they register themselves

@@ -62,7 +62,7 @@ def origins(app_configs: Any, **kwargs: Any) -> Iterator[CheckMessage]:
     for origin in settings.ALLOWED_ORIGINS:
         if "*" in origin:
             yield Error(
-                f"ALLOWED_ORIGINS has {origin}: pages of strangers may open sockets with a visitor's token.",
+                f"ALLOWED_ORIGINS has {origin}: strangers' pages may use sockets and REST with a visitor's token.",
                 hint="List the origins of your own pages.",
                 id="chat.E005",
             )

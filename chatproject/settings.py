@@ -119,6 +119,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "csp",
+    "corsheaders",
     "realtime",
     "api",
     "accounts",
@@ -132,6 +133,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     # The asynchronous ones stand first; behind them the whole chain runs in one thread, with one hop.
     "chatproject.middleware.request_log",
+    "corsheaders.middleware.CorsMiddleware",  # before whatever may refuse: a page has to read its errors too
     "servestatic.middleware.ServeStaticMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -264,6 +266,9 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
+# Pages of ALLOWED_ORIGINS may use REST, with tokens and never with cookies; cors.py reads that list.
+CORS_URLS_REGEX = r"^/api/"
+CORS_EXPOSE_HEADERS = ["Retry-After", "WWW-Authenticate", "X-Request-ID"]
 CONSOLE = env.bool("CONSOLE", True)  # the page for trying the server by hand
 SOCKETIO = env.bool("SOCKETIO", True)  # /socket.io/ beside /ws/chat/
 
@@ -297,7 +302,8 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "POSTPROCESSING_HOOKS": [],  # enums stay where they stand: ours come from structs, not from choice fields
+    # No hook for enums, which stay where they stand: ours come from structs, not from choice fields.
+    "POSTPROCESSING_HOOKS": ["chatproject.api_examples.add_examples"],
 }
 
 # Which selector finds the last message of rooms: rooms may not import messaging, so it is named here.

@@ -6,9 +6,9 @@ from django.conf import settings
 
 from accounts.middleware import authenticate
 from realtime import loop
-from realtime.origin import AllowedOrigins
 from realtime.socketio import SocketIo
 
+from .cors import allowed_origins
 from .routing import registry
 
 PATH = "socket.io/"
@@ -20,7 +20,7 @@ def get_socket_io() -> SocketIo:
     return SocketIo(
         registry,
         authenticate=authenticate,
-        allows_origin=AllowedOrigins(None, settings.ALLOWED_ORIGINS).allows,
+        allows_origin=allowed_origins().allows,
         ping_seconds=settings.PING_SECONDS,
         max_frame_bytes=settings.MAX_FRAME_BYTES,
     )

@@ -11,6 +11,7 @@ import msgspec
 from .close_codes import CloseCode
 from .consumer import EventRegistry
 from .errors import ERRORS
+from .protocol import json_schema
 
 REF = "#/components/schemas/{name}"
 
@@ -24,7 +25,7 @@ def build_document(registry: EventRegistry, server_events: ServerEvents, *, vers
     receives, sends = [], []
 
     def add(name: str, event: str, shape: Any, summary: str) -> dict[str, str]:
-        (schema,), found = msgspec.json.schema_components([shape], ref_template=REF)
+        schema, found = json_schema(shape, ref_template=REF)
         schemas.update(found)
         payload = {
             "type": "object",

@@ -70,6 +70,7 @@ def _told(fields: Fields) -> str:
 
 class UnknownEvent(ChatError):
     code, status = "unknown_event", 400
+    default_message = "There is no such event; /docs/events lists them all."
 
 
 class InvalidCredentials(ChatError):
@@ -99,6 +100,7 @@ class Forbidden(ChatError):
 
 class Muted(ChatError):
     code, status = "muted", 403
+    default_message = "An admin of the room has muted you. Wait for retryAfter seconds."
 
 
 class NotFound(ChatError):
@@ -108,10 +110,12 @@ class NotFound(ChatError):
 
 class Conflict(ChatError):
     code, status = "conflict", 409
+    default_message = "This does not go with what is there already; read it again before you try."
 
 
 class TooLarge(ChatError):
     code, status = "too_large", 413
+    default_message = "The request is too large."
 
 
 class RateLimited(ChatError):

@@ -3,6 +3,7 @@
 Knows msgspec and the error family; must not know any event of an app.
 """
 
+from inspect import cleandoc
 from typing import Any, TypeVar
 
 import msgspec
@@ -101,6 +102,15 @@ def encode_error(error: ChatError, *, ref: str | int | None, request_id: str | N
     if ref is not None:
         frame["ref"] = ref
     return _encoder.encode(frame)
+
+
+def json_schema(shape: Any, *, ref_template: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The JSON Schema of a struct or type, and the structs that it refers to, with their docstrings as Markdown."""
+    (schema,), components = msgspec.json.schema_components([shape], ref_template=ref_template)
+    for component in components.values():
+        if "description" in component:
+            component["description"] = cleandoc(component["description"])
+    return schema, components
 
 
 def to_builtins(data: Any) -> Any:

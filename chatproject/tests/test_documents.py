@@ -5,9 +5,11 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
 
+from chatproject.api_examples import example_of
 from chatproject.routing import registry
 from chatproject.server_events import SERVER_EVENTS
 from realtime.testing import ROOT, ChatServer
@@ -36,6 +38,34 @@ def test_write_docs_check_when_a_file_differs_then_names_it(server: ChatServer, 
     assert run.returncode == 1
     assert "docs/openapi.yaml, docs/asyncapi.yaml" in run.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_openapi_when_an_answer_has_a_body_then_its_example_fits_its_schema() -> None:
+    document = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text())
+    shown = []
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            bodies = {"request": operation.get("requestBody", {}), **operation["responses"]}
+            for status, body in bodies.items():
+                for media in body.get("content", {}).values():
+                    where = f"{method} {path} {status}"
+                    examples = media.get("examples", {})
+                    assert examples or status[0] not in "r2", where
+                    schema = {**media["schema"], "components": document["components"]}
+                    validator = jsonschema.Draft202012Validator(
+                        schema, format_checker=jsonschema.FormatChecker()
+                    )
+                    for example in examples.values():
+                        problems = [error.message for error in validator.iter_errors(example["value"])]
+                        assert problems == [], where
+                        shown.append(where)
+    assert len([where for where in shown if " 2" in where]) >= 24
+
+
+def test_openapi_when_a_field_has_no_example_then_says_where_one_belongs() -> None:
+    schemas = {"Thing": {"properties": {"colourOfIt": {"type": "string"}}}}
+    with pytest.raises(LookupError, match=r"api_examples.py has no example of Thing\.colourOfIt"):
+        example_of({"$ref": "#/components/schemas/Thing"}, schemas)
 
 
 def test_asyncapi_when_parsed_by_the_reference_parser_then_has_no_complaint(

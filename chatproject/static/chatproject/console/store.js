@@ -148,6 +148,12 @@ const HANDLERS = {
     this.put(message);
     this.endTyping(message.roomId, message.from);
     const room = this.rooms.get(message.roomId);
+    const writer = room?.members.find((one) => one.userId === message.from);
+    if (writer) {
+      // Who writes has read what is above; no message:ack tells of that.
+      writer.deliveredSeq = Math.max(writer.deliveredSeq, message.seq);
+      writer.readSeq = Math.max(writer.readSeq, message.seq);
+    }
     if (!room || message.seq <= room.lastSeq) return; // counted already when the rooms were read
     room.lastSeq = message.seq;
     room.lastActivityAt = message.createdAt;

@@ -1,0 +1,27 @@
+"""Which pages of other origins may use REST: those whose sockets are let in, by the one list of ALLOWED_ORIGINS.
+
+Knows django-cors-headers, which writes the headers; must not know what is asked for.
+"""
+
+import re
+from functools import cache
+from typing import Any
+
+from corsheaders.signals import check_request_enabled
+from django.conf import settings
+from django.dispatch import receiver
+from django.http import HttpRequest
+
+from realtime.origin import AllowedOrigins
+
+
+@cache
+def allowed_origins() -> AllowedOrigins:
+    return AllowedOrigins(None, settings.ALLOWED_ORIGINS)
+
+
+@receiver(check_request_enabled)
+def allows(sender: Any, request: HttpRequest, **kwargs: Any) -> bool:
+    """Asked for every request, so it has to look at the path too."""
+    in_api = re.match(settings.CORS_URLS_REGEX, request.path_info) is not None
+    return in_api and allowed_origins().allows(request.scope)  # type: ignore[attr-defined]
