@@ -36,7 +36,10 @@ class Subqueries:
     def values(self, query: Query) -> list:
         """What a subquery of one column finds, as the database has it."""
         if getattr(query, "_db", None) not in (None, self.connection.alias):
-            raise ValueError("Subqueries aren't allowed across different databases.")
+            raise ValueError(
+                "Subqueries aren't allowed across different databases. Force the "
+                "inner query to be evaluated using `list(inner_query)`."
+            )
         if outer_columns(query, set()):
             raise refused("a correlated subquery")
         query = query.clone()
