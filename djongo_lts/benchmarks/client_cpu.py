@@ -18,7 +18,8 @@ TARGETS = {"insert 1": 2.5, "insert 10": 2.5, "update": 2.5, "make 100": None}  
 
 
 class Operation(NamedTuple):
-    """The same fields of the same documents, both ways; `makes` what each call is given, outside the clock."""
+    """The same fields of the same documents, both ways; `makes` what each call is given, outside the clock.
+    `repetitions` are few: in short turns both meet the same of what else the machine does."""
 
     orm: Callable
     raw: Callable
@@ -66,39 +67,39 @@ def operations(database) -> dict[str, Operation]:
         "get by pk": Operation(
             lambda: Message.objects.get(pk=pk),
             lambda: messages.find_one({"_id": pk}, projection),
-            400,
+            80,
         ),
         "page of 50": Operation(
             lambda: list(
                 Message.objects.filter(room_id=room, seq__gte=20, seq__lt=20 + PAGE).order_by("seq")[:PAGE]
             ),
             lambda: list(messages.find(page, projection, sort=[("seq", 1)], limit=PAGE)),
-            100,
+            20,
         ),
         "exists": Operation(
             lambda: Message.objects.filter(room_id=room, seq=7).exists(),
             lambda: messages.find_one({"room_id": room, "seq": 7}, {"_id": 1}) is not None,
-            400,
+            80,
         ),
         "count": Operation(
             lambda: Message.objects.filter(room_id=room, seq__lt=20).count(),
             lambda: messages.count_documents({"room_id": room, "seq": {"$lt": 20}}),
-            400,
+            80,
         ),
         "update": Operation(
             lambda: Message.objects.filter(pk=pk).update(note="x"),
             lambda: messages.update_many({"_id": pk}, {"$set": {"note": "x"}}),
-            400,
+            80,
         ),
         "insert 1": Operation(
             lambda made: made[0].save(force_insert=True),
             lambda made: messages.insert_one(made[0]),
-            300,
+            60,
             making(1),
         ),
-        "insert 10": Operation(Message.objects.bulk_create, messages.insert_many, 60, making(10)),
-        "insert 100": Operation(Message.objects.bulk_create, messages.insert_many, 10, making(100)),
-        "make 100": Operation(lambda: instances(100), lambda: documents(100), 10),
+        "insert 10": Operation(Message.objects.bulk_create, messages.insert_many, 12, making(10)),
+        "insert 100": Operation(Message.objects.bulk_create, messages.insert_many, 3, making(100)),
+        "make 100": Operation(lambda: instances(100), lambda: documents(100), 3),
     }
 
 
@@ -130,7 +131,7 @@ def measure(rounds: int) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=25)
     options = parser.parse_args()
     from djongo_lts.testing import mongo_url
 
