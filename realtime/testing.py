@@ -312,7 +312,9 @@ class ChatUser:
         """An open socket; with `ready` its first frame has been read into `client.ready`."""
         url = f"{self.server.ws_url}?deviceId={device_id}" if device_id else self.server.ws_url
         headers = {"Authorization": f"Bearer {self.access_token}"}
-        async with connect(url, additional_headers=headers, compression=None, max_size=None) as ws:
+        # No pings of its own: they wait behind what it has sent, which a busy machine takes its time over.
+        options: dict[str, Any] = {"compression": None, "max_size": None, "ping_interval": None}
+        async with connect(url, additional_headers=headers, **options) as ws:
             client = ChatSocketClient(ws)
             if ready:
                 client.ready = (await client.expect("ready"))["data"]

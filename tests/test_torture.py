@@ -5,6 +5,7 @@ import pytest
 from .torture import torture
 
 
+@pytest.mark.once  # it brings databases of its own
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("database", "processes", "rounds"), [("mongodb", 2, 20), ("sqlite", 1, 6)])

@@ -11,6 +11,8 @@ from realtime.testing import ChatServer
 
 from .blocks import blocks, check_output, need, run
 
+pytestmark = pytest.mark.once  # the recipes want a database that knows nobody yet
+
 MARK = "=== next recipe"
 
 

@@ -2,7 +2,11 @@
 
 import re
 
+import pytest
+
 from realtime.testing import ChatServer, ChatUser
+
+pytestmark = pytest.mark.once  # on SQLite always: see below
 
 SIZES = ("--users", "12", "--groups", "4", "--direct-rooms", "5", "--messages", "3000", "--days", "7")
 
