@@ -214,7 +214,7 @@ async def test_flood_of_sign_ups_or_logins_then_is_refused_and_neighbours_go_on(
     async with chatting(neighbour, room_id), httpx.AsyncClient(base_url=server.base_url) as http:
 
         async def attempt(number: int) -> None:
-            body = {"email": f"flood{number}@example.com", "password": "entirely other words 7"}
+            body = {"email": f"{path}_flood{number}@example.com", "password": "entirely other words 7"}
             body |= {"username": f"flood_{number}"} if path == "signup" else {}
             answer = await http.post(f"/api/auth/{path}", json=body, timeout=PATIENCE_SECONDS)
             codes[answer.status_code] += 1
