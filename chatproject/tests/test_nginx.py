@@ -107,8 +107,10 @@ async def test_nginx_when_in_front_of_two_processes_then_all_of_the_chat_goes_th
         assert [login["ip"] for login in http.get("/api/auth/sessions").json()["results"]] == [CLIENT]
         request_ids = [http.get("/api/users/me").headers.get_list("X-Request-ID") for _ in range(4)]
         assert all(re.fullmatch("[0-9a-f]{32}", *ids) for ids in request_ids)
-        logged = nginx.access_log.read_text()
-        assert all(ids[0] in logged for ids in request_ids)
+        # nginx writes a request's line when its answer has gone.
+        nginx.wait_until(
+            lambda: all(ids[0] in nginx.access_log.read_text() for ids in request_ids), "the log"
+        )
 
         assert "class ChatClient" in http.get("/static/chat_client/chat-client.js").text
         assert http.get("/console/").status_code == 200
