@@ -12,7 +12,7 @@ os.environ.setdefault("SECRET_KEY", "tests-only-" + "k" * 50)
 os.environ.setdefault("DATA_DIR", tempfile.mkdtemp(prefix="chat-tests-"))
 os.environ.setdefault("PASSWORD_MEMORY_KIB", "1024")  # as ChatServer's
 
-from realtime.testing import ROOT, ChatServer, ChatUser, RedisServer
+from realtime.testing import ROOT, ChatServer, ChatUser, RedisServer, running
 
 NODE_SECONDS = 100
 
@@ -49,24 +49,15 @@ def start_server() -> Iterator[Callable[..., ChatServer]]:
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[RedisServer]:
-    redis = RedisServer()
-    try:
-        redis.start()
+    with running(RedisServer()) as redis:
         yield redis
-    finally:
-        redis.stop()
 
 
 @pytest.fixture
 def own_redis() -> Iterator[RedisServer]:
     """A server that the test may kill, restart and pause."""
-    server = RedisServer()
-    try:
-        server.start()
+    with running(RedisServer()) as server:
         yield server
-        server.resume()
-    finally:
-        server.stop()
 
 
 @pytest.fixture

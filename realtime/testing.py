@@ -17,10 +17,10 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
@@ -95,6 +95,20 @@ class Process:
                     return
             time.sleep(0.05)
         raise RuntimeError(f"{what} did not start:\n{self.log.read_text(errors='replace')[-4000:]}")
+
+
+R = TypeVar("R", bound="RedisServer")
+
+
+@contextlib.contextmanager
+def running(server: R) -> Iterator[R]:
+    """The server, started, which may be killed, restarted and paused meanwhile, and is stopped in the end."""
+    try:
+        server.start()
+        yield server
+        server.resume()
+    finally:
+        server.stop()
 
 
 class RedisServer(Process):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from realtime.testing import ChatServer, RedisServer
+from realtime.testing import ChatServer, RedisServer, running
 
 from .conftest import processes
 from .link import Link
@@ -27,13 +27,8 @@ def memory_bytes(server: ChatServer) -> int:
 
 @pytest.fixture(scope="module")
 def redis_of_two() -> Iterator[RedisServer]:
-    redis = RedisServer()
-    try:
-        redis.start()
+    with running(RedisServer()) as redis:
         yield redis
-        redis.resume()
-    finally:
-        redis.stop()
 
 
 @pytest.fixture(scope="module")

@@ -10,19 +10,15 @@ from redis.asyncio.cluster import RedisCluster
 
 from presence.events import Change
 from presence.store import PresenceStore
-from realtime.testing import RedisServer
+from realtime.testing import RedisServer, running
 
 from .kit import INTERVALS, ClusterServer, Process
 
 
 @pytest.fixture(scope="session")
 def redis_cluster() -> Iterator[RedisServer]:
-    cluster = ClusterServer()
-    try:
-        cluster.start()
+    with running(ClusterServer()) as cluster:
         yield cluster
-    finally:
-        cluster.stop()
 
 
 @pytest.fixture(params=["in-process", "server", "cluster"])
