@@ -8,6 +8,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+from realtime import loop
 from realtime.errors import Unavailable
 from realtime.outage import REDIS_AWAY
 
@@ -52,9 +53,7 @@ class Announcer:
 
     async def stop(self) -> None:
         self._stopping = True  # a call to Redis may swallow the cancellation, see Heartbeat.stop
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await loop.cancel(self._task)
 
     async def _run(self) -> None:
         try:

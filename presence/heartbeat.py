@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
+from realtime import loop
 from realtime.outage import REDIS_AWAY
 
 from .announcer import Announcer
@@ -96,9 +97,7 @@ class Heartbeat:
         """Give back all leases and tell what waits to be told, as far as Redis and database let it."""
         # asyncio.wait_for of Python 3.11, which redis-py uses, may swallow a cancellation; hence the flag.
         self._stopping = True
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await loop.cancel(self._task)
         try:
             for lease in tuple(self._leases):
                 self.give_back(lease)

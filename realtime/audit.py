@@ -32,6 +32,4 @@ class Audit:
         self._lost.set()
 
     async def _stop(self) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await loop.cancel(self._task)

@@ -200,10 +200,7 @@ class Hub:
 
     async def stop(self) -> None:
         await self.flush()
-        tasks = [task for task in (self._watcher, self._starter, self._receiver) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await loop.cancel(self._watcher, self._starter, self._receiver)
         if self._repairer is not None:
             await self._repairer.stop()
 
@@ -303,8 +300,7 @@ class Hub:
         logger.warning("the hub hears nothing over the channel layer; joining it anew")
         async with asyncio.timeout(REJOIN_TIMEOUT_SECONDS):
             await self._layer.flush()
-        self._receiver.cancel()
-        await asyncio.gather(self._receiver, return_exceptions=True)
+        await loop.cancel(self._receiver)
         await self._join()
 
     def _deliver(self, items: list[Item]) -> tuple[int, int]:

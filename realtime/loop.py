@@ -86,6 +86,14 @@ def one_per_loop(make: Callable[[], T]) -> Callable[[], T]:
     return get
 
 
+async def cancel(*tasks: asyncio.Task[Any] | None) -> None:
+    """Cancel what runs of these, and return when all have ended; what they raised is not told."""
+    begun = [task for task in tasks if task is not None]
+    for task in begun:
+        task.cancel()
+    await asyncio.gather(*begun, return_exceptions=True)
+
+
 async def stop() -> None:
     """Stop all that was registered, within one bound; one that fails does not keep the others from it."""
     give_up_at = asyncio.get_running_loop().time() + STOP_TIMEOUT_SECONDS

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from . import metrics
+from . import loop, metrics
 from .frames import Frame
 from .ordering import TopicOrder
 
@@ -56,10 +56,7 @@ class Repairer:
             self._checker = asyncio.create_task(self._check(), name="hub-head-check")
 
     async def stop(self) -> None:
-        tasks = [*self._menders.values(), *([self._checker] if self._checker else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await loop.cancel(*self._menders.values(), self._checker)
 
     def mend(self, topic: str) -> None:
         """See to it that the hole in `topic` is filled, by a late message or from the log."""

@@ -15,7 +15,7 @@ from uuid import UUID
 from channels.consumer import AsyncConsumer
 from django.conf import settings
 
-from . import context, metrics, times, tracing
+from . import context, loop, metrics, times, tracing
 from .close_codes import CloseCode, CloseSocket
 from .connection import Connection
 from .consumer import EventConsumer, EventRegistry
@@ -90,9 +90,8 @@ class ChatSocket(AsyncConsumer):
         )
         context.connection_id.set(connection.id)
         context.user_id.set(str(connection.user_id))
-        scope[
-            "headers"
-        ].clear()  # two kilobytes that nobody asks for any more, for as long as the socket lives
+        # Two kilobytes that nobody asks for any more, for as long as the socket lives.
+        scope["headers"].clear()
         await ConnectionSession(connection, self.registry).run(receive)
 
 
@@ -106,9 +105,8 @@ class ConnectionSession:
         self.consumers = {kind: kind(connection) for kind in registry.consumers}
         self.limiter = FrameLimiter(settings.LIMIT_FRAMES if settings.RATE_LIMITS else None)
         self.frames = 0
-        self._obeyer: asyncio.Task[None] | None = (
-            None  # only while there is something to do: most have nothing
-        )
+        # Only while there is something to do: most have nothing.
+        self._obeyer: asyncio.Task[None] | None = None
         self._context = contextvars.copy_context()  # the obeyer's, whoever wakes it
 
     async def run(self, receive: Any) -> None:
@@ -133,7 +131,7 @@ class ConnectionSession:
             logger.exception("the connection failed")
             connection.close(CloseCode.RESTART, "internal error")
         finally:
-            await self._end(reader, self._obeyer)
+            await loop.cancel(reader, self._obeyer)
             await self._disconnect(connected)
             await self._end_transport(peer_left)
             self._log_end(time.perf_counter() - started)
@@ -211,12 +209,6 @@ class ConnectionSession:
                 except Exception:
                     logger.exception("control %s failed", control)
         self._obeyer = None
-
-    async def _end(self, *tasks: asyncio.Task[None] | None) -> None:
-        running = [task for task in tasks if task is not None]
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
 
     async def _handle(self, message: dict[str, Any]) -> None:
         self.frames += 1

@@ -16,7 +16,7 @@ import socketio
 from engineio.exceptions import EngineIOError
 from socketio.exceptions import ConnectionRefusedError as Refused
 
-from . import context
+from . import context, loop
 from .close_codes import CloseCode
 from .connection import Connection
 from .consumer import EventRegistry
@@ -113,9 +113,7 @@ class SocketIo:
         try:
             await asyncio.wait([request, gone], return_when=asyncio.FIRST_COMPLETED)
         finally:
-            request.cancel()
-            gone.cancel()
-            await asyncio.gather(request, gone, return_exceptions=True)
+            await loop.cancel(request, gone)
         if not request.cancelled():
             request.result()
 
@@ -135,9 +133,7 @@ class SocketIo:
             self._end_later(engine_sid)
         if self._closers:
             await asyncio.wait(self._closers, timeout=STOP_SECONDS)
-        for task in [*tasks, *self._closers]:
-            task.cancel()
-        await asyncio.gather(*tasks, *self._closers, return_exceptions=True)
+        await loop.cancel(*tasks, *self._closers)
         await self._server.shutdown()
 
     # --- called by python-socketio ------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
+from . import loop
 from .close_codes import CloseCode
 from .frames import Frame
 
@@ -74,8 +75,7 @@ class AsgiTransport:
         await self.drop(code, reason)
 
     async def drop(self, code: CloseCode, reason: str) -> None:
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await loop.cancel(self._task)
         self._outbox.clear()
         self._outbox_bytes = 0
         self._idle.set()
