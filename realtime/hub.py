@@ -20,6 +20,7 @@ from .connection import Connection
 from .frames import Frame
 from .ids import uuid7
 from .ordering import TopicOrder
+from .pace import Pace
 from .publisher import Item, Publisher
 from .repair import Repairer, TopicLog
 
@@ -30,9 +31,6 @@ START_TIMEOUT_SECONDS = 2.0
 PROBE_TIMEOUT_SECONDS = 2.0
 REJOIN_TIMEOUT_SECONDS = 5.0
 RETRY_SECONDS = 0.5
-# How long what comes waits to leave together, while joining is worth it (see `_deliver`); otherwise not at all.
-HOT_FLUSH_SECONDS = 0.005
-HOT_FRAMES = 2.0  # for each connection in one delivery
 BEAT_SECONDS = 1.0
 BEATS_MISSED = 3  # a subscription that brings nothing for so long is dead, whatever its TCP connection says
 
@@ -87,7 +85,7 @@ class Hub:
         self._listeners: dict[str, list[Notice]] = {}
         self._local: list[tuple[Item, int]] = []
         self._local_since = 0.0
-        self._hot = False
+        self._pace = Pace()
         self._probes: dict[str, asyncio.Event] = {}
 
     # --- connections ----------------------------------------------------------------------------------------
@@ -222,8 +220,8 @@ class Hub:
         if not self._local:
             self._local_since = time.time()
             running = asyncio.get_running_loop()
-            if self._hot:
-                running.call_later(HOT_FLUSH_SECONDS, self._deliver_local)
+            if hold_seconds := self._pace.hold_seconds():
+                running.call_later(hold_seconds, self._deliver_local)
             else:
                 running.call_soon(self._deliver_local)
         self._local.append((item, size_bytes))
@@ -238,7 +236,7 @@ class Hub:
                 self._publisher.add(item, size_bytes=size_bytes)
         items = [item for item, _ in sent]
         frames, connections = self._deliver(items)
-        self._hot = frames >= HOT_FRAMES * connections > 0
+        self._pace.note(frames=frames, connections=connections)
         self._note_delivery(items, self._local_since)
 
     async def _join(self) -> None:
@@ -321,10 +319,11 @@ class Hub:
             elif kind == "notice":
                 for listener in self._listeners.get(target, ()):
                     listener(*rest)
-        pushed = 0
+        pushed, began = 0, time.perf_counter()
         for connection, frames in outgoing.items():
             connection.push_frames(frames)
             pushed += len(frames)
+        self._pace.note_writing(time.perf_counter() - began)
         self._note_delivered(items, told)
         return pushed, len(outgoing)
 
