@@ -7,9 +7,8 @@ import os
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from bson import Int64
 from bson.binary import UuidRepresentation
-from bson.codec_options import CodecOptions, TypeDecoder, TypeRegistry
+from bson.codec_options import CodecOptions
 from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.asyncio import async_unsafe
@@ -33,15 +32,6 @@ TIMEOUTS_MS = {
     "socketTimeoutMS": 30_000,
     "waitQueueTimeoutMS": 5_000,
 }
-
-
-class PlainInt(TypeDecoder):
-    """64-bit numbers come as int: bson's own subclass is refused by strict encoders such as msgspec."""
-
-    bson_type = Int64
-
-    def transform_bson(self, value: Int64) -> int:
-        return int(value)
 
 
 class Collections(dict):
@@ -95,7 +85,6 @@ class DatabaseWrapper(DjongoWrapper):
             tz_aware=settings.USE_TZ,
             tzinfo=datetime.UTC if settings.USE_TZ else None,
             uuid_representation=UuidRepresentation.STANDARD,
-            type_registry=TypeRegistry([PlainInt()]),
         )
         database = self.client_connection.get_database(name, codec_options=codec)
         self.djongo_connection = DjongoClient(database, enforce)

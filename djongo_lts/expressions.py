@@ -11,15 +11,10 @@ from django.db.models.functions.datetime import Extract, TruncBase, TruncTime
 from django.db.models.lookups import Exact
 
 from .errors import refused
+from .operations import INTEGERS, NUMBERS
 from .scope import Scope, kind_of
 
 ARITHMETIC = {"+": "$add", "-": "$subtract", "*": "$multiply"}
-NUMBERS = {
-    "AutoField", "BigAutoField", "BigIntegerField", "DecimalField", "FloatField", "IntegerField",
-    "PositiveBigIntegerField", "PositiveIntegerField", "PositiveSmallIntegerField", "SmallAutoField",
-    "SmallIntegerField",
-}  # fmt: skip
-INTEGERS = NUMBERS - {"FloatField", "DecimalField"}
 PARTS = {
     "year": "$year", "iso_year": "$isoWeekYear", "month": "$month", "day": "$dayOfMonth", "week": "$isoWeek",
     "week_day": "$dayOfWeek", "iso_week_day": "$isoDayOfWeek", "hour": "$hour", "minute": "$minute",

@@ -16,8 +16,9 @@ from django.db.models.sql.where import AND, XOR, NothingNode, WhereNode
 from django.utils import timezone
 
 from .errors import refused
-from .expressions import INTEGERS, expression
+from .expressions import expression
 from .logic import Filter, all_of, any_of, none_of
+from .operations import INTEGERS
 from .scope import Scope, is_json, kind_of
 from .search import TextSearch, text_filter
 from .subqueries import Subqueries

@@ -6,6 +6,7 @@ import datetime
 import json
 from decimal import Decimal
 
+from bson import Int64
 from bson.decimal128 import Decimal128, create_decimal128_context
 from django.conf import settings
 from django.db.backends.base.operations import BaseDatabaseOperations
@@ -13,8 +14,15 @@ from django.db.models.expressions import Col
 from django.utils import timezone
 
 from .errors import refused
+from .scope import kind_of
 
 DECIMAL128 = create_decimal128_context()
+NUMBERS = {
+    "AutoField", "BigAutoField", "BigIntegerField", "DecimalField", "FloatField", "IntegerField",
+    "PositiveBigIntegerField", "PositiveIntegerField", "PositiveSmallIntegerField", "SmallAutoField",
+    "SmallIntegerField",
+}  # fmt: skip
+INTEGERS = NUMBERS - {"FloatField", "DecimalField"}
 
 
 class DatabaseOperations(BaseDatabaseOperations):
@@ -79,7 +87,7 @@ class DatabaseOperations(BaseDatabaseOperations):
     # --- from BSON
 
     def get_db_converters(self, expression):
-        converter = self.converters.get(expression.output_field.get_internal_type())
+        converter = self.converters.get(kind_of(expression))
         return [] if converter is None else [converter]
 
     @staticmethod
@@ -99,7 +107,27 @@ class DatabaseOperations(BaseDatabaseOperations):
             value = value.quantize(Decimal(1).scaleb(-expression.output_field.decimal_places))
         return value
 
-    converters = {"DateField": _to_date, "TimeField": _to_time, "DecimalField": _to_decimal}
+    @staticmethod
+    def _to_plain(value, expression, connection):
+        return plain(value)
+
+    # A decoder in the codec would do what `plain` does, and cost each command a sixth of its client CPU.
+    converters = {
+        "DateField": _to_date,
+        "TimeField": _to_time,
+        "DecimalField": _to_decimal,
+        **dict.fromkeys([*INTEGERS, "JSONField"], _to_plain),
+    }
+
+
+def plain(value):
+    """The value without bson's own class of 64-bit numbers, which strict encoders such as msgspec refuse."""
+    kind = type(value)
+    if kind is Int64:
+        return int(value)
+    if kind is dict:
+        return {name: plain(item) for name, item in value.items()}
+    return list(map(plain, value)) if kind is list else value
 
 
 def is_json(value) -> bool:

@@ -11,8 +11,9 @@ from django.db.models.sql.query import Query
 
 from .commands import DeleteMany, UpdateMany
 from .errors import refused
-from .expressions import INTEGERS, NUMBERS, expression
+from .expressions import expression
 from .filters import TEXT
+from .operations import INTEGERS, NUMBERS
 from .scope import Scope, target
 from .statement import MongoCompiler, null_in
 
