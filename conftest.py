@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -12,9 +13,18 @@ os.environ.setdefault("SECRET_KEY", "tests-only-" + "k" * 50)
 os.environ.setdefault("DATA_DIR", tempfile.mkdtemp(prefix="chat-tests-"))
 os.environ.setdefault("PASSWORD_MEMORY_KIB", "1024")  # as ChatServer's
 
+from realtime import testing
+from realtime.forkserver import ForkServer
 from realtime.testing import ROOT, ChatServer, ChatUser, RedisServer, running
 
 NODE_SECONDS = 100
+
+testing.fork_server = ForkServer()
+
+
+def pytest_unconfigure() -> None:
+    assert testing.fork_server is not None
+    testing.fork_server.close()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -38,8 +48,8 @@ def start_server() -> Iterator[Callable[..., ChatServer]]:
     """Starts servers with settings of their own; all are ended with the test."""
     started: list[ChatServer] = []
 
-    def start(**env: str) -> ChatServer:
-        started.append(ChatServer(**env))
+    def start(**options: Any) -> ChatServer:
+        started.append(ChatServer(**options))
         return started[-1].start()
 
     yield start

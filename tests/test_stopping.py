@@ -26,7 +26,7 @@ async def stopped(server: ChatServer) -> int:
 async def test_stop_when_sockets_are_open_then_they_close_with_1012_and_no_new_ones_come(
     start_server,
 ) -> None:
-    chat = start_server()
+    chat = start_server(forked=False)
     user = chat.sign_up()
     async with user.connect() as one, user.connect() as two:
         chat.send_signal(signal.SIGTERM)
