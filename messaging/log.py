@@ -14,13 +14,13 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
 
 from realtime import context, times, tracing
 from realtime.errors import ChatError, Conflict, NotFound, Unavailable
 from realtime.ids import uuid7
-from rooms.marks import advance_heads, mark_own_read
+from rooms.marks import Head, move_up, pending_marks
 from rooms.models import Membership, Room
 from rooms.permissions import require_may_write
 from rooms.selectors import NO_ROOM
@@ -357,13 +357,16 @@ def _as_duplicate(draft: Draft, first: Outcome) -> Outcome:
 
 
 def _advance(drafts: list[Draft], messages: list[Message]) -> None:
-    """Move the rooms' hints, and the senders' watermarks: whoever writes has read what is above."""
-    if not messages:
-        return
+    """Move the rooms' hints, and the senders' watermarks: whoever writes has read what is above.
+
+    Within the transaction where there is one; else behind the answer, since a crash between the two would leave
+    the same either way.
+    """
     messages = sorted(messages, key=lambda message: message.seq)
-    heads = {message.room_id: (message.seq, message.pk) for message in messages}
-    advance_heads(heads, messages[-1].created_at)
+    heads = {message.room_id: Head(message.seq, message.pk, message.created_at) for message in messages}
     seqs = {message.pk: message.seq for message in messages}
-    mark_own_read(
-        {draft.membership_id: seqs[draft.id] for draft in drafts if draft.id in seqs and draft.membership_id}
-    )
+    own_read = {
+        draft.membership_id: seqs[draft.id] for draft in drafts if draft.id in seqs and draft.membership_id
+    }
+    advance = move_up if connection.features.supports_transactions else pending_marks.add
+    advance(heads, own_read)

@@ -9,8 +9,8 @@ from uuid import UUID
 from realtime.frames import Frame
 from realtime.protocol import encode_event
 from realtime.threads import run_db
-from rooms.models import Room
-from rooms.services import advance_head
+from rooms.marks import Head, move_up
+from rooms.models import Membership, Room
 from rooms.topics import room_of
 
 from .events import message_data
@@ -49,9 +49,21 @@ def mended_heads(room_ids: list[UUID]) -> dict[UUID, int]:
     heads = read_heads(rooms)
     for room in rooms:
         if heads[room.pk] > room.last_seq:
-            last = Message.objects.get(room_id=room.pk, seq=heads[room.pk])
-            advance_head(room_id=room.pk, seq=last.seq, at=last.created_at)
+            mend_marks(room)
     return heads
+
+
+def mend_marks(room: Room) -> None:
+    """Move up what a writer left behind that died: the room's hints, and the watermarks of those who wrote."""
+    beyond = Message.objects.filter(room_id=room.pk, seq__gt=room.last_seq).order_by("seq")
+    own_read, head = {}, None
+    for sender_id, seq, message_id, at in beyond.values_list("sender_id", "seq", "pk", "created_at"):
+        head = Head(seq, message_id, at)
+        own_read[sender_id] = seq
+    if head is not None:
+        writers = Membership.objects.filter(room_id=room.pk, user_id__in=list(own_read))
+        marks = {pk: own_read[user_id] for pk, user_id in writers.values_list("pk", "user_id")}
+        move_up({room.pk: head}, marks)
 
 
 def _frames(room_id: UUID, first_seq: int, last_seq: int) -> list[Frame]:

@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from realtime.errors import NotFound
 from realtime.protocol import to_builtins
 from rooms import selectors as rooms
+from rooms.marks import pending_marks
 from rooms.models import Membership, Room
 
 from .events import History, MessageData, Receipts, message_data
@@ -104,6 +105,7 @@ def changes_since(*, room_id: UUID, since: datetime, through_seq: int, limit: in
 def message_receipts(*, room_id: UUID, message_id: UUID) -> Receipts:
     """Who has received and who has read the message, from the members' watermarks; its sender is neither, and
     neither are those who joined after it: their watermarks began above it."""
+    pending_marks.write()
     message = get_message(room_id=room_id, message_id=message_id)
     members = Membership.objects.filter(
         room_id=room_id, delivered_seq__gte=message.seq, joined_seq__lt=message.seq

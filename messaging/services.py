@@ -29,6 +29,7 @@ from . import selectors
 from .events import DELETED_TYPE, Watermarks, message_data
 from .log import Draft, MessageLog, Stored, key_id
 from .models import ArchivedKey, Message, MessageRevision
+from .settling import get_settler
 from .writer import MessageWriter
 
 MAX_EDIT_ATTEMPTS = 5
@@ -40,13 +41,15 @@ def get_writer() -> MessageWriter:
     """The writer of this process; it lives on the process's loop and drains when that stops."""
     log = MessageLog()
     writer = MessageWriter(lambda drafts: run_db(log.store, drafts), announce_stored)
-    get_hub()  # made first, so that it is stopped last: a draining writer still has to tell
+    get_hub()  # these two are made first, so that they are stopped last: a draining writer still needs them
+    get_settler()
     loop.on_stop("writer", writer.stop)
     return writer
 
 
 def announce_stored(batch: list[Stored]) -> None:
     """Tell each room of its new messages, in the order of their seq."""
+    get_settler().wake()
     for stored in batch:
         frame = encode_event("message:receive", message_data(stored.message, stored.room))
         topic, seq = room_topic(stored.room.pk), stored.message.seq

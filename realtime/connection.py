@@ -129,8 +129,12 @@ class Connection:
         """Ask for the connection to end; the socket that serves it does so. The first code given stays."""
         if self.closing is None:
             self.closing = (code, reason)
-            if not self.ended.done():
-                self.ended.set_result(None)
+            self.end()
+
+    def end(self) -> None:
+        """Have the socket that serves the connection go on from `ended`: it is closing, or the peer has left."""
+        if not self.ended.done():
+            self.ended.set_result(None)
 
     async def finish(self, code: CloseCode, reason: str) -> None:
         """End the transport after what is queued has left; called by the socket alone."""

@@ -31,6 +31,7 @@ START_TIMEOUT_SECONDS = 2.0
 PROBE_TIMEOUT_SECONDS = 2.0
 REJOIN_TIMEOUT_SECONDS = 5.0
 RETRY_SECONDS = 0.5
+MAX_UNHEARD = 10_000
 BEAT_SECONDS = 1.0
 BEATS_MISSED = 3  # a subscription that brings nothing for so long is dead, whatever its TCP connection says
 
@@ -81,6 +82,7 @@ class Hub:
         self._topics: dict[Connection, set[str]] = {}
         self._addresses: dict[Connection, tuple[str, ...]] = {}
         self._orders: dict[str, TopicOrder] = {}
+        self._unheard: dict[str, int] = {}  # topics that nobody here listened to, and the last seq that came
         self._repairer = Repairer(log, self._orders, self._hand_on) if log is not None else None
         self._listeners: dict[str, list[Notice]] = {}
         self._local: list[tuple[Item, int]] = []
@@ -122,7 +124,7 @@ class Hub:
     def unsubscribe(self, connection: Connection, topic: str) -> None:
         self._topics.get(connection, set()).discard(topic)
         if _discard(self._subscribers, topic, connection):
-            del self._orders[topic]
+            self._note_unheard(topic, self._orders.pop(topic).head)
 
     def note_head(self, topic: str, head: int) -> None:
         """Learn how far the log of `topic` reaches, read after subscribing; what lies beyond comes in order."""
@@ -130,6 +132,12 @@ class Hub:
         if order is not None:
             self._hand_on(topic, order.note_head(head))
             self._mend(topic, order)
+
+    def head(self, topic: str) -> int:
+        """How far the log of `topic` reaches by what was heard here, whoever listened; it may reach further."""
+        order = self._orders.get(topic)
+        heard = 0 if order is None else max(order.head, order.position or 0)
+        return max(heard, self._unheard.get(topic, 0))
 
     def topics(self, connection: Connection) -> frozenset[str]:
         return frozenset(self._topics.get(connection, ()))
@@ -358,6 +366,7 @@ class Hub:
         """Add the frame, and what waited for it, to what goes out; returns to how many messages that comes."""
         order = self._orders.get(topic)
         if order is None:
+            self._note_unheard(topic, seq)
             return 0
         frames = order.accept(Frame(payload, droppable=droppable, seq=seq))
         self._mend(topic, order)
@@ -373,6 +382,12 @@ class Hub:
             else:
                 queued += frames
         return sum(frame.seq is not None for frame in frames) * len(subscribers)
+
+    def _note_unheard(self, topic: str, seq: int | None) -> None:
+        if seq:
+            self._unheard[topic] = max(seq, self._unheard.pop(topic, 0))
+            if len(self._unheard) > MAX_UNHEARD:
+                del self._unheard[next(iter(self._unheard))]
 
     def _hand_on(self, topic: str, frames: list[Frame]) -> None:
         if frames:

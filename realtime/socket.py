@@ -90,8 +90,9 @@ class ChatSocket(AsyncConsumer):
         )
         context.connection_id.set(connection.id)
         context.user_id.set(str(connection.user_id))
-        # Two kilobytes that nobody asks for any more, for as long as the socket lives.
+        # Kilobytes that nobody asks for any more, for as long as the socket lives. The scope is the router's copy.
         scope["headers"].clear()
+        scope.clear()
         await ConnectionSession(connection, self.registry).run(receive)
 
 
@@ -121,7 +122,9 @@ class ConnectionSession:
             await self._connect(connected)
             reader = asyncio.create_task(self._read(receive), name="socket-reader")
             connection.obey(self._wake_obeyer)
-            await asyncio.wait([reader, connection.ended], return_when=asyncio.FIRST_COMPLETED)
+            # Not asyncio.wait for the two: it holds over a kilobyte as long as the socket lives.
+            reader.add_done_callback(lambda _: connection.end())
+            await connection.ended
             if reader.done():
                 reader.result()
                 peer_left = True

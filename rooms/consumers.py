@@ -11,6 +11,8 @@ from realtime.threads import run_db
 
 from . import selectors, snapshots
 from .audit import get_audit
+from .events import RoomDetail
+from .models import Room
 from .topics import room_topic
 
 
@@ -24,9 +26,7 @@ class RoomsConsumer(EventConsumer):
             get_hub().subscribe(self.connection, room_topic(room_id))
         # Joins and leaves since then wait as controls of this connection, and run after `ready`.
         current = await run_db(selectors.user_memberships, user_id=user_id, room_ids=memberships)
-        heads = {str(room_id): membership.room.last_seq for room_id, membership in current.items()}
-        for room, head in heads.items():
-            get_hub().note_head(room_topic(room), head)
+        heads = {str(room_id): _note_head(membership.room) for room_id, membership in current.items()}
         return {"rooms": heads}
 
     @on_control("room:added")
@@ -38,10 +38,21 @@ class RoomsConsumer(EventConsumer):
         except NotFound:  # removed again before this was done
             get_hub().unsubscribe(self.connection, room_topic(room_id))
         else:
+            room.last_seq = _note_head(room)
             self.connection.push(encode_event("room:added", room))
-            get_hub().note_head(room_topic(room_id), room.last_seq)
 
     @on_control("room:removed")
     async def room_removed(self, data: dict[str, Any]) -> None:
         get_hub().unsubscribe(self.connection, room_topic(data["room_id"]))
         self.connection.push(data["frame"])
+
+
+def _note_head(room: Room | RoomDetail) -> int:
+    """How far the room's log reaches for this connection, which hears what comes after it.
+
+    What the hub has given to others already may not be in the row yet (rooms.marks), and will not come again.
+    """
+    topic = room_topic(room.id)
+    head = max(room.last_seq, get_hub().head(topic))
+    get_hub().note_head(topic, head)
+    return head

@@ -3,35 +3,102 @@
 Part of the services, for the writer alone; never down, whatever order processes come in. Safe to repeat.
 """
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
-from django.db.models import BigIntegerField, DateTimeField, Expression, F, Field, UUIDField, Value
+from django.db.models import BigIntegerField, DateTimeField, Expression, F, Field, UUIDField
 from django.db.models.functions import Greatest
 
 from .models import Membership, Room
 
+MAX_ROWS = 200  # in one statement, whose size grows with them
 
-def advance_heads(heads: Mapping[UUID, tuple[int, UUID]], at: datetime) -> None:
-    """Move the hints of rooms, by id, up to the (seq, id) of messages stored at `at`."""
+T = TypeVar("T")
+
+
+class Head(NamedTuple):
+    """The last message of a room, and when it was stored."""
+
+    seq: int
+    message_id: UUID
+    at: datetime
+
+
+class PendingMarks:
+    """What stored batches have still to move up, merged; of one process, for any thread (docs/decisions/0014)."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._heads: dict[UUID, Head] = {}
+        self._own_read: dict[UUID, int] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._heads or self._own_read)
+
+    def add(self, heads: Mapping[UUID, Head], own_read: Mapping[UUID, int]) -> None:
+        with self._lock:
+            for room_id, head in heads.items():
+                self._heads[room_id] = max(head, self._heads.get(room_id, head))
+            for membership_id, seq in own_read.items():
+                self._own_read[membership_id] = max(seq, self._own_read.get(membership_id, seq))
+
+    def write(self) -> None:
+        """Return when all that was added before is written; what could not be is kept, and the error raised."""
+        if not self and not self._writing.locked():
+            return
+        with self._writing:  # whoever reads next must find what another thread has taken and not yet written
+            with self._lock:
+                heads, own_read = self._heads, self._own_read
+                self._heads, self._own_read = {}, {}
+            try:
+                move_up(heads, own_read)
+            except BaseException:
+                self.add(heads, own_read)
+                raise
+
+
+pending_marks = PendingMarks()
+
+
+def move_up(heads: Mapping[UUID, Head], own_read: Mapping[UUID, int]) -> None:
+    """Move rooms' hints, by room, and both watermarks of members up to their own last messages, by membership.
+
+    Heads last: what a crash leaves beyond a head tells whose watermarks were not moved either.
+    """
+    for marks in _parts(own_read):
+        _mark_own_read(marks)
+    for reached in _parts(heads):
+        _advance_heads(reached)
+
+
+def _parts(rows: Mapping[UUID, T]) -> Iterator[dict[UUID, T]]:
+    items = iter(rows.items())
+    while part := dict(islice(items, MAX_ROWS)):
+        yield part
+
+
+def _advance_heads(heads: Mapping[UUID, Head]) -> None:
     if len(heads) == 1:
-        ((room_id, (seq, message_id)),) = heads.items()
-        behind = Room.objects.filter(pk=room_id, last_seq__lt=seq, last_activity_at__lte=at)
-        if behind.update(last_seq=seq, last_message_id=message_id, last_activity_at=at):
+        ((room_id, head),) = heads.items()
+        behind = Room.objects.filter(pk=room_id, last_seq__lt=head.seq, last_activity_at__lte=head.at)
+        if behind.update(last_seq=head.seq, last_message_id=head.message_id, last_activity_at=head.at):
             return  # values alone, which the ORM prepares in a third of the time that expressions take
-    seqs = {pk: seq for pk, (seq, _) in heads.items()}
-    last_ids = {pk: last_id for pk, (_, last_id) in heads.items()}
+    seqs = {room_id: head.seq for room_id, head in heads.items()}
+    last_ids = {room_id: head.message_id for room_id, head in heads.items()}
+    moments = {room_id: head.at for room_id, head in heads.items()}
     Room.objects.filter(pk__in=list(heads)).update(
         last_seq=Greatest(F("last_seq"), ValueByKey(seqs, BigIntegerField())),
         last_message_id=ValueByKey(last_ids, UUIDField()),
-        last_activity_at=Greatest(F("last_activity_at"), Value(at, output_field=DateTimeField())),
+        last_activity_at=Greatest(F("last_activity_at"), ValueByKey(moments, DateTimeField())),
     )
 
 
-def mark_own_read(seqs: Mapping[UUID, int]) -> None:
-    """Move both watermarks of memberships, by id, up to their members' own last messages."""
+def _mark_own_read(seqs: Mapping[UUID, int]) -> None:
     if len(seqs) == 1:
         ((membership_id, seq),) = seqs.items()
         if Membership.objects.filter(pk=membership_id, delivered_seq__lt=seq).update(

@@ -12,10 +12,10 @@ from realtime.ids import uuid7
 class Room(models.Model):
     """A group, or the one direct room of two users.
 
-    `last_seq`, `last_message_id` and `last_activity_at` are hints for lists: the writer moves them with each
-    batch, and the log of messages is the truth. A deleted room keeps its row and its log for the moderators,
-    but no members. In a locked one nobody writes. Messages before `first_seq` are archived: the database has
-    them no more.
+    `last_seq`, `last_message_id` and `last_activity_at` are hints for lists: the writer moves them with its
+    batches (rooms.marks), and the log of messages is the truth. A deleted room keeps its row and its log for
+    the moderators, but no members. In a locked one nobody writes. Messages before `first_seq` are archived: the
+    database has them no more.
     """
 
     class Kind(models.TextChoices):

@@ -1,6 +1,8 @@
 """Reads of rooms and memberships: keyword-only, synchronous, called through `run_db` from async code.
 
-Must not write, and must not know requests or sockets.
+Must not write, and must not know requests or sockets. Before heads or watermarks are shown, what this process has
+still to move up is written (`pending_marks`): whoever was told of a message finds it counted. Not by
+`require_member`, which is asked on the way of each message.
 """
 
 from collections.abc import Iterable
@@ -11,6 +13,7 @@ from django.db.models import Count, QuerySet
 
 from realtime.errors import NotFound
 
+from .marks import pending_marks
 from .models import Membership, Room
 
 NO_ROOM = "There is no such room, or you are not a member of it."
@@ -26,6 +29,7 @@ def require_member(*, room_id: UUID, user_id: UUID) -> Membership:
 
 def get_membership(*, room_id: UUID, user_id: UUID) -> Membership:
     """Any member of a room, for those who may already see it."""
+    pending_marks.write()
     membership = Membership.objects.select_related("user").filter(room_id=room_id, user_id=user_id).first()
     if membership is None:
         raise NotFound("There is no such member in this room.")
@@ -34,6 +38,7 @@ def get_membership(*, room_id: UUID, user_id: UUID) -> Membership:
 
 def user_memberships(*, user_id: UUID, room_ids: Iterable[UUID] | None = None) -> dict[UUID, Membership]:
     """The user's memberships by room id, with their rooms; all of them or those in `room_ids`."""
+    pending_marks.write()
     memberships = Membership.objects.select_related("room").filter(user_id=user_id)
     if room_ids is not None:
         memberships = memberships.filter(room_id__in=list(room_ids))
@@ -51,11 +56,13 @@ def rooms_of_users(*, user_ids: Iterable[UUID]) -> dict[UUID, set[UUID]]:
 
 def user_rooms(*, user_id: UUID) -> QuerySet[Room]:
     """The user's rooms; ids first, so that the list walks an index of rooms and joins nothing."""
+    pending_marks.write()
     room_ids = list(Membership.objects.filter(user_id=user_id).values_list("room_id", flat=True))
     return Room.objects.filter(pk__in=room_ids)
 
 
 def room_members(*, room_id: UUID) -> list[Membership]:
+    pending_marks.write()
     return list(Membership.objects.select_related("user").filter(room_id=room_id).order_by("joined_at", "pk"))
 
 
@@ -98,6 +105,7 @@ def presence_peers(*, user_id: UUID) -> list[UUID]:
 
 def get_room(*, room_id: UUID) -> Room:
     """Any room, also one of others: for those who may see them all."""
+    pending_marks.write()
     room = Room.objects.filter(pk=room_id).first()
     if room is None:
         raise NotFound("There is no such room.")

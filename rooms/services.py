@@ -6,7 +6,6 @@ memberships come last when a room is made and go first when it is deleted. Event
 """
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -23,6 +22,7 @@ from realtime.threads import run_db
 
 from . import selectors
 from .events import MemberChanged, RoomRemoved, member_data, updated_data
+from .marks import pending_marks
 from .models import Membership, Room, direct_key
 from .permissions import require_outranks, require_role
 from .standing import tell_standing_changed
@@ -183,11 +183,6 @@ def _remove_member(room_id: UUID, actor_id: UUID, user_id: UUID) -> None:
         raise Conflict(LAST_OWNER)
 
 
-def advance_head(*, room_id: UUID, seq: int, at: datetime) -> None:
-    """Move the room's hints up to a message just stored; never down, whatever order processes come in."""
-    Room.objects.filter(pk=room_id, last_seq__lt=seq).update(last_seq=seq, last_activity_at=at)
-
-
 def advance_watermarks(*, room_id: UUID, user_id: UUID, delivered_seq: int, read_seq: int = 0) -> bool:
     """Move a member's watermarks up, never down; True when one of them moved. Safe to repeat."""
     member = Membership.objects.filter(room_id=room_id, user_id=user_id)
@@ -201,6 +196,7 @@ def advance_watermarks(*, room_id: UUID, user_id: UUID, delivered_seq: int, read
 
 
 def _require_managed_group(room_id: UUID, actor_id: UUID, role: Role) -> Membership:
+    pending_marks.write()  # the room is told of what changes, and whoever comes begins at its head
     actor = selectors.require_member(room_id=room_id, user_id=actor_id)
     if actor.room.kind == Room.Kind.DIRECT:
         raise Forbidden("A direct room has its two users and nothing to manage.")

@@ -15,6 +15,7 @@ from realtime.times import to_wire
 
 from . import selectors
 from .events import RoomData, RoomDetail, member_data, unread_count
+from .marks import pending_marks
 from .models import Membership, Room
 
 LastMessages = Callable[..., dict[UUID, dict[str, Any]]]
@@ -34,6 +35,7 @@ def room_list(*, user_id: UUID, rooms: Iterable[Room]) -> list[RoomData]:
 
 def room_detail(*, room_id: UUID, user_id: UUID) -> RoomDetail:
     """The room with its members. NotFound for strangers."""
+    pending_marks.write()
     membership = selectors.require_member(room_id=room_id, user_id=user_id)
     last_message = _last_messages()(rooms=[membership.room]).get(room_id)
     data = msgspec.structs.asdict(_room_data(membership.room, membership, last_message))

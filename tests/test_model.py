@@ -253,7 +253,9 @@ class Device:
             if data["member"] is None:
                 self.room["members"].pop(data["userId"], None)
             else:
+                before = self.room["members"].get(data["userId"], data["member"])
                 self.room["members"][data["userId"]] = data["member"]
+                self._mark(data["userId"], before["deliveredSeq"], before["readSeq"])
         elif self.room is not None and event == "message:ack":
             self._mark(data["userId"], data["deliveredSeq"], data["readSeq"])
 

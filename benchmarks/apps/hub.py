@@ -94,4 +94,5 @@ if __name__ == "__main__":
         ws_per_message_deflate=False,
         log_config=None,
         access_log=False,
+        proxy_headers=False,
     )

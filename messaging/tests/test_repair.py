@@ -9,6 +9,7 @@ from accounts.models import User
 from messaging.log import Draft, MessageLog
 from messaging.models import Message
 from messaging.repair import mended_heads, read_hints
+from rooms.marks import pending_marks
 from rooms.models import Membership, Room
 
 
@@ -20,6 +21,7 @@ def test_heads_when_a_process_died_before_it_moved_the_hint_then_a_look_into_the
     user = User.objects.create_user(username="ann", email="ann@example.com")
     Membership.objects.bulk_create([Membership(room=room, user=user) for room in rooms])
     MessageLog().store([Draft(room.pk, user.pk, "told") for room in rooms])
+    pending_marks.write()
     stranded = rooms[7].pk
     Message.objects.create(
         room_id=stranded, seq=2, sender=user, fingerprint="", content="stored, and not told"

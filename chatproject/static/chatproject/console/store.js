@@ -203,8 +203,11 @@ const HANDLERS = {
   async "room:member"({ roomId, userId, member }) {
     const room = this.rooms.get(roomId);
     if (!room) return;
+    const before = room.members.find((one) => one.userId === userId);
     room.members = room.members.filter((one) => one.userId !== userId);
     if (member) {
+      // Watermarks never go down, and this may have been read before another process moved them.
+      for (const mark of ["deliveredSeq", "readSeq"]) member[mark] = Math.max(member[mark], before?.[mark] ?? 0);
       room.members.push(member);
       await this.know(room);
     }

@@ -1,0 +1,53 @@
+"""Heads and watermarks behind the answer: there after an orderly end, made up for after a crash. Ten seconds."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+
+from realtime.testing import ChatServer, ChatUser
+
+MESSAGES = 30
+MENDED_SECONDS = 30.0  # the logs are looked into every 4 s
+
+
+async def say_much(user: ChatUser, room_id: str) -> None:
+    """Return with the last delivery: no more is certain then than that the messages are stored."""
+    async with user.connect() as client:
+        for number in range(MESSAGES):
+            await client.send("message:send", {"roomId": room_id, "content": str(number)})
+        await client.expect(lambda f: f["event"] == "message:receive" and f["data"]["seq"] == MESSAGES)
+
+
+def counted(user: ChatUser, room_id: str) -> tuple[int, int, str]:
+    (room,) = (room for room in user.http.get("/api/rooms").json()["results"] if room["id"] == room_id)
+    return room["lastSeq"], room["unreadCount"], room["lastMessage"]["content"]
+
+
+ALL, NONE_UNREAD = (MESSAGES, MESSAGES, str(MESSAGES - 1)), (MESSAGES, 0, str(MESSAGES - 1))
+
+
+async def test_marks_after_the_server_was_ended_in_the_midst_then_are_all_there(
+    start_server: Callable[..., ChatServer],
+) -> None:
+    server = start_server()
+    ann, ben = server.sign_up("ann"), server.sign_up("ben")
+    room_id = ann.make_room(ben)
+    await say_much(ann, room_id)
+    server.send_signal(signal.SIGTERM)
+    server.wait(20)
+    server.start(migrate=False)
+    assert (counted(ben, room_id), counted(ann, room_id)) == (ALL, NONE_UNREAD)
+
+
+async def test_marks_after_the_server_was_killed_in_the_midst_then_are_made_up_for(
+    start_server: Callable[..., ChatServer],
+) -> None:
+    server = start_server()
+    ann, ben = server.sign_up("ann"), server.sign_up("ben")
+    room_id = ann.make_room(ben)
+    await say_much(ann, room_id)
+    server.kill()
+    server.start(migrate=False)
+    async with ben.connect(), asyncio.timeout(MENDED_SECONDS):  # what somebody listens to is looked into
+        while (counted(ben, room_id), counted(ann, room_id)) != (ALL, NONE_UNREAD):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
