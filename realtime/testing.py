@@ -173,10 +173,17 @@ def _migrated_sqlite() -> Path:
 
 
 class ChatServer(Process):
-    """A real server process with a database of its own, unless DATABASE_URL or DATA_DIR is given in `env`."""
+    """A real server process with a database of its own, unless DATABASE_URL or DATA_DIR is given in `env`. Where
+    TEST_DATABASE_URL is set, the servers of a pytest process share one, but for those that need their own."""
 
     def __init__(
-        self, *, port: int | None = None, command: str = "serve", forked: bool = True, **env: str
+        self,
+        *,
+        port: int | None = None,
+        command: str = "serve",
+        forked: bool = True,
+        own_database: bool = False,
+        **env: str,
     ) -> None:
         super().__init__()
         self.forked = forked
@@ -192,7 +199,8 @@ class ChatServer(Process):
             "LOG_LEVEL": "INFO",
         }
         if url := os.environ.get("TEST_DATABASE_URL"):
-            defaults["DATABASE_URL"] = url.format(worker=os.environ.get("PYTEST_XDIST_WORKER", "main"))
+            worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+            defaults["DATABASE_URL"] = url.format(worker=f"{worker}_{self.port}" if own_database else worker)
         self.env = {**os.environ, **defaults, **env}
 
     @property

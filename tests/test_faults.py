@@ -13,8 +13,6 @@ from .conftest import processes
 from .link import Link
 from .load import HEAL_SECONDS, TEMPORARY, healed, loaded, until
 
-pytestmark = pytest.mark.once  # takes Redis away
-
 PAUSE_SECONDS = 10  # the issue's
 MAX_GROWTH_BYTES = 150 * 1024 * 1024
 

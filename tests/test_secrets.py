@@ -176,7 +176,6 @@ def refusals(http: httpx.Client, endpoint: str, secrets: dict[str, str]) -> Iter
         yield http.request(method, path, json=wrong[1], headers=token | {"Accept": "text/html"})
 
 
-@pytest.mark.once  # what is said, whatever stores it
 async def test_errors_of_every_endpoint_and_the_log_of_it_all_then_hold_no_secret(
     tmp_path: Path, start_server: Any
 ) -> None:

@@ -10,8 +10,6 @@ from .conftest import processes
 from .load import TEMPORARY, healed, loaded, until
 from .sentinel import PASSWORD, SERVICE, Replica, SentinelServer
 
-pytestmark = pytest.mark.once  # it says nothing of the database
-
 FAILOVER_SECONDS = 60
 
 

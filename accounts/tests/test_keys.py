@@ -14,8 +14,6 @@ from accounts.models import SigningSeed
 from realtime import times
 from realtime.testing import ChatServer, ChatUser
 
-pytestmark = pytest.mark.once  # keys are settings
-
 MONTH = timedelta(days=30)
 
 

@@ -4,8 +4,6 @@ import pytest
 
 from api.clients import client_network
 
-pytestmark = pytest.mark.once
-
 
 @pytest.mark.parametrize(
     ("address", "network"),

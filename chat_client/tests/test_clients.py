@@ -13,8 +13,6 @@ from realtime.testing import ChatServer, ChatUser
 
 from .agents import agents_of
 
-pytestmark = pytest.mark.once  # the client's side of the wire
-
 
 @pytest.fixture(params=["python", "javascript"])
 async def make_agent(request: pytest.FixtureRequest) -> AsyncIterator[Callable[[], Any]]:

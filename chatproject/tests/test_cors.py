@@ -19,7 +19,7 @@ STRANGERS = "https://evil.example"
 def listing() -> Iterator[ChatServer]:
     """A server that lists origins and counts tries of a password."""
     server = ChatServer(
-        ALLOWED_ORIGINS=f"{PAGE},https://.partner.example", RATE_LIMITS="on", LIMIT_LOGIN_ACCOUNT="1/1h"
+        ALLOWED_ORIGINS=f"{PAGE},https://.partner.example", RATE_LIMITS="on", LIMIT_LOGIN_ACCOUNT="1/1d"
     )
     try:
         yield server.start()

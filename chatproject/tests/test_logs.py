@@ -10,8 +10,6 @@ import pytest
 from chatproject.logs import hide_tokens
 from realtime.testing import ChatServer
 
-pytestmark = pytest.mark.once  # what is logged, whatever stores it
-
 Record = dict[str, Any]
 
 

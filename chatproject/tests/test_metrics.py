@@ -8,8 +8,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from realtime.testing import ChatServer, ChatUser, RedisServer
 
-pytestmark = pytest.mark.once  # counters in memory
-
 MESSAGES = 12
 
 

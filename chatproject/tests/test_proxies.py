@@ -7,8 +7,6 @@ import pytest
 from chatproject.proxies import TrustedProxies
 from realtime.testing import ChatServer
 
-pytestmark = pytest.mark.once
-
 STRANGER = "203.0.113.9"
 
 
@@ -57,7 +55,7 @@ def test_request_when_no_proxy_is_trusted_then_headers_change_nothing(server: Ch
 async def test_request_when_a_proxy_is_trusted_then_sessions_limits_and_logs_have_the_clients_address(
     start_server,
 ) -> None:
-    chat = start_server(TRUSTED_PROXIES="127.0.0.0/8", RATE_LIMITS="on", LIMIT_SIGNUP_IP="1/1h")
+    chat = start_server(TRUSTED_PROXIES="127.0.0.0/8", RATE_LIMITS="on", LIMIT_SIGNUP_IP="1/1d")
     body = {"username": "proxied", "email": "proxied@example.com", "password": "correct horse battery staple"}
     with chat.http(
         **{"X-Forwarded-For": f"{STRANGER}, 198.51.100.1", "X-Request-ID": "trusted-request-id"}

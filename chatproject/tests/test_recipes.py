@@ -11,8 +11,6 @@ from realtime.testing import ChatServer
 
 from .blocks import blocks, check_output, need, run
 
-pytestmark = pytest.mark.once  # the recipes want a database that knows nobody yet
-
 MARK = "=== next recipe"
 
 
@@ -26,7 +24,7 @@ def recipes(language: str, server: ChatServer) -> list[tuple[str, str]]:
 def people() -> Iterator[ChatServer]:
     """A server after the curl recipes: Alice and Bob are there."""
     need("bash", "curl", "jq")
-    chat_server = ChatServer()
+    chat_server = ChatServer(own_database=True)
     try:
         chat_server.start()
         curl = recipes("bash", chat_server)

@@ -20,8 +20,6 @@ from realtime.testing import ROOT, ChatServer, ChatUser, RedisServer, error_of
 
 from .blocks import blocks, check_output, need, run
 
-pytestmark = pytest.mark.once  # shell commands, and rules of Prometheus
-
 WHOLE = bool(os.environ.get("RUNBOOK_WHOLE"))
 # `python` is the tests' own; of `python manage.py` only the arguments are kept, unless all is run.
 PRELUDE = """set -euo pipefail
@@ -85,6 +83,7 @@ async def test_commands_when_run_beside_a_server_then_work_and_show_what_the_run
         load_command_class(get_commands()[name], name).create_parser("manage.py", name).parse_args(arguments)
 
 
+@pytest.mark.once  # of Prometheus
 def test_rules_when_series_are_as_described_then_fire_or_stay_quiet() -> None:
     need("promtool")
     run("promtool", "test", "rules", "alerts_test.yml", folder=ROOT / "deploy" / "prometheus")

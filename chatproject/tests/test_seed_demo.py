@@ -2,11 +2,7 @@
 
 import re
 
-import pytest
-
 from realtime.testing import ChatServer, ChatUser
-
-pytestmark = pytest.mark.once  # on SQLite always: see below
 
 SIZES = ("--users", "12", "--groups", "4", "--direct-rooms", "5", "--messages", "3000", "--days", "7")
 
@@ -21,7 +17,7 @@ def logged_in(server: ChatServer, email: str, password: str) -> ChatUser:
 async def test_seed_demo_when_run_then_users_live_in_a_sound_workspace_and_go_on_in_it(
     start_server: type[ChatServer],
 ) -> None:
-    server = start_server(DATABASE_URL="")  # check_integrity below reads all of it
+    server = start_server(own_database=True)  # check_integrity below reads all of it
     shown = server.manage("seed_demo", *SIZES, "--seed", "3").stdout
     password = re.findall(r"password (\S+)", shown)[0]
     assert "12 users, 4 groups, 3000 messages" in shown

@@ -18,8 +18,6 @@ from websockets.exceptions import ConnectionClosed
 
 from realtime.testing import ROOT, ChatServer, ChatUser, RedisServer
 
-pytestmark = pytest.mark.once  # another wire to the same services
-
 WAIT_SECONDS = 30.0
 CLIENT = ROOT / "chatproject" / "tests" / "guide.mjs"
 
@@ -267,6 +265,7 @@ async def test_socket_io_when_packets_are_none_then_each_ends_its_connection_and
         await client.reply("ping")
 
 
+@pytest.mark.once  # ten seconds, and nobody is looked up
 async def test_socket_io_when_nobody_logs_in_then_the_transport_is_closed(server: ChatServer) -> None:
     url = f"ws://127.0.0.1:{server.port}/socket.io/?EIO=4&transport=websocket"
     async with connect(url) as ws, asyncio.timeout(WAIT_SECONDS):
@@ -295,6 +294,7 @@ def test_socket_io_when_used_then_neither_token_nor_text_is_in_the_log(
     assert ben.access_token not in log
 
 
+@pytest.mark.once  # a queue in memory
 async def test_socket_io_when_a_client_takes_nothing_then_it_is_closed_as_a_slow_reader(
     server: ChatServer, ann: ChatUser
 ) -> None:

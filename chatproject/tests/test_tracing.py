@@ -13,8 +13,6 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from realtime.testing import ROOT, ChatServer, RedisServer
 
-pytestmark = pytest.mark.once  # spans, whatever stores the message
-
 SECRET_TEXT = "what nobody but the room may read"
 
 
@@ -123,6 +121,7 @@ async def test_message_when_sent_then_one_trace_leads_over_the_writer_to_its_del
     assert alice.access_token.encode() not in receiver.bodies
 
 
+@pytest.mark.once  # what is imported
 def test_server_when_no_endpoint_is_set_then_imports_no_exporter_and_no_tracer(tmp_path: Path) -> None:
     """redis-py imports OpenTelemetry's interface by itself wherever that is installed."""
     heavy = ("opentelemetry.exporter", "opentelemetry.sdk.trace")

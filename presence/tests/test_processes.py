@@ -11,8 +11,6 @@ from realtime.testing import ChatServer, RedisServer
 from .kit import until
 from .test_consumers import until_update, updates_of
 
-pytestmark = pytest.mark.once  # presence lives in Redis
-
 StartServer = Callable[..., ChatServer]
 
 SHORT = {"PRESENCE_LEASE_SECONDS": "4", "PRESENCE_RENEW_SECONDS": "1", "PRESENCE_GRACE_SECONDS": "1.5"}

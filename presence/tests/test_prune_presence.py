@@ -13,8 +13,6 @@ from realtime.testing import ChatServer, RedisServer
 from .kit import a_socket
 from .test_consumers import until_update, updates_of
 
-pytestmark = pytest.mark.once  # presence lives in Redis
-
 StartServer = Callable[..., ChatServer]
 
 

@@ -1,13 +1,10 @@
 """TopicOrder: whatever comes, in whatever order, is handed on once and in order."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.frames import Frame
 from realtime.ordering import MAX_PARKED_FRAMES, TopicOrder
-
-pytestmark = pytest.mark.once  # orders frames in memory
 
 
 def frame(seq: int | None) -> Frame:

@@ -13,8 +13,6 @@ from websockets.exceptions import ConnectionClosed
 
 from realtime.testing import ChatServer, ChatUser
 
-pytestmark = pytest.mark.once  # the transport below the wire
-
 CONTENT = "x" * 4000
 MAX_MESSAGES = 3_000
 
@@ -70,6 +68,7 @@ async def test_delivery_when_the_server_has_no_extension_then_it_works_over_asgi
         assert await writer.close_code() == 4401
 
 
+@pytest.mark.once  # buffers of the kernel
 async def test_delivery_when_a_peer_does_not_read_then_it_is_closed_and_nobody_else_notices(
     start_server: Callable[..., ChatServer],
 ):
@@ -119,6 +118,7 @@ def _cut(server: ChatServer) -> bool:
     return any(record["message"] == "a peer reads too slowly" for record in server.log_records())
 
 
+@pytest.mark.once  # locks SQLite's file
 async def test_ping_when_the_server_is_slow_to_read_a_peer_then_its_late_pong_does_not_end_it(
     start_server: Callable[..., ChatServer],
 ):

@@ -11,8 +11,6 @@ from websockets.exceptions import InvalidStatus
 
 from realtime.testing import ChatServer, ChatUser, check_error
 
-pytestmark = pytest.mark.once  # the wire; of the database only sign-up
-
 READY_KEYS = {"userId", "connectionId", "deviceId", "serverTime", "expiresAt", "rooms", "limits"}
 
 
