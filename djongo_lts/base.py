@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from bson.binary import UuidRepresentation
 from bson.codec_options import CodecOptions
+from django.apps import apps
 from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.asyncio import async_unsafe
@@ -16,6 +17,7 @@ from djongo.base import DatabaseWrapper as DjongoWrapper
 from djongo.base import DjongoClient
 from pymongo.errors import PyMongoError
 
+from . import counts
 from .client import get_client
 from .creation import DatabaseCreation
 from .cursor import Cursor
@@ -24,6 +26,8 @@ from .features import DatabaseFeatures
 from .introspection import DatabaseIntrospection
 from .operations import DatabaseOperations
 from .schema import DatabaseSchemaEditor
+
+counts.install()
 
 # Every wait on the server ends; the URL or CLIENT may say otherwise.
 TIMEOUTS_MS = {
@@ -111,7 +115,17 @@ class DatabaseWrapper(DjongoWrapper):
         return False
 
     def create_cursor(self, name=None) -> Cursor:
-        return Cursor(self.client_connection, self.connection, self.djongo_connection, self.collections)
+        return Cursor(self)
+
+    @async_unsafe
+    def cursor(self):
+        """As Django's, without its wrapper where that has nothing to log, to call or to warn of."""
+        if self.queries_logged or self.execute_wrappers or not apps.ready:
+            return super().cursor()
+        self.close_if_health_check_failed()
+        self.ensure_connection()
+        self.validate_thread_sharing()
+        return Cursor(self)
 
     def is_usable(self) -> bool:
         try:

@@ -148,7 +148,11 @@ class Count(Command):
         self.options = {name: value for name, value in (("skip", skip), ("limit", limit)) if value}
 
     def __call__(self, collections) -> Result:
-        return Result([(collections[self.collection].count_documents(self.where, **self.options),)])
+        return Result([(self.counted(collections),)])
+
+    def counted(self, collections) -> int:
+        # a large number would come as bson's own class
+        return int(collections[self.collection].count_documents(self.where, **self.options))
 
     def call(self):
         return "count_documents", [self.where, self.options]
@@ -156,6 +160,16 @@ class Count(Command):
     def explainable(self):
         pipeline = [{"$match": self.where}, {"$group": {"_id": 1, "n": {"$sum": 1}}}]
         return {"aggregate": self.collection, "pipeline": pipeline, "cursor": {}}
+
+
+class Exists(Count):
+    """One row, without columns, if any document is left: pymongo counts to one with less than it finds one."""
+
+    def __init__(self, collection, where, skip=0):
+        super().__init__(collection, where, skip, 1)
+
+    def __call__(self, collections) -> Result:
+        return Result(() if self.counted(collections) == 0 else [()])
 
 
 class UpdateMany(Command):

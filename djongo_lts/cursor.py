@@ -25,18 +25,24 @@ class Result:
 
 
 class Cursor(DjongoCursor):
-    def __init__(self, client, database, properties, collections):
-        super().__init__(client, database, properties)
-        self.collections = collections
+    """Makes Django's errors and minds broken transactions by itself, so that it can do without Django's wrapper."""
+
+    def __init__(self, connection):
+        super().__init__(connection.client_connection, connection.connection, connection.djongo_connection)
+        self.connection = connection
 
     def __getattr__(self, name: str) -> Any:
         # djongo's answers any unknown name with a collection
         raise AttributeError(name)
 
+    def __enter__(self):
+        return self
+
     def execute(self, sql, params=None):
         if not callable(sql):
             raise refused("raw SQL")
-        self.result = self._guard(sql, self.collections)
+        self.connection.validate_no_broken_transaction()
+        self.result = self._guard(sql, self.connection.collections)
 
     def executemany(self, sql, params):
         raise refused("raw SQL")

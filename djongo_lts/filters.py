@@ -9,7 +9,7 @@ import uuid
 from django.conf import settings
 from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db.models import Exists, lookups
-from django.db.models.expressions import NegatedExpression
+from django.db.models.expressions import Col, NegatedExpression
 from django.db.models.functions import TruncDate
 from django.db.models.sql.query import Query
 from django.db.models.sql.where import AND, XOR, NothingNode, WhereNode
@@ -116,6 +116,8 @@ class Where(Subqueries):
     def lookup(self, node, negated: bool, top: bool) -> Filter:
         name, rhs = node.lookup_name, node.rhs
         direct = node.rhs_is_direct_value()
+        if direct and name in OPERATORS and type(node.lhs) is Col and not is_json(node.lhs):
+            return self.operator(node, self.scope.column(node.lhs))  # most are of this kind
         if isinstance(node, lookups.YearLookup) and direct and (path := self.scope.path(node.lhs.lhs)):
             first, last = node.year_lookup_bounds(self.connection, int(rhs))
             return self.span(path, name, {"$gte": first}, {"$lte": last}, node.lhs.lhs, negated)
@@ -145,16 +147,19 @@ class Where(Subqueries):
                 raise refused(f"{name} of a subquery")
             return self.member(node, path, negated, scalar=True)
         if name in OPERATORS:
-            value = node.process_rhs(self.scope.compiler, self.connection)[1][0]
-            if value is None:
-                raise refused("a comparison with None")
-            return {path: value} if name == "exact" else {path: {OPERATORS[name]: value}}
+            return self.operator(node, path)
         if name == "range":
             low, high = node.get_db_prep_lookup(rhs, self.connection)[1]
             if any(bound is None or hasattr(bound, "resolve_expression") for bound in (low, high)):
                 raise refused("a range with None or an expression")
             return {path: {"$gte": low, "$lte": high}}
         return self.text(node, path, name, top, negated)
+
+    def operator(self, node, path: str) -> Filter:
+        value = node.process_rhs(self.scope.compiler, self.connection)[1][0]
+        if value is None:
+            raise refused("a comparison with None")
+        return {path: value} if node.lookup_name == "exact" else {path: {OPERATORS[node.lookup_name]: value}}
 
     def text(self, node, path: str, name: str, top: bool, negated: bool) -> Filter:
         kind = kind_of(node.lhs)

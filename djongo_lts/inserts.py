@@ -3,9 +3,11 @@ Knows fields and their values; must not know queries.
 """
 
 import uuid
+from datetime import datetime
 from operator import attrgetter
 from types import NoneType
 
+from bson.binary import UUID_SUBTYPE, Binary
 from django.conf import settings
 from django.db import models
 from django.db.models import AutoField, JSONField, Value
@@ -65,20 +67,26 @@ class SQLInsertCompiler(MongoCompiler, sql.SQLInsertCompiler):
         else:
             values = list(map(attrgetter(field.attname), self.query.objs))
         kinds = set(map(type, values))
-        if not kinds <= {plain, NoneType}:
+        if not kinds <= {plain, NoneType} and not all(map(self.storable(field), values)):
             values = [self.stored(field, value) for value in values]
             kinds = set(map(type, values))
         if NoneType in kinds and not nullable:
             raise null_in(field)
+        if uuid.UUID in kinds and kinds <= UUIDS and not field.db_returning:
+            return list(binaries(values))
         return values
+
+    def storable(self, field):
+        """Tells of a value whether the field would store it as it is."""
+        if type(field) is models.DateTimeField and settings.USE_TZ:
+            return lambda value: value is None or (type(value) is datetime and value.tzinfo is not None)
+        if type(field) is JSONField and field.encoder is None:
+            return is_json
+        return lambda value: False
 
     def stored(self, field, value):
         if value is None:
             return None
-        if type(field) is models.DateTimeField and getattr(value, "tzinfo", None) and settings.USE_TZ:
-            return value
-        if type(field) is JSONField and field.encoder is None and is_json(value):
-            return value
         if hasattr(value, "resolve_expression"):
             value = self.constant(field, value)
         return field.get_db_prep_save(value, self.connection)
@@ -91,6 +99,18 @@ class SQLInsertCompiler(MongoCompiler, sql.SQLInsertCompiler):
         if isinstance(field, JSONField):
             return value  # which takes Value(None) for a JSON null, and refuses it
         return value.value
+
+
+UUIDS = {uuid.UUID, NoneType}
+
+
+def binaries(values: list):
+    """UUIDs as BSON's own, which the driver encodes ten times as quickly; one for each run of the same."""
+    last = made = None
+    for value in values:
+        if value is not last:
+            last, made = value, value if value is None else Binary(value.bytes, UUID_SUBTYPE)
+        yield made
 
 
 # Values of just this type are stored as they are: no need to ask the field about each.

@@ -5,6 +5,7 @@ Knows field types; must not know queries. Times are milliseconds: BSON cuts the 
 import datetime
 import json
 from decimal import Decimal
+from types import NoneType
 
 from bson import Int64
 from bson.decimal128 import Decimal128, create_decimal128_context
@@ -87,37 +88,51 @@ class DatabaseOperations(BaseDatabaseOperations):
     # --- from BSON
 
     def get_db_converters(self, expression):
-        converter = self.converters.get(kind_of(expression))
+        converter = CONVERTERS.get(kind_of(expression))
         return [] if converter is None else [converter]
 
-    @staticmethod
-    def _to_date(value, expression, connection):
-        return value.date() if isinstance(value, datetime.datetime) else value
 
-    @staticmethod
-    def _to_time(value, expression, connection):
-        return value.time() if isinstance(value, datetime.datetime) else value
+def to_date(value, expression, connection):
+    return value.date() if isinstance(value, datetime.datetime) else value
 
-    @staticmethod
-    def _to_decimal(value, expression, connection):
-        if value is None:
-            return None
-        value = value.to_decimal() if isinstance(value, Decimal128) else Decimal(str(value))
-        if isinstance(expression, Col):
-            value = value.quantize(Decimal(1).scaleb(-expression.output_field.decimal_places))
-        return value
 
-    @staticmethod
-    def _to_plain(value, expression, connection):
-        return plain(value)
+def to_time(value, expression, connection):
+    return value.time() if isinstance(value, datetime.datetime) else value
 
-    # A decoder in the codec would do what `plain` does, and cost each command a sixth of its client CPU.
-    converters = {
-        "DateField": _to_date,
-        "TimeField": _to_time,
-        "DecimalField": _to_decimal,
-        **dict.fromkeys([*INTEGERS, "JSONField"], _to_plain),
-    }
+
+def to_decimal(value, expression, connection):
+    if value is None:
+        return None
+    value = value.to_decimal() if isinstance(value, Decimal128) else Decimal(str(value))
+    if isinstance(expression, Col):
+        value = value.quantize(Decimal(1).scaleb(-expression.output_field.decimal_places))
+    return value
+
+
+def to_integer(value, expression, connection):
+    return int(value) if type(value) is Int64 else value
+
+
+def to_json(value, expression, connection):
+    return plain(value)
+
+
+# A decoder in the codec would do what `plain` does, and cost each command a sixth of its client CPU.
+CONVERTERS = {
+    "DateField": to_date,
+    "TimeField": to_time,
+    "DecimalField": to_decimal,
+    "JSONField": to_json,
+    **dict.fromkeys(INTEGERS, to_integer),
+}
+# The types whose values a converter changes; it leaves all others as they are.
+CONVERTED = {
+    to_date: {datetime.datetime},
+    to_time: {datetime.datetime},
+    to_decimal: {Decimal128, Int64, float, int},
+    to_integer: {Int64},
+    to_json: {Int64, dict, list},
+}
 
 
 def plain(value):
@@ -130,11 +145,14 @@ def plain(value):
     return list(map(plain, value)) if kind is list else value
 
 
+SCALARS = {str, int, float, bool, NoneType}
+
+
 def is_json(value) -> bool:
     """Whether JSON, and so BSON, has the value as it is."""
     kind = type(value)
+    if kind in SCALARS:
+        return True
     if kind is dict:
-        return all(type(key) is str and is_json(item) for key, item in value.items())
-    if kind is list:
-        return all(map(is_json, value))
-    return kind in (str, int, float, bool) or value is None
+        return set(map(type, value)) <= {str} and all(map(is_json, value.values()))
+    return kind is list and all(map(is_json, value))

@@ -61,10 +61,8 @@ class Read:
 
     def found(self) -> Find | None:
         """The plain case; None where something has to be computed."""
-        columns, constants, whole = [], [], self.compiler.whole
-        if whole is not None:
-            columns = whole.columns
-        for position, node in enumerate(() if whole is not None else self.select):
+        columns, constants = [], []
+        for position, node in enumerate(self.select):
             if isinstance(node, (Col, RawSQL)):
                 columns.append(self.scope.column(node))
             elif type(node) is Value:

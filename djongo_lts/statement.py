@@ -3,15 +3,18 @@ Knows scopes and filters; must not know which statement it is.
 """
 
 import json
+from itertools import chain, islice
 
 from django.core.exceptions import EmptyResultSet
 from django.db import IntegrityError
 from django.db.models import JSONField
 from django.db.models.expressions import OrderBy
+from django.db.models.sql.constants import GET_ITERATOR_CHUNK_SIZE
 
 from .errors import refused
 from .filters import Where
 from .logic import NEVER
+from .operations import CONVERTED
 from .scope import Scope
 
 
@@ -46,6 +49,20 @@ class MongoCompiler:
         if alias is None or query.alias_map[alias].parent_alias is not None:
             raise refused("a query without a table")
         return alias
+
+    def apply_converters(self, rows, converters):
+        """As Django's, but by column: the engine's converters are called only among values they would change."""
+        rows = iter(rows)
+        while batch := list(islice(rows, GET_ITERATOR_CHUNK_SIZE)):
+            types = set(map(type, chain.from_iterable(batch)))
+            columns = list(zip(*batch, strict=True))
+            for position, (functions, node) in converters.items():
+                for function in functions:
+                    if not CONVERTED.get(function, types).isdisjoint(types):
+                        columns[position] = [
+                            function(value, node, self.connection) for value in columns[position]
+                        ]
+            yield from zip(*columns, strict=True)
 
     def get_converters(self, expressions):
         converters = super().get_converters(expressions)

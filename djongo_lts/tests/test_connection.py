@@ -8,6 +8,7 @@ import sys
 import threading
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
 from django.db import (
     IntegrityError,
@@ -20,6 +21,7 @@ from django.db import (
 )
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.state import ModelState, StateApps
+from django.db.transaction import TransactionManagementError
 from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError
 
 from djongo_lts import url
@@ -104,6 +106,14 @@ def test_atomic_when_an_error_leaves_it_then_what_was_written_stays(mongo):
         with pytest.raises(IntegrityError), transaction.atomic():
             Room.objects.create(name="c", slug="s")
         assert Room.objects.count() == 2  # the error caught inside does not bar what follows
+
+
+def test_block_when_it_is_marked_for_rollback_then_queries_in_it_are_refused(mongo):
+    for query in (User.objects.count, User.objects.exists, User.objects.first):
+        with transaction.atomic():
+            connection.set_rollback(True)
+            with pytest.raises(TransactionManagementError):
+                query()
 
 
 def test_on_commit_when_the_block_ends_then_it_runs(mongo):

@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import NotSupportedError, connection
+from django.db import NotSupportedError, connection, connections
 from django.db.models import (
     Avg,
     Case,
@@ -22,6 +22,7 @@ from django.db.models import (
     Window,
 )
 from django.db.models.functions import Cast, Greatest, Lower, RowNumber
+from django.test.utils import CaptureQueriesContext
 
 from djongo_lts.testing import plans, scans
 
@@ -269,6 +270,7 @@ def test_group_when_the_model_has_an_order_of_its_own_then_that_does_not_divide_
         ("When() with other", lambda: Message.objects.update(seq=Case(When(seq=1, then=2), default=F("seq")))),
         ("Greatest of what may be null", lambda: Message.objects.update(score=Greatest(F("seq"), F("score")))),
         ("_id", lambda: Room.objects.update(id=uuid.uuid4())),
+        ("select_for_update()", lambda: Room.objects.select_for_update().exists()),
         ("extra()", lambda: list(Room.objects.extra(tables=["auth_user"]))),
     ],
 )  # fmt: skip
@@ -304,6 +306,42 @@ def test_translator_of_djongo_when_all_kinds_of_queries_run_then_it_is_never_cal
     finally:
         sys.setprofile(None)
     assert called == []
+
+
+def test_count_and_exists_when_one_collection_tells_them_then_by_one_command_that_is_logged(messages):
+    with CaptureQueriesContext(connection) as logged:
+        assert Message.objects.filter(seq__gte=20).order_by("at").count() == 10
+        assert Message.objects.filter(seq__gte=20).exists()
+        assert not Message.objects.filter(seq=30).exists()
+        assert Message.objects.none().count() == 0
+        assert Message.objects.select_related("room").select_for_update().count() == 30
+    names = [query["sql"].removeprefix("db.testapp_message.").split("(")[0] for query in logged]
+    assert names == ["count_documents"] * 4
+
+
+def test_count_and_exists_when_rows_are_cut_joined_or_distinct_then_those_are_meant(messages):
+    assert Message.objects.all()[25:].count() == Message.objects.all()[5:10].count() == 5
+    assert Message.objects.all()[29:].exists()
+    assert not Message.objects.all()[30:].exists()
+    assert Message.objects.filter(room__name="room").count() == 30
+    assert not Message.objects.filter(room__name="other").exists()
+    assert Message.objects.values("room").distinct().count() == 1
+    assert Message.objects.annotate(double=F("seq") * 2).filter(double__gt=50).count() == 4
+
+
+def test_count_when_another_database_is_asked_then_it_answers_as_ever(mongo):
+    with CaptureQueriesContext(connections["sqlite"]) as logged:
+        assert Room.objects.using("sqlite").count() == 0
+        assert not Room.objects.using("sqlite").exists()
+    assert [query["sql"].split()[0] for query in logged] == ["SELECT", "SELECT"]
+
+
+def test_order_when_of_own_columns_relations_and_expressions_mixed_then_as_written(messages):
+    Message.objects.filter(seq__lt=3).update(note="a")
+    assert [m.seq for m in Message.objects.order_by("-note", "-seq")[:4]] == [2, 1, 0, 29]
+    assert [m.seq for m in Message.objects.order_by("room__name", "-seq")[:2]] == [29, 28]
+    assert [m.seq for m in Message.objects.order_by(F("seq").desc(), "at").reverse()[:2]] == [0, 1]
+    assert Message.objects.order_by("seq").last().seq == Message.objects.order_by("-seq").first().seq == 29
 
 
 def test_subquery_when_it_is_of_another_database_then_value_error(mongo):
