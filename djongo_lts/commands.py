@@ -38,8 +38,8 @@ class Command:
 class Find(Command):
     """Rows of one collection: stored fields, in order, a stretch of them."""
 
-    def __init__(self, collection, where, columns, constants=(), sort=(), skip=0, limit=0):
-        self.collection, self.where, self.columns, self.constants = collection, where, columns, constants
+    def __init__(self, collection, where, columns, sort=(), skip=0, limit=0):
+        self.collection, self.where, self.columns = collection, where, columns
         self.projection = dict.fromkeys(columns, 1) or {"_id": 1}
         if "_id" not in self.projection:
             self.projection["_id"] = 0
@@ -51,10 +51,7 @@ class Find(Command):
             options["sort"] = self.sort
         found = collections[self.collection].find(self.where, self.projection, **options)
         columns = self.columns
-        rows = (tuple(map(document.get, columns)) for document in found)
-        if self.constants:
-            rows = (inserted(row, self.constants) for row in rows)
-        return Result(rows, source=found)
+        return Result((tuple(map(document.get, columns)) for document in found), source=found)
 
     def count(self) -> "Count":
         return Count(self.collection, self.where, self.skip, self.limit)
@@ -77,14 +74,6 @@ class Find(Command):
             "skip": self.skip,
             "limit": self.limit,
         }
-
-
-def inserted(row: tuple, constants: list[tuple[int, Any]]) -> tuple:
-    """The row with each constant at its position."""
-    values = list(row)
-    for position, value in constants:
-        values.insert(position, value)
-    return tuple(values)
 
 
 class Aggregate(Command):

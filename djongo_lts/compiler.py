@@ -133,7 +133,7 @@ class SQLCompiler(MongoCompiler, sql.SQLCompiler):
         alias = self.base_alias()
         where = self.filter(Scope(self, alias), self.query.where)
         limit = 0 if high is None else high - low
-        return Find(self.query.alias_map[alias].table_name, where, self.whole.columns, (), sort, low, limit)
+        return Find(self.query.alias_map[alias].table_name, where, self.whole.columns, sort, low, limit)
 
     def alone(self) -> bool:
         """Whether it asks one collection for documents as they are stored."""

@@ -159,7 +159,5 @@ class Indexes:
         for fields in new - old:
             self.unique(model, fields)
 
-    def alter_index_together(self, model, old_index_together, new_index_together): ...
-
     def type_of(self, field) -> str:
         return field.rel_db_type(self.connection) if field.is_relation else field.db_type(self.connection)

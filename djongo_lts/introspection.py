@@ -8,17 +8,6 @@ from djongo.introspection import DatabaseIntrospection as DjongoIntrospection
 
 
 class DatabaseIntrospection(DjongoIntrospection):
-    data_types_reverse = {
-        **DjongoIntrospection.data_types_reverse,
-        "binData": "UUIDField",
-        "bool": "BooleanField",
-        "decimal": "DecimalField",
-        "double": "FloatField",
-        "int": "IntegerField",
-        "long": "BigIntegerField",
-        "object": "JSONField",
-    }
-
     def get_table_list(self, cursor):
         return [t for t in super().get_table_list(cursor) if not t.name.startswith("system.")]
 

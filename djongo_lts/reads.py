@@ -5,13 +5,12 @@ Knows select lists, order, grouping and slices; must not know lookups.
 from itertools import groupby
 
 from django.core.exceptions import EmptyResultSet
-from django.db.models import Value
 from django.db.models.expressions import Col, RawSQL
 from django.db.models.sql.where import AND, WhereNode
 
 from .commands import Aggregate, Find, OneRow
 from .errors import refused
-from .expressions import expression, literal
+from .expressions import expression
 from .filters import Where
 from .grouping import Accumulators, filter_of, is_aggregate, one_document
 from .joins import joins
@@ -61,14 +60,8 @@ class Read:
 
     def found(self) -> Find | None:
         """The plain case; None where something has to be computed."""
-        columns, constants = [], []
-        for position, node in enumerate(self.select):
-            if isinstance(node, (Col, RawSQL)):
-                columns.append(self.scope.column(node))
-            elif type(node) is Value:
-                constants.append((position, literal(self.scope, node)["$literal"]))
-            else:
-                return None
+        if not all(isinstance(node, (Col, RawSQL)) for node in self.select):
+            return None
         sort: dict[str, int] = {}
         for node, direction in self.order_by:
             path = self.scope.path(node)
@@ -76,7 +69,8 @@ class Read:
                 return None
             sort.setdefault(path, direction)
         where = self.compiler.filter(self.scope, self.compiler.where)
-        return Find(self.collection, where, columns, constants, sort, self.skip, self.limit)
+        columns = [self.scope.column(node) for node in self.select]
+        return Find(self.collection, where, columns, sort, self.skip, self.limit)
 
     # --- pipelines
 

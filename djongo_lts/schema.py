@@ -98,10 +98,6 @@ class DatabaseSchemaEditor(Indexes, BaseDatabaseSchemaEditor):
 
         self.run(f"rename {old_db_table} to {new_db_table}", rename)
 
-    def alter_db_table_comment(self, model, old, new): ...
-
-    def alter_db_tablespace(self, model, old, new): ...
-
     # --- fields
 
     def add_field(self, model, field):

@@ -93,9 +93,10 @@ class Subqueries:
 
 
 def unique(values) -> list:
+    """Each once, in order: secantusdb, sorting by an index, would give the documents as the list has them."""
     values = list(values)
     try:
-        return list(dict.fromkeys(values))
+        return sorted(set(values))
     except TypeError:  # Decimal128
         return values
 

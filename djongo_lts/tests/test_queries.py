@@ -344,6 +344,13 @@ def test_order_when_of_own_columns_relations_and_expressions_mixed_then_as_writt
     assert Message.objects.order_by("seq").last().seq == Message.objects.order_by("-seq").first().seq == 29
 
 
+def test_order_when_rows_are_asked_for_by_a_list_then_the_lists_order_is_not_theirs(mongo):
+    tags = Tag.objects.bulk_create([Tag(name=name) for name in "abc"])
+    asked = Tag.objects.filter(pk__in=[tags[2].pk, tags[0].pk, tags[1].pk])
+    assert list(asked.order_by("pk")) == tags
+    assert list(asked.order_by("-pk")) == tags[::-1]
+
+
 def test_subquery_when_it_is_of_another_database_then_value_error(mongo):
     with pytest.raises(ValueError, match="different databases"):
         list(Room.objects.filter(pk__in=Room.objects.using("sqlite").filter(name="x")))
