@@ -40,7 +40,7 @@ def walk(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, URLPatt
 def methods(pattern: URLPattern) -> list[str]:
     view = pattern.callback
     if actions := getattr(view, "actions", None):
-        return list(actions)
+        return [method for method in actions if method != "head"]  # DRF adds it with a view's first request
     kind = getattr(view, "cls", None) or getattr(view, "view_class", None)
     if kind is None or issubclass(kind, RedirectView):
         return ["get"]
