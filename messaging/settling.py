@@ -48,8 +48,8 @@ class Settler:
     async def _write(self) -> bool:
         try:
             await run_db(pending_marks.write)
-        except Exception:
-            logger.warning("heads and watermarks could not be written yet", exc_info=True)
+        except Exception as error:
+            logger.warning("heads and watermarks could not be written yet: %r", error)
             return False
         return True
 
