@@ -8,8 +8,6 @@ BIN := $(VENV)/bin
 # For work on this machine; a deployment sets these itself (docs/configuration.md).
 RUN_ENV = DEBUG=$${DEBUG:-on} HOST=$(HOST) PORT=$(PORT)
 # Three at once on two cores: tests wait for sockets and processes more than they compute.
-ON_MONGODB = accounts api messaging moderation presence rooms $(addprefix tests/test_,authorisation_matrix.py \
-	idempotency.py integrity.py many_processes.py model.py plans.py repair.py secrets.py)
 PYTEST_ARGS ?= -n 3 --dist loadfile --no-loadscope-reorder
 # Without their bytecode hundreds of servers and commands would compile the project anew, each for itself.
 TEST_ENV = SECRET_KEY=tests-only-0123456789-0123456789-0123456789-0123456789 DEBUG=off PYTHONDONTWRITEBYTECODE=
@@ -57,12 +55,12 @@ superuser: $(VENV)/run.stamp  ## an account for the admin
 demo: $(VENV)/run.stamp  ## two users talk through the server that `make run` started
 	@$(RUN_ENV) $(BIN)/python manage.py demo
 
-test: $(VENV)/dev.stamp node_modules/.package-lock.json $(PEERS)  ## all tests, or some: make test ARGS=messaging
+test: $(VENV)/dev.stamp node_modules/.package-lock.json $(PEERS)  ## all tests, on SQLite and on MongoDB, or some: make test ARGS=messaging
 	$(TEST_ENV) $(BIN)/python -m pytest $(PYTEST_ARGS) $(ARGS)
 	$(BIN)/python -m pytest -c djongo_lts/tests/pytest.ini -n 2 --dist loadfile djongo_lts/tests
-	$(TEST_ENV) $(BIN)/python -m tests.on_mongodb $(PYTEST_ARGS) -m "not once" $(ON_MONGODB)
+	$(TEST_ENV) $(BIN)/python -m tests.on_mongodb $(PYTEST_ARGS) -m "not once" $(ARGS)
 
-test-mongodb: $(VENV)/dev.stamp node_modules/.package-lock.json  ## the whole suite on MongoDB, not only ON_MONGODB
+test-mongodb: $(VENV)/dev.stamp node_modules/.package-lock.json  ## only the part of `make test` that is on MongoDB
 	$(TEST_ENV) $(BIN)/python -m tests.on_mongodb $(PYTEST_ARGS) -m "not once" $(ARGS)
 
 differential: $(VENV)/dev.stamp  ## random ORM queries on SQLite and MongoDB side by side: N=20000 SEED=1

@@ -13,7 +13,7 @@ from benchmarks.contenders import NODE
 from benchmarks.runner import Plan, Runner
 
 pytestmark = [
-    pytest.mark.once,
+    pytest.mark.once,  # it brings databases of its own
     pytest.mark.skipif(
         shutil.which("node") is None or not (NODE / "node_modules").exists(),
         reason="npm has installed no peers",

@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from copy import copy
 from typing import Any
 
 import pytest
@@ -141,11 +142,11 @@ def test_chat_when_the_session_ends_while_nobody_types_then_says_so_and_ends(
 
 
 def test_chat_when_it_cannot_begin_then_says_why(server: ChatServer, ben: ChatUser) -> None:
-    env = {**server.env, "CHAT_PASSWORD": "not the password of ben"}
+    of_a_stranger = copy(server)
+    of_a_stranger.env = {**server.env, "CHAT_PASSWORD": "not the password of ben"}
 
     def refused(*arguments: str) -> str:
-        command = [sys.executable, "manage.py", "chat", *arguments]
-        run = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=60)
+        run = of_a_stranger.manage("chat", *arguments, check=False)
         assert run.returncode == 1, run.stdout
         assert "Traceback" not in run.stderr
         return run.stderr

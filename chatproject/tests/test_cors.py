@@ -9,8 +9,6 @@ from websockets.exceptions import InvalidStatus
 
 from realtime.testing import PASSWORD, ChatServer, ChatUser, error_of
 
-pytestmark = pytest.mark.once  # headers, which no database sees
-
 PAGE = "https://chat.example"
 STRANGERS = "https://evil.example"
 

@@ -8,7 +8,7 @@ import pytest
 
 from realtime.testing import ROOT, ChatServer
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.once  # files
 
 READ = re.compile(r'(?:env\.\w+|\b(?:whole|seconds|rate|parsed))\(\s*"([A-Z][A-Z_]+)"')
 # What docker compose itself fills in, and hands on to MongoDB and Redis.

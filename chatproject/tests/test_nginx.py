@@ -12,8 +12,6 @@ from websockets.exceptions import InvalidStatus
 
 from realtime.testing import PASSWORD, ROOT, ChatServer, Process, RedisServer, error_of, free_port
 
-pytestmark = pytest.mark.once  # what is in front of the server
-
 CLIENT, STRANGER = "127.0.0.2", "203.0.113.9"
 MAIN = """
 worker_processes 1;

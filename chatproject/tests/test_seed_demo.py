@@ -4,7 +4,7 @@ import re
 
 from realtime.testing import ChatServer, ChatUser
 
-SIZES = ("--users", "12", "--groups", "4", "--direct-rooms", "5", "--messages", "3000", "--days", "7")
+SIZES = ("--users", "12", "--groups", "4", "--direct-rooms", "5", "--messages", "1500", "--days", "7")
 
 
 def logged_in(server: ChatServer, email: str, password: str) -> ChatUser:
@@ -20,7 +20,7 @@ async def test_seed_demo_when_run_then_users_live_in_a_sound_workspace_and_go_on
     server = start_server(own_database=True)  # check_integrity below reads all of it
     shown = server.manage("seed_demo", *SIZES, "--seed", "3").stdout
     password = re.findall(r"password (\S+)", shown)[0]
-    assert "12 users, 4 groups, 3000 messages" in shown
+    assert "12 users, 4 groups, 1500 messages" in shown
     assert "sound" in server.manage("check_integrity").stdout
 
     ada = logged_in(server, "ada@demo.example", password)

@@ -13,7 +13,7 @@ from realtime.rates import Rate
 from realtime.redis_address import RedisAddress
 from realtime.testing import RedisServer, free_port
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.once  # limits are counted in Redis
 
 THREE_AN_HOUR = Rate(3, 3600)
 
