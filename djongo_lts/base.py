@@ -98,7 +98,6 @@ class DatabaseWrapper(DjongoWrapper):
         self._pid = os.getpid()
         return database
 
-    @async_unsafe
     def ensure_connection(self):
         if self.connection is not None and self._pid != os.getpid():
             self.connection = None  # forked: the parent's client is not ours
