@@ -47,7 +47,8 @@ class Connection:
         self.closing: tuple[CloseCode, str] | None = None
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._transport = transport
-        self._held: list[Frame] | None = None
+        self._holds = 0
+        self._held: list[Frame] = []
         self._controls: list[Control] = []
         self._on_control: Callable[[], None] | None = None
 
@@ -65,7 +66,7 @@ class Connection:
             return
         if buffered := self._transport.buffered_bytes():
             frames = self._admitted(frames, buffered)
-        if self._held is not None:
+        if self._holds:
             self._held.extend(frames)
             if len(self._held) > MAX_HELD_FRAMES:
                 self._close_slow(buffered)
@@ -96,13 +97,13 @@ class Connection:
                 await self._transport.drained()
 
     def hold(self) -> None:
-        """Keep pushed frames back, in order, until `release`: what is being replayed has to come first."""
-        if self._held is None:
-            self._held = []
+        """Keep pushed frames back, in order, until as many `release`: what is sent meanwhile has to come first."""
+        self._holds += 1
 
     def release(self) -> None:
-        held, self._held = self._held or [], None
-        if held:
+        self._holds -= 1
+        if not self._holds and self._held:
+            held, self._held = self._held, []
             self.push_frames(held)
 
     def tell(self, control: str, data: dict[str, Any]) -> None:

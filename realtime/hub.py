@@ -133,6 +133,11 @@ class Hub:
             self._hand_on(topic, order.note_head(head))
             self._mend(topic, order)
 
+    def position(self, topic: str) -> int | None:
+        """The seq behind which whoever subscribes now hears all of `topic`; None while it has not had a head."""
+        order = self._orders.get(topic)
+        return None if order is None else order.position
+
     def head(self, topic: str) -> int:
         """How far the log of `topic` reaches by what was heard here, whoever listened; it may reach further."""
         order = self._orders.get(topic)

@@ -11,7 +11,6 @@ from realtime.threads import run_db
 
 from . import selectors, snapshots
 from .audit import get_audit
-from .events import RoomDetail
 from .models import Room
 from .topics import room_topic
 
@@ -31,15 +30,24 @@ class RoomsConsumer(EventConsumer):
 
     @on_control("room:added")
     async def room_added(self, data: dict[str, Any]) -> None:
-        room_id = UUID(data["room_id"])
-        get_hub().subscribe(self.connection, room_topic(room_id))
+        """What is said in the room meanwhile waits, since a client that does not know the room would drop it."""
+        room_id, user_id = UUID(data["room_id"]), self.connection.user_id
+        topic, hub = room_topic(room_id), get_hub()
+        self.connection.hold()
         try:
-            room = await run_db(snapshots.room_detail, room_id=room_id, user_id=self.connection.user_id)
+            hub.subscribe(self.connection, topic)
+            room, head = await run_db(
+                snapshots.room_as_joined, room_id=room_id, user_id=user_id, heard_from=hub.position(topic)
+            )
+            await self.connection.send(encode_event("room:added", room))
+            hub.note_head(topic, room.last_seq)
+            hub.note_head(
+                topic, max(head, hub.head(topic))
+            )  # what lies between comes, from the log if need be
         except NotFound:  # removed again before this was done
-            get_hub().unsubscribe(self.connection, room_topic(room_id))
-        else:
-            room.last_seq = _note_head(room)
-            self.connection.push(encode_event("room:added", room))
+            hub.unsubscribe(self.connection, topic)
+        finally:
+            self.connection.release()
 
     @on_control("room:removed")
     async def room_removed(self, data: dict[str, Any]) -> None:
@@ -47,12 +55,12 @@ class RoomsConsumer(EventConsumer):
         self.connection.push(data["frame"])
 
 
-def _note_head(room: Room | RoomDetail) -> int:
+def _note_head(room: Room) -> int:
     """How far the room's log reaches for this connection, which hears what comes after it.
 
     What the hub has given to others already may not be in the row yet (rooms.marks), and will not come again.
     """
-    topic = room_topic(room.id)
+    topic = room_topic(room.pk)
     head = max(room.last_seq, get_hub().head(topic))
     get_hub().note_head(topic, head)
     return head

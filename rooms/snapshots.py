@@ -18,6 +18,8 @@ from .events import RoomData, RoomDetail, member_data, unread_count
 from .marks import pending_marks
 from .models import Membership, Room
 
+MAX_TOLD = 500  # messages since the joining; more than that clients page for
+
 LastMessages = Callable[..., dict[UUID, dict[str, Any]]]
 
 
@@ -36,10 +38,29 @@ def room_list(*, user_id: UUID, rooms: Iterable[Room]) -> list[RoomData]:
 def room_detail(*, room_id: UUID, user_id: UUID) -> RoomDetail:
     """The room with its members. NotFound for strangers."""
     pending_marks.write()
+    return _detail(selectors.require_member(room_id=room_id, user_id=user_id))
+
+
+def room_as_joined(*, room_id: UUID, user_id: UUID, heard_from: int | None) -> tuple[RoomDetail, int]:
+    """The room as it was when a connection began to hear it, and how far its log reaches now.
+
+    `heard_from` is the seq behind which the connection hears all; None for from the joining on. What came since is
+    told to the connection, and would be dropped as known if the room counted it already. NotFound for strangers.
+    """
+    pending_marks.write()
     membership = selectors.require_member(room_id=room_id, user_id=user_id)
-    last_message = _last_messages()(rooms=[membership.room]).get(room_id)
-    data = msgspec.structs.asdict(_room_data(membership.room, membership, last_message))
-    members = [member_data(member) for member in selectors.room_members(room_id=room_id)]
+    room, head = membership.room, membership.room.last_seq
+    first = membership.joined_seq if heard_from is None else heard_from
+    if first < head <= first + MAX_TOLD:
+        room.last_seq = first
+    return _detail(membership), head
+
+
+def _detail(membership: Membership) -> RoomDetail:
+    room = membership.room
+    last_message = _last_messages()(rooms=[room]).get(room.pk)
+    data = msgspec.structs.asdict(_room_data(room, membership, last_message))
+    members = [member_data(member) for member in selectors.room_members(room_id=room.pk)]
     return RoomDetail(**data, members=members)
 
 

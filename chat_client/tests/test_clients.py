@@ -13,9 +13,6 @@ from realtime.testing import ChatServer, ChatUser
 
 from .agents import agents_of
 
-# On a slow database the first message of a direct room can come before the room's room:added, and clients drop it.
-pytestmark = pytest.mark.once
-
 
 @pytest.fixture(params=["python", "javascript"])
 async def make_agent(request: pytest.FixtureRequest) -> AsyncIterator[Callable[[], Any]]:
