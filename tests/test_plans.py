@@ -17,6 +17,7 @@ from messaging.models import Message
 from realtime import times
 from rooms import selectors as room_selectors
 from rooms import services, snapshots
+from rooms.marks import pending_marks
 from rooms.models import Membership, Room
 
 
@@ -38,6 +39,7 @@ class Chat:
 
     def send(self, content: str) -> None:
         self.log.store([Draft(room.pk, self.ann.pk, content) for room in self.rooms])
+        pending_marks.write()
 
 
 @pytest.fixture
