@@ -7,7 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # For work on this machine; a deployment sets these itself (docs/configuration.md).
 RUN_ENV = DEBUG=$${DEBUG:-on} HOST=$(HOST) PORT=$(PORT)
-# Three at once on two cores: tests wait for sockets and processes more than they compute.
+# Three at once on two cores: tests wait for sockets and processes more than they compute; four where they wait for
+# the stand-in for MongoDB too.
 PYTEST_ARGS ?= -n 3 --dist loadfile --no-loadscope-reorder
 # Without their bytecode hundreds of servers and commands would compile the project anew, each for itself.
 TEST_ENV = SECRET_KEY=tests-only-0123456789-0123456789-0123456789-0123456789 DEBUG=off PYTHONDONTWRITEBYTECODE=
@@ -58,10 +59,10 @@ demo: $(VENV)/run.stamp  ## two users talk through the server that `make run` st
 test: $(VENV)/dev.stamp node_modules/.package-lock.json $(PEERS)  ## all tests, on SQLite and on MongoDB, or some: make test ARGS=messaging
 	$(TEST_ENV) $(BIN)/python -m pytest $(PYTEST_ARGS) $(ARGS)
 	$(BIN)/python -m pytest -c djongo_lts/tests/pytest.ini -n 2 --dist loadfile djongo_lts/tests
-	$(TEST_ENV) $(BIN)/python -m tests.on_mongodb $(PYTEST_ARGS) -m "not once" $(ARGS)
+	$(TEST_ENV) $(BIN)/python -m tests.on_mongodb $(PYTEST_ARGS) -n 4 -m "not once" $(ARGS)
 
 test-mongodb: $(VENV)/dev.stamp node_modules/.package-lock.json  ## only the part of `make test` that is on MongoDB
-	$(TEST_ENV) $(BIN)/python -m tests.on_mongodb $(PYTEST_ARGS) -m "not once" $(ARGS)
+	$(TEST_ENV) $(BIN)/python -m tests.on_mongodb $(PYTEST_ARGS) -n 4 -m "not once" $(ARGS)
 
 differential: $(VENV)/dev.stamp  ## random ORM queries on SQLite and MongoDB side by side: N=20000 SEED=1
 	$(BIN)/python -m djongo_lts.tests.differential --queries $(or $(N),20000) --seed $(or $(SEED),1)

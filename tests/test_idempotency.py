@@ -137,6 +137,7 @@ async def test_resume_while_another_process_commits_then_has_every_message_by_re
         await sending
 
 
+@pytest.mark.once  # a thousand messages; messaging's test of resume has 500 on any database
 async def test_gap_of_500_then_is_sent_and_one_more_is_refused_with_the_position(
     pair: tuple[ChatServer, ChatServer],
 ) -> None:

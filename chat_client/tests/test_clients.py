@@ -96,6 +96,7 @@ async def test_client_when_started_again_with_its_state_then_gets_new_messages_a
     assert {update["content"] for update in again.came("message:updated")} == {"edited"}
 
 
+@pytest.mark.once  # 510 messages for each client; messaging's test of resume has as many on any database
 async def test_client_when_the_gap_is_too_large_for_a_resume_then_pages_through_history(
     alice: ChatUser, bob: ChatUser, make_agent: Callable[[], Any]
 ) -> None:
