@@ -12,6 +12,7 @@ RUN_ENV = DEBUG=$${DEBUG:-on} HOST=$(HOST) PORT=$(PORT)
 PYTEST_ARGS ?= -n 3 --dist loadfile --no-loadscope-reorder
 # Without their bytecode hundreds of servers and commands would compile the project anew, each for itself.
 TEST_ENV = SECRET_KEY=tests-only-0123456789-0123456789-0123456789-0123456789 DEBUG=off PYTHONDONTWRITEBYTECODE=
+ON_MONGODB = $(TEST_ENV) $(BIN)/python -m tests.on_mongodb $(PYTEST_ARGS) -n 4 -m "not once" $(ARGS)
 
 # A sound deployment, as `manage.py check --deploy` would have it; names no real host.
 DEPLOY_ENV = SECRET_KEY=7PqkX2vLw9ZrT4mNc8YbH3sJf6DgA1eUxQoWiE5tRyBnMvCzKd0 DEBUG=off WORKERS=4 \
@@ -59,10 +60,10 @@ demo: $(VENV)/run.stamp  ## two users talk through the server that `make run` st
 test: $(VENV)/dev.stamp node_modules/.package-lock.json $(PEERS)  ## all tests, on SQLite and on MongoDB, or some: make test ARGS=messaging
 	$(TEST_ENV) $(BIN)/python -m pytest $(PYTEST_ARGS) $(ARGS)
 	$(BIN)/python -m pytest -c djongo_lts/tests/pytest.ini -n 2 --dist loadfile djongo_lts/tests
-	$(TEST_ENV) $(BIN)/python -m tests.on_mongodb $(PYTEST_ARGS) -n 4 -m "not once" $(ARGS)
+	$(ON_MONGODB)
 
 test-mongodb: $(VENV)/dev.stamp node_modules/.package-lock.json  ## only the part of `make test` that is on MongoDB
-	$(TEST_ENV) $(BIN)/python -m tests.on_mongodb $(PYTEST_ARGS) -n 4 -m "not once" $(ARGS)
+	$(ON_MONGODB)
 
 differential: $(VENV)/dev.stamp  ## random ORM queries on SQLite and MongoDB side by side: N=20000 SEED=1
 	$(BIN)/python -m djongo_lts.tests.differential --queries $(or $(N),20000) --seed $(or $(SEED),1)

@@ -66,7 +66,6 @@ class Runner:
         self._databases = 0
         self._capacity: dict[str, float] = {}
         self._folder = tempfile.mkdtemp(prefix="chat-bench-")
-        self._history_url = ""
 
     def run(self, names: list[str]) -> dict[str, Any]:
         """All that was measured, what is in `out` of other scenarios too."""
@@ -178,9 +177,9 @@ class Runner:
         if database == "SQLite":
             return f"sqlite:///{self._folder}/chat.sqlite3"
         if database == "MongoDB":
-            if not self._history_url:
-                self._history_url = f"{self._history_mongo.start()}/history"
-            return self._history_url
+            if self._history_mongo.process is None:
+                self._history_mongo.start()
+            return f"{self._history_mongo.url}/history"
         return database
 
     def _load(self, contender: Contender, name: str, shapes: list[str], **sizes: int) -> list[Row]:

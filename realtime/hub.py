@@ -141,8 +141,7 @@ class Hub:
     def head(self, topic: str) -> int:
         """How far the log of `topic` reaches by what was heard here, whoever listened; it may reach further."""
         order = self._orders.get(topic)
-        heard = 0 if order is None else max(order.head, order.position or 0)
-        return max(heard, self._unheard.get(topic, 0))
+        return max(0 if order is None else order.head, self._unheard.get(topic, 0))
 
     def topics(self, connection: Connection) -> frozenset[str]:
         return frozenset(self._topics.get(connection, ()))

@@ -41,9 +41,8 @@ class RoomsConsumer(EventConsumer):
             )
             await self.connection.send(encode_event("room:added", room))
             hub.note_head(topic, room.last_seq)
-            hub.note_head(
-                topic, max(head, hub.head(topic))
-            )  # what lies between comes, from the log if need be
+            # What lies between the two comes, from the log if need be.
+            hub.note_head(topic, max(head, hub.head(topic)))
         except NotFound:  # removed again before this was done
             hub.unsubscribe(self.connection, topic)
         finally:

@@ -27,6 +27,12 @@ def require_member(*, room_id: UUID, user_id: UUID) -> Membership:
     return membership
 
 
+def require_shown_member(*, room_id: UUID, user_id: UUID) -> Membership:
+    """As `require_member`, for those who show its watermarks or the room's head."""
+    pending_marks.write()
+    return require_member(room_id=room_id, user_id=user_id)
+
+
 def get_membership(*, room_id: UUID, user_id: UUID) -> Membership:
     """Any member of a room, for those who may already see it."""
     pending_marks.write()

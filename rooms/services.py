@@ -22,7 +22,6 @@ from realtime.threads import run_db
 
 from . import selectors
 from .events import MemberChanged, RoomRemoved, member_data, updated_data
-from .marks import pending_marks
 from .models import Membership, Room, direct_key
 from .permissions import require_outranks, require_role
 from .standing import tell_standing_changed
@@ -196,8 +195,8 @@ def advance_watermarks(*, room_id: UUID, user_id: UUID, delivered_seq: int, read
 
 
 def _require_managed_group(room_id: UUID, actor_id: UUID, role: Role) -> Membership:
-    pending_marks.write()  # the room is told of what changes, and whoever comes begins at its head
-    actor = selectors.require_member(room_id=room_id, user_id=actor_id)
+    # The room is told of what changes, and whoever comes begins at its head.
+    actor = selectors.require_shown_member(room_id=room_id, user_id=actor_id)
     if actor.room.kind == Room.Kind.DIRECT:
         raise Forbidden("A direct room has its two users and nothing to manage.")
     require_role(actor, role)

@@ -15,7 +15,6 @@ from realtime.times import to_wire
 
 from . import selectors
 from .events import RoomData, RoomDetail, member_data, unread_count
-from .marks import pending_marks
 from .models import Membership, Room
 
 MAX_TOLD = 500  # messages since the joining; more than that clients page for
@@ -37,8 +36,7 @@ def room_list(*, user_id: UUID, rooms: Iterable[Room]) -> list[RoomData]:
 
 def room_detail(*, room_id: UUID, user_id: UUID) -> RoomDetail:
     """The room with its members. NotFound for strangers."""
-    pending_marks.write()
-    return _detail(selectors.require_member(room_id=room_id, user_id=user_id))
+    return _detail(selectors.require_shown_member(room_id=room_id, user_id=user_id))
 
 
 def room_as_joined(*, room_id: UUID, user_id: UUID, heard_from: int | None) -> tuple[RoomDetail, int]:
@@ -47,8 +45,7 @@ def room_as_joined(*, room_id: UUID, user_id: UUID, heard_from: int | None) -> t
     `heard_from` is the seq behind which the connection hears all; None for from the joining on. What came since is
     told to the connection, and would be dropped as known if the room counted it already. NotFound for strangers.
     """
-    pending_marks.write()
-    membership = selectors.require_member(room_id=room_id, user_id=user_id)
+    membership = selectors.require_shown_member(room_id=room_id, user_id=user_id)
     room, head = membership.room, membership.room.last_seq
     first = membership.joined_seq if heard_from is None else heard_from
     if first < head <= first + MAX_TOLD:

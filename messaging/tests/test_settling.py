@@ -10,12 +10,16 @@ MESSAGES = 30
 MENDED_SECONDS = 30.0  # the logs are looked into every 4 s
 
 
-async def say_much(user: ChatUser, room_id: str) -> None:
-    """Return with the last delivery: no more is certain then than that the messages are stored."""
-    async with user.connect() as client:
+async def talk_on(server: ChatServer) -> tuple[ChatUser, ChatUser, str]:
+    """Ann has said much in a room with ben, when this returns with the last delivery: no more is certain then than
+    that the messages are stored."""
+    ann, ben = server.sign_up("ann"), server.sign_up("ben")
+    room_id = ann.make_room(ben)
+    async with ann.connect() as client:
         for number in range(MESSAGES):
             await client.send("message:send", {"roomId": room_id, "content": str(number)})
         await client.expect(lambda f: f["event"] == "message:receive" and f["data"]["seq"] == MESSAGES)
+    return ann, ben, room_id
 
 
 def counted(user: ChatUser, room_id: str) -> tuple[int, int, str]:
@@ -30,9 +34,7 @@ async def test_marks_after_the_server_was_ended_in_the_midst_then_are_all_there(
     start_server: Callable[..., ChatServer],
 ) -> None:
     server = start_server()
-    ann, ben = server.sign_up("ann"), server.sign_up("ben")
-    room_id = ann.make_room(ben)
-    await say_much(ann, room_id)
+    ann, ben, room_id = await talk_on(server)
     server.send_signal(signal.SIGTERM)
     server.wait(20)
     server.start(migrate=False)
@@ -43,9 +45,7 @@ async def test_marks_after_the_server_was_killed_in_the_midst_then_are_made_up_f
     start_server: Callable[..., ChatServer],
 ) -> None:
     server = start_server()
-    ann, ben = server.sign_up("ann"), server.sign_up("ben")
-    room_id = ann.make_room(ben)
-    await say_much(ann, room_id)
+    ann, ben, room_id = await talk_on(server)
     server.kill()
     server.start(migrate=False)
     async with ben.connect(), asyncio.timeout(MENDED_SECONDS):  # what somebody listens to is looked into

@@ -5,23 +5,11 @@ from collections.abc import AsyncIterator
 import pytest
 from channels.layers import InMemoryChannelLayer
 
-from realtime import loop, times
-from realtime.connection import Connection, Identity
+from realtime import loop
 from realtime.hub import Hub
 from realtime.ids import uuid7
 
-
-class Peer:
-    """A Transport that keeps what it is given."""
-
-    def __init__(self) -> None:
-        self.payloads: list[bytes] = []
-
-    def write(self, frames) -> None:
-        self.payloads += [frame.payload for frame in frames]
-
-    def buffered_bytes(self) -> int:
-        return 0
+from .kit import connect
 
 
 @pytest.fixture
@@ -30,13 +18,6 @@ async def hub() -> AsyncIterator[Hub]:
     hub = Hub(InMemoryChannelLayer())
     yield hub
     await hub.stop()
-
-
-async def connect(hub: Hub) -> tuple[Connection, Peer]:
-    peer, identity = Peer(), Identity(uuid7(), uuid7(), times.now())
-    connection = Connection(identity=identity, device_id=None, transport=peer)  # type: ignore[arg-type]
-    await hub.attach(connection)
-    return connection, peer
 
 
 async def say(hub: Hub, *seqs: int) -> None:
@@ -52,7 +33,7 @@ async def test_head_of_a_log_that_nobody_listens_to_is_what_was_heard_of_it(hub:
 
 
 async def test_head_when_the_last_listener_has_left_then_is_kept_and_moves_on(hub: Hub) -> None:
-    connection, peer = await connect(hub)
+    connection, peer = await connect(hub, uuid7())
     hub.subscribe(connection, "room")
     hub.note_head("room", 7)
     await say(hub, 8)
@@ -65,7 +46,7 @@ async def test_head_when_the_last_listener_has_left_then_is_kept_and_moves_on(hu
 
 async def test_listener_who_begins_at_the_hubs_head_gets_what_follows_and_nothing_twice(hub: Hub) -> None:
     await say(hub, 4)
-    connection, peer = await connect(hub)
+    connection, peer = await connect(hub, uuid7())
     hub.subscribe(connection, "room")
     hub.note_head("room", max(3, hub.head("room")))  # a row that lags behind says 3
     await say(hub, 4, 5)

@@ -10,28 +10,14 @@ import pytest
 from django.conf import settings
 
 from accounts.models import User
-from realtime import loop, times
-from realtime.connection import Connection, Identity
+from realtime import loop
 from realtime.hub import Hub, get_hub
-from realtime.ids import uuid7
 from realtime.protocol import encode_event
+from realtime.tests.kit import connect
 from realtime.threads import run_db
 from rooms.consumers import RoomsConsumer
 from rooms.models import Membership, Room
 from rooms.topics import room_topic
-
-
-class Peer:
-    """A Transport that keeps what it is given."""
-
-    def __init__(self) -> None:
-        self.frames: list[dict[str, Any]] = []
-
-    def write(self, frames: Any) -> None:
-        self.frames += [json.loads(frame.payload) for frame in frames]
-
-    def buffered_bytes(self) -> int:
-        return 0
 
 
 @pytest.fixture
@@ -39,14 +25,6 @@ async def hub() -> AsyncIterator[Hub]:
     loop.adopt()
     yield get_hub()
     await loop.stop()
-
-
-async def connect(hub: Hub, user: User) -> tuple[Connection, Peer]:
-    peer = Peer()
-    identity = Identity(user.pk, uuid7(), times.now())
-    connection = Connection(identity=identity, device_id=None, transport=peer)  # type: ignore[arg-type]
-    await hub.attach(connection)
-    return connection, peer
 
 
 @pytest.fixture
@@ -64,10 +42,10 @@ async def test_room_added_when_somebody_writes_meanwhile_then_comes_first_and_th
     room, (ann, ben) = members
     topic = room_topic(room.pk)
     if others_listen:
-        other, _ = await connect(hub, ann)
+        other, _ = await connect(hub, ann.pk)
         hub.subscribe(other, topic)
         hub.note_head(topic, 0)
-    joining, peer = await connect(hub, ben)
+    joining, peer = await connect(hub, ben.pk)
     go_on = threading.Event()
 
     def be_slow() -> None:
@@ -83,6 +61,7 @@ async def test_room_added_when_somebody_writes_meanwhile_then_comes_first_and_th
     await hub.flush()
     go_on.set()
     await asyncio.gather(added, *busy)
-    assert [frame["event"] for frame in peer.frames] == ["room:added", "message:receive"]
+    frames = [json.loads(payload) for payload in peer.payloads]
+    assert [frame["event"] for frame in frames] == ["room:added", "message:receive"]
     # Not counted already, or clients would drop it as known.
-    assert (peer.frames[0]["data"]["lastSeq"], peer.frames[0]["data"]["unreadCount"]) == (0, 0)
+    assert (frames[0]["data"]["lastSeq"], frames[0]["data"]["unreadCount"]) == (0, 0)

@@ -1,0 +1,30 @@
+"""Connections in the test's own process, on its hub: for what no client can bring about."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from realtime import times
+from realtime.connection import Connection, Identity
+from realtime.frames import Frame
+from realtime.hub import Hub
+from realtime.ids import uuid7
+
+
+class Peer:
+    """A Transport that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.payloads: list[bytes] = []
+
+    def write(self, frames: Sequence[Frame]) -> None:
+        self.payloads += [frame.payload for frame in frames]
+
+    def buffered_bytes(self) -> int:
+        return 0
+
+
+async def connect(hub: Hub, user_id: UUID) -> tuple[Connection, Peer]:
+    peer, identity = Peer(), Identity(user_id, uuid7(), times.now())
+    connection = Connection(identity=identity, device_id=None, transport=peer)  # type: ignore[arg-type]
+    await hub.attach(connection)
+    return connection, peer
