@@ -241,6 +241,8 @@ class Device:
 
     def apply(self, frame: Frame) -> None:
         event, data = frame["event"], frame["data"]
+        if data.get("roomId", data.get("id")) != self.room_id:
+            return  # of a room that an example before this one made: delivery is at least once
         if event == "room:added":
             self.load()
         elif event == "room:removed":
