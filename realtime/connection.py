@@ -107,7 +107,12 @@ class Connection:
             self.push_frames(held)
 
     def tell(self, control: str, data: dict[str, Any]) -> None:
-        """Queue a control for the consumers of this connection; a peer that piles them up has to start anew."""
+        """Queue a control for the consumers of this connection; a peer that piles them up has to start anew.
+
+        One that has ended obeys nothing more: nobody would wait for what it does.
+        """
+        if self.ended.done():
+            return
         if len(self._controls) >= MAX_CONTROLS:
             self.close(CloseCode.RESTART, "too many changes at once")
             return

@@ -138,6 +138,11 @@ class Hub:
         order = self._orders.get(topic)
         return None if order is None else order.position
 
+    def began(self, topic: str) -> int | None:
+        """The first position of `topic`, behind which those hear all who subscribed before it had one."""
+        order = self._orders.get(topic)
+        return None if order is None else order.began
+
     def head(self, topic: str) -> int:
         """How far the log of `topic` reaches by what was heard here, whoever listened; it may reach further."""
         order = self._orders.get(topic)

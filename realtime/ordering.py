@@ -12,7 +12,7 @@ MAX_PARKED_FRAMES = 1_000
 
 
 class TopicOrder:
-    """`position` is the seq up to which all was handed on, None until `note_head` gave a first one.
+    """`position` is the seq up to which all was handed on, None until `note_head` gave a first one, `began`.
 
     What comes beyond a hole is parked, and with it what tells of the log without being in it (an edit must not
     overtake its message). Past the bound nothing more is parked: it is in the log, and is fetched from there.
@@ -20,6 +20,7 @@ class TopicOrder:
 
     def __init__(self) -> None:
         self.position: int | None = None
+        self.began: int | None = None
         self.head = 0
         self._parked: dict[int, Frame] = {}
         self._behind: deque[tuple[int, Frame]] = deque()  # (what has to come first, frame)
@@ -56,7 +57,7 @@ class TopicOrder:
     def note_head(self, head: int) -> list[Frame]:
         """Learn that the log reaches `head`; the first time, that what lies up to there was seen elsewhere."""
         if self.position is None:
-            self.position = head
+            self.position = self.began = head
             for seq in [seq for seq in self._parked if seq <= head]:
                 del self._parked[seq]
         self.head = max(self.head, head)

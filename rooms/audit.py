@@ -79,7 +79,8 @@ class MembershipAudit(Audit):
         user_ids = {connection.user_id for connection in connections}
         rooms = await run_db(selectors.rooms_of_users, user_ids=user_ids)
         found: set[Difference] = set()
-        for connection in connections:
+        # Those that ended meanwhile hear nothing any more, which is no difference to make up for.
+        for connection in connections.intersection(get_hub().connections()):
             for room_id in heard[connection] ^ rooms[connection.user_id]:
                 found.add((connection, room_id))
         for connection, room_id in found & self._seen:

@@ -36,15 +36,22 @@ class RoomsConsumer(EventConsumer):
         self.connection.hold()
         try:
             hub.subscribe(self.connection, topic)
-            room, head = await run_db(
-                snapshots.room_as_joined, room_id=room_id, user_id=user_id, heard_from=hub.position(topic)
-            )
+            heard_from = hub.position(topic)
+            membership = await run_db(selectors.require_shown_member, room_id=room_id, user_id=user_id)
+            head = membership.room.last_seq
+            # Settled before anything else is waited for: another connection may begin to hear the room too.
+            heard_from = hub.began(topic) if heard_from is None else heard_from
+            shown = snapshots.joined_at(membership, heard_from=heard_from)
+            hub.note_head(topic, shown)
+            room = await run_db(snapshots.room_as_joined, membership, shown)
             await self.connection.send(encode_event("room:added", room))
-            hub.note_head(topic, room.last_seq)
             # What lies between the two comes, from the log if need be.
             hub.note_head(topic, max(head, hub.head(topic)))
         except NotFound:  # removed again before this was done
             hub.unsubscribe(self.connection, topic)
+        except Exception:
+            hub.unsubscribe(self.connection, topic)  # the audit finds the room missing, and tries again
+            raise
         finally:
             self.connection.release()
 

@@ -39,18 +39,19 @@ def room_detail(*, room_id: UUID, user_id: UUID) -> RoomDetail:
     return _detail(selectors.require_shown_member(room_id=room_id, user_id=user_id))
 
 
-def room_as_joined(*, room_id: UUID, user_id: UUID, heard_from: int | None) -> tuple[RoomDetail, int]:
-    """The room as it was when a connection began to hear it, and how far its log reaches now.
+def joined_at(membership: Membership, *, heard_from: int | None) -> int:
+    """The seq behind which a connection that is brought into the room hears all, which is where it is shown to be.
 
-    `heard_from` is the seq behind which the connection hears all; None for from the joining on. What came since is
-    told to the connection, and would be dropped as known if the room counted it already. NotFound for strangers.
+    `heard_from` is that of those who listen already; where nobody does it is the joining, unless it is long past.
     """
-    membership = selectors.require_shown_member(room_id=room_id, user_id=user_id)
-    room, head = membership.room, membership.room.last_seq
-    first = membership.joined_seq if heard_from is None else heard_from
-    if first < head <= first + MAX_TOLD:
-        room.last_seq = first
-    return _detail(membership), head
+    first, head = membership.joined_seq if heard_from is None else heard_from, membership.room.last_seq
+    return first if head <= first + MAX_TOLD else head
+
+
+def room_as_joined(membership: Membership, shown_seq: int) -> RoomDetail:
+    """The room as if `shown_seq` were its last: what came since is told, and dropped if it was counted already."""
+    membership.room.last_seq = shown_seq
+    return _detail(membership)
 
 
 def _detail(membership: Membership) -> RoomDetail:

@@ -58,7 +58,7 @@ async def test_resume_over_500_missed_then_sends_none_and_history_goes_on_from_t
     async with ann.connect() as anns:
         for n in range(501):
             await anns.send("message:send", {"roomId": room_id, "content": f"m{n}"}, ref=n)
-        await anns.expect(lambda frame: frame.get("ref") == 500, seconds=30)
+        await anns.expect(lambda frame: frame.get("ref") == 500, seconds=120)
     async with ben.connect() as client:
         reply, before = await resume(client, {room_id: 0})
         assert reply["rooms"] == {room_id: {"complete": False, "lastSeq": 501}}

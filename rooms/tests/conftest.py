@@ -1,10 +1,15 @@
-"""What room tests share: a way to deactivate users, as an operator at a shell does."""
+"""What room tests share: users deactivated as an operator does it, and a hub in the test's process."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 
+from accounts.models import User
+from realtime import loop
+from realtime.hub import Hub, get_hub
 from realtime.testing import ChatServer, ChatUser
+from rooms.models import Membership, Room
 
 DEACTIVATE = """
 from accounts.services import deactivate_user
@@ -28,3 +33,18 @@ def gone(server: ChatServer, deactivate: Callable[[ChatUser], None]) -> ChatUser
     user = server.sign_up("gone")
     deactivate(user)
     return user
+
+
+@pytest.fixture
+async def hub() -> AsyncIterator[Hub]:
+    loop.adopt()
+    yield get_hub()
+    await loop.stop()
+
+
+@pytest.fixture
+def members(transactional_db: Any) -> tuple[Room, list[User]]:
+    room = Room.objects.create(name="x")
+    users = [User.objects.create_user(username=name, email=f"{name}@example.com") for name in ("ann", "ben")]
+    Membership.objects.bulk_create([Membership(room=room, user=user) for user in users])
+    return room, users

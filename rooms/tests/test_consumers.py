@@ -3,36 +3,20 @@
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from django.conf import settings
 
 from accounts.models import User
-from realtime import loop
-from realtime.hub import Hub, get_hub
+from realtime.hub import Hub
+from realtime.ids import uuid7
 from realtime.protocol import encode_event
 from realtime.tests.kit import connect
 from realtime.threads import run_db
 from rooms.consumers import RoomsConsumer
-from rooms.models import Membership, Room
+from rooms.models import Room
 from rooms.topics import room_topic
-
-
-@pytest.fixture
-async def hub() -> AsyncIterator[Hub]:
-    loop.adopt()
-    yield get_hub()
-    await loop.stop()
-
-
-@pytest.fixture
-def members(transactional_db: Any) -> tuple[Room, list[User]]:
-    room = Room.objects.create(name="x")
-    users = [User.objects.create_user(username=name, email=f"{name}@example.com") for name in ("ann", "ben")]
-    Membership.objects.bulk_create([Membership(room=room, user=user) for user in users])
-    return room, users
 
 
 @pytest.mark.parametrize("others_listen", [True, False])
@@ -46,13 +30,15 @@ async def test_room_added_when_somebody_writes_meanwhile_then_comes_first_and_th
         hub.subscribe(other, topic)
         hub.note_head(topic, 0)
     joining, peer = await connect(hub, ben.pk)
-    go_on = threading.Event()
+    written, go_on = threading.Event(), threading.Event()
 
     def be_slow() -> None:
         assert go_on.wait(20)
         Room.objects.filter(pk=room.pk).update(last_seq=1)
+        written.set()
 
-    busy = [asyncio.create_task(run_db(be_slow)) for _ in range(settings.DB_THREADS)]
+    waiting = [run_db(written.wait, 20) for _ in range(settings.DB_THREADS - 1)]
+    busy = [asyncio.create_task(work) for work in (run_db(be_slow), *waiting)]
     await asyncio.sleep(0)  # they hold all database threads now
     added = asyncio.create_task(RoomsConsumer(joining).room_added({"room_id": str(room.pk)}))
     await asyncio.sleep(0)
@@ -65,3 +51,45 @@ async def test_room_added_when_somebody_writes_meanwhile_then_comes_first_and_th
     assert [frame["event"] for frame in frames] == ["room:added", "message:receive"]
     # Not counted already, or clients would drop it as known.
     assert (frames[0]["data"]["lastSeq"], frames[0]["data"]["unreadCount"]) == (0, 0)
+
+
+async def test_room_added_when_another_begins_to_hear_the_room_meanwhile_then_is_shown_where_that_one_stands(
+    hub: Hub, members: tuple[Room, list[User]]
+) -> None:
+    room, (ann, ben) = members
+    topic = room_topic(room.pk)
+    await run_db(Room.objects.filter(pk=room.pk).update, last_seq=2)
+    other, _ = await connect(hub, ann.pk)
+    joining, peer = await connect(hub, ben.pk)
+    go_on = threading.Event()
+    busy = [asyncio.create_task(run_db(go_on.wait, 20)) for _ in range(settings.DB_THREADS)]
+    await asyncio.sleep(0)  # they hold all database threads now
+    added = asyncio.create_task(RoomsConsumer(joining).room_added({"room_id": str(room.pk)}))
+    await asyncio.sleep(0)
+    hub.subscribe(other, topic)
+    hub.note_head(topic, 2)
+    go_on.set()
+    await asyncio.gather(added, *busy)
+    (frame,) = (json.loads(payload) for payload in peer.payloads)
+    # What lies up to there does not come, so it must not be what the client waits for.
+    assert frame["data"]["lastSeq"] == hub.position(topic) == 2
+
+
+async def test_room_added_when_it_fails_then_the_room_is_not_heard_and_the_audit_will_find_it_missing(
+    hub: Hub, members: tuple[Room, list[User]], settings: Any
+) -> None:
+    room, (_, ben) = members
+    joining, peer = await connect(hub, ben.pk)
+    settings.ROOMS_LAST_MESSAGES = "rooms.there_is_no_such_module"
+    with pytest.raises(ImportError):
+        await RoomsConsumer(joining).room_added({"room_id": str(room.pk)})
+    assert (peer.payloads, hub.topics(joining)) == ([], frozenset())
+
+
+async def test_tell_when_the_connection_has_ended_then_nothing_is_obeyed(hub: Hub) -> None:
+    connection, _ = await connect(hub, uuid7())
+    woken: list[None] = []
+    connection.obey(lambda: woken.append(None))
+    connection.end()
+    connection.tell("room:removed", {})
+    assert (woken, connection.take_controls()) == ([], [])
