@@ -308,6 +308,7 @@ SPECTACULAR_SETTINGS = {
 
 # Which selector finds the last message of rooms: rooms may not import messaging, so it is named here.
 ROOMS_LAST_MESSAGES = "messaging.selectors.last_messages"
+ROOMS_MEND_MARKS = "messaging.repair.mend_marks"
 
 # --- traces -------------------------------------------------------------------------------------------------
 

@@ -14,13 +14,13 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from realtime import context, times, tracing
 from realtime.errors import ChatError, Conflict, NotFound, Unavailable
 from realtime.ids import uuid7
-from rooms.marks import Head, move_up, pending_marks
+from rooms.marks import Head, marks_follow, move_up, pending_marks
 from rooms.models import Membership, Room
 from rooms.permissions import require_may_write
 from rooms.selectors import NO_ROOM
@@ -368,5 +368,5 @@ def _advance(drafts: list[Draft], messages: list[Message]) -> None:
     own_read = {
         draft.membership_id: seqs[draft.id] for draft in drafts if draft.id in seqs and draft.membership_id
     }
-    advance = move_up if connection.features.supports_transactions else pending_marks.add
+    advance = pending_marks.add if marks_follow() else move_up
     advance(heads, own_read)

@@ -53,17 +53,21 @@ def mended_heads(room_ids: list[UUID]) -> dict[UUID, int]:
     return heads
 
 
-def mend_marks(room: Room) -> None:
-    """Move up what a writer left behind that died: the room's hints, and the watermarks of those who wrote."""
+def mend_marks(room: Room) -> bool:
+    """Move up what a writer left behind that died, or has not come to yet: the room's hints, and the watermarks of
+    those who wrote. False where nothing lay beyond the head (named by settings.ROOMS_MEND_MARKS).
+    """
     beyond = Message.objects.filter(room_id=room.pk, seq__gt=room.last_seq).order_by("seq")
     own_read, head = {}, None
     for sender_id, seq, message_id, at in beyond.values_list("sender_id", "seq", "pk", "created_at"):
         head = Head(seq, message_id, at)
         own_read[sender_id] = seq
-    if head is not None:
-        writers = Membership.objects.filter(room_id=room.pk, user_id__in=list(own_read))
-        marks = {pk: own_read[user_id] for pk, user_id in writers.values_list("pk", "user_id")}
-        move_up({room.pk: head}, marks)
+    if head is None:
+        return False
+    writers = Membership.objects.filter(room_id=room.pk, user_id__in=list(own_read))
+    marks = {pk: own_read[user_id] for pk, user_id in writers.values_list("pk", "user_id")}
+    move_up({room.pk: head}, marks)
+    return True
 
 
 def _frames(room_id: UUID, first_seq: int, last_seq: int) -> list[Frame]:

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import BigIntegerField, DateTimeField, Expression, F, Field, UUIDField
 from django.db.models.functions import Greatest
 
@@ -63,6 +64,11 @@ class PendingMarks:
 
 
 pending_marks = PendingMarks()
+
+
+def marks_follow() -> bool:
+    """Whether marks are moved up behind their messages, where no transaction holds them together."""
+    return not connection.features.supports_transactions
 
 
 def move_up(heads: Mapping[UUID, Head], own_read: Mapping[UUID, int]) -> None:

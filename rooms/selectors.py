@@ -10,10 +10,11 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Count, QuerySet
+from django.utils.module_loading import import_string
 
 from realtime.errors import NotFound
 
-from .marks import pending_marks
+from .marks import marks_follow, pending_marks
 from .models import Membership, Room
 
 NO_ROOM = "There is no such room, or you are not a member of it."
@@ -28,9 +29,15 @@ def require_member(*, room_id: UUID, user_id: UUID) -> Membership:
 
 
 def require_shown_member(*, room_id: UUID, user_id: UUID) -> Membership:
-    """As `require_member`, for those who show its watermarks or the room's head."""
+    """As `require_member`, for those who show its watermarks or the room's head, or go by it.
+
+    Where marks follow their messages, those of other processes may not be there yet: the log itself is asked.
+    """
     pending_marks.write()
-    return require_member(room_id=room_id, user_id=user_id)
+    membership = require_member(room_id=room_id, user_id=user_id)
+    if marks_follow() and import_string(settings.ROOMS_MEND_MARKS)(membership.room):
+        return require_member(room_id=room_id, user_id=user_id)
+    return membership
 
 
 def get_membership(*, room_id: UUID, user_id: UUID) -> Membership:

@@ -4,7 +4,7 @@ import asyncio
 import signal
 from collections.abc import Callable
 
-from realtime.testing import ChatServer, ChatUser
+from realtime.testing import ChatServer, ChatUser, RedisServer
 
 MESSAGES = 30
 MENDED_SECONDS = 30.0  # the logs are looked into every 4 s
@@ -51,3 +51,23 @@ async def test_marks_after_the_server_was_killed_in_the_midst_then_are_made_up_f
     async with ben.connect(), asyncio.timeout(MENDED_SECONDS):  # what somebody listens to is looked into
         while (counted(ben, room_id), counted(ann, room_id)) != (ALL, NONE_UNREAD):  # noqa: ASYNC110
             await asyncio.sleep(0.1)
+
+
+async def test_room_when_another_process_stored_its_messages_this_moment_then_counts_them_all(
+    redis_server: RedisServer, start_server: Callable[..., ChatServer]
+) -> None:
+    here = start_server(REDIS_URL=redis_server.url)
+    there = start_server(REDIS_URL=redis_server.url, DATA_DIR=here.env["DATA_DIR"])
+    cleo = here.sign_up("cleo").on(there)
+    ann, ben, room_id = await talk_on(here)
+    room = ben.on(there).http.get(f"/api/rooms/{room_id}").json()
+    assert (room["lastSeq"], room["unreadCount"], room["lastMessage"]["content"]) == ALL
+    assert {member["userId"]: member["readSeq"] for member in room["members"]} == {
+        ann.id: MESSAGES,
+        ben.id: 0,
+    }
+
+    async with ann.connect() as client:
+        await client.reply("message:send", {"roomId": room_id, "content": "one more"})
+    ann.on(there).http.post(f"/api/rooms/{room_id}/members", json={"userId": cleo.id})
+    assert counted(cleo, room_id) == (MESSAGES + 1, 0, "one more")
