@@ -9,7 +9,7 @@ from uuid import UUID
 from realtime.frames import Frame
 from realtime.protocol import encode_event
 from realtime.threads import run_db
-from rooms.marks import Head, move_up
+from rooms.marks import Head, move_up, pending_marks
 from rooms.models import Membership, Room
 from rooms.topics import room_of
 
@@ -45,10 +45,11 @@ def read_hints(room_ids: list[UUID]) -> dict[UUID, int]:
 
 def mended_heads(room_ids: list[UUID]) -> dict[UUID, int]:
     """A query for all rooms and one for each log; hints that lag behind, after a crash, are set right."""
+    pending_marks.write()  # or all that this process is about to write would look like a crash's
     rooms = list(Room.objects.filter(pk__in=room_ids))
     heads = read_heads(rooms)
     for room in rooms:
-        if heads[room.pk] > room.last_seq:
+        if heads[room.pk] > room.last_seq and room.pk not in pending_marks:
             mend_marks(room)
     return heads
 

@@ -41,6 +41,9 @@ class PendingMarks:
     def __bool__(self) -> bool:
         return bool(self._heads or self._own_read)
 
+    def __contains__(self, room_id: UUID) -> bool:
+        return room_id in self._heads
+
     def add(self, heads: Mapping[UUID, Head], own_read: Mapping[UUID, int]) -> None:
         with self._lock:
             for room_id, head in heads.items():
