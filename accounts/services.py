@@ -3,6 +3,7 @@
 Keyword-only and async; the ORM runs through `run_db`. Must not know requests, serializers or sockets.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -134,10 +135,16 @@ async def reactivate_user(*, user_id: UUID) -> None:
     await run_db(User.objects.filter(pk=user_id).update, is_active=True)
 
 
-async def record_last_seen(*, user_id: UUID, at: datetime) -> None:
-    """Move the user's `last_seen` up to `at`, never down; safe to repeat and to race."""
-    older = User.objects.filter(Q(last_seen=None) | Q(last_seen__lt=at), pk=user_id)
-    await run_db(older.update, last_seen=at)
+async def record_last_seen(*, seen: Mapping[UUID, datetime]) -> None:
+    """Move users' `last_seen` up to these times, never down; safe to repeat and to race."""
+    if seen:
+        await run_db(_record_last_seen, seen)
+
+
+def _record_last_seen(seen: Mapping[UUID, datetime]) -> None:
+    for user_id, at in seen.items():
+        older = User.objects.filter(Q(last_seen=None) | Q(last_seen__lt=at), pk=user_id)
+        older.update(last_seen=at)
 
 
 def _require_free(user: User) -> None:

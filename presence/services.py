@@ -56,21 +56,21 @@ def end_lease(*, lease: Lease) -> None:
     get_heartbeat().give_back(lease)
 
 
-async def announce(change: Change) -> None:
-    """Store when someone was last seen, and tell their peers. Raises Unavailable; safe to repeat.
+async def announce(changes: list[Change]) -> None:
+    """Store when each was last seen, and tell their peers. Raises Unavailable; safe to repeat.
 
     Whoever has come back (or left) since is not announced: an older change must not have the last word. The
     user's own sockets are not told: they know.
     """
-    if not change.online:
-        await record_last_seen(user_id=change.user_id, at=change.at)
-    peers = await run_db(rooms.presence_peers, user_id=change.user_id)
+    await record_last_seen(seen={change.user_id: change.at for change in changes if not change.online})
+    peers = await run_db(rooms.presence_peers, user_ids=[change.user_id for change in changes])
     # Last of all that can fail: once confirmed, no other process tells it.
-    if not await _is_mine_to_tell(change) or not peers:
-        return
-    update = PresenceUpdate(user_id=change.user_id, online=change.online, last_seen=times.to_wire(change.at))
-    addresses = [user_address(peer) for peer in peers]
-    get_hub().send_to(addresses, encode_event("presence:update", update), droppable=True)
+    for change in await _ours_to_tell(changes):
+        if addresses := [user_address(peer) for peer in peers[change.user_id]]:
+            update = PresenceUpdate(
+                user_id=change.user_id, online=change.online, last_seen=times.to_wire(change.at)
+            )
+            get_hub().send_to(addresses, encode_event("presence:update", update), droppable=True)
 
 
 async def prune_presence(*, dry_run: bool) -> Pruned:
@@ -84,7 +84,7 @@ async def prune_presence(*, dry_run: bool) -> Pruned:
     return pruned
 
 
-async def _is_mine_to_tell(change: Change) -> bool:
-    if not change.online:
-        return await get_store().confirm(change.user_id)
-    return (await get_store().states([change.user_id]))[change.user_id]
+async def _ours_to_tell(changes: list[Change]) -> list[Change]:
+    states = await get_store().states(change.user_id for change in changes if change.online)
+    confirmed = await get_store().confirm(change.user_id for change in changes if not change.online)
+    return [change for change in changes if states.get(change.user_id) or change.user_id in confirmed]

@@ -109,12 +109,16 @@ class PresenceStore:
                 ended.append(Ended(UUID(user.decode()), _time(last_seen)))
         return Swept(ended, min(waits, default=None))
 
-    async def confirm(self, user_id: UUID) -> bool:
-        """Whether a user who was taken is to be announced offline, now and by the caller."""
-        shard = self.shard_of(user_id)
-        names = [keys.taken_key(shard), keys.left_key(shard)]
-        (confirmed,) = await self._run([("confirm", names, [str(user_id)])])
-        return bool(confirmed)
+    async def confirm(self, user_ids: Iterable[UUID]) -> set[UUID]:
+        """Which of the users who were taken are to be announced offline, now and by the caller."""
+        users = list(user_ids)
+        calls = []
+        for user_id in users:
+            shard = self.shard_of(user_id)
+            calls.append(("confirm", [keys.taken_key(shard), keys.left_key(shard)], [str(user_id)]))
+        return {
+            user_id for user_id, confirmed in zip(users, await self._run(calls), strict=True) if confirmed
+        }
 
     async def states(self, user_ids: Iterable[UUID]) -> dict[UUID, bool]:
         """Whether each user is online."""

@@ -99,9 +99,10 @@ class Process:
             store, Announcer(self._tell), intervals, max_sockets=max_sockets, sole=sole
         )
 
-    async def _tell(self, change: Change) -> None:
-        if change.online or await self.store.confirm(change.user_id):
-            self.told.append(change)
+    async def _tell(self, changes: list[Change]) -> None:
+        for change in changes:
+            if change.online or await self.store.confirm([change.user_id]):
+                self.told.append(change)
 
     async def crash(self) -> None:
         """End as by -9: nothing is given back."""

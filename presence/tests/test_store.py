@@ -98,10 +98,10 @@ async def test_renew_when_the_lease_ended_then_it_is_made_anew_and_a_loss_is_sai
     if loss in ("told", "taken"):
         assert len(await swept(store)) == 1
     if loss == "told":
-        assert await store.confirm(socket.user_id)
+        assert await store.confirm([socket.user_id])
     (renewed,) = await store.renew([socket])
     assert renewed.was_gone is (loss in ("flushed", "told"))
-    assert not await store.confirm(socket.user_id), "whoever took them has nothing to tell any more"
+    assert not await store.confirm([socket.user_id]), "whoever took them has nothing to tell any more"
     assert await store.states([socket.user_id]) == {socket.user_id: True}
     assert await store.devices(socket.user_id) == ["phone"]
 

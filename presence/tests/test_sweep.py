@@ -97,7 +97,7 @@ async def test_sweep_whose_answer_is_lost_then_another_takes_the_user_a_lease_la
     await until(taken, "the user was taken twice")
     assert [ended.user_id for ended in found] == [socket.user_id] * 2
     assert found[0].last_seen == found[1].last_seen
-    assert [await store.confirm(socket.user_id) for _ in range(2)] == [True, False]
+    assert [await store.confirm([socket.user_id]) for _ in range(2)] == [{socket.user_id}, set()]
     assert await store.redis.hlen(keys.left_key(store.shard_of(socket.user_id))) == 0
 
 
@@ -109,7 +109,7 @@ async def test_acquire_when_taken_but_not_confirmed_then_nobody_tells_offline(st
     again = await store.acquire(a_socket(socket.user_id), max_sockets=10)
     assert again is not None
     assert again.came_online
-    assert not await store.confirm(socket.user_id)
+    assert not await store.confirm([socket.user_id])
 
 
 async def test_sweep_after_a_crash_then_last_seen_is_the_end_of_the_lease(store: PresenceStore) -> None:
