@@ -12,28 +12,21 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
-from channels.layers import BaseChannelLayer, InMemoryChannelLayer, get_channel_layer
+from channels.layers import BaseChannelLayer, get_channel_layer
 
 from . import loop, metrics, tracing
-from .arrivals import Arrivals
 from .connection import Connection
 from .frames import Frame
-from .ids import uuid7
+from .link import Link
 from .ordering import TopicOrder
 from .pace import Pace
-from .publisher import Item, Publisher
+from .publisher import Item
 from .repair import Repairer, TopicLog
 
 logger = logging.getLogger(__name__)
 
 GROUP = "hub"
-START_TIMEOUT_SECONDS = 2.0
-PROBE_TIMEOUT_SECONDS = 2.0
-REJOIN_TIMEOUT_SECONDS = 5.0
-RETRY_SECONDS = 0.5
 MAX_UNHEARD = 10_000
-BEAT_SECONDS = 1.0
-BEATS_MISSED = 3  # a subscription that brings nothing for so long is dead, whatever its TCP connection says
 
 # The notice this process gets when something that another process published did not reach it.
 LOST = "hub:lost"
@@ -67,16 +60,7 @@ class Hub:
     """
 
     def __init__(self, layer: BaseChannelLayer, log: TopicLog | None = None) -> None:
-        self._layer = layer
-        self._id = str(uuid7())
-        self._alone = isinstance(layer, InMemoryChannelLayer)  # it reaches no other process
-        self._publisher = Publisher(layer, GROUP, self._id)
-        self._channel = ""
-        self._arrivals = Arrivals()
-        self._heard_itself = True
-        self._watcher: asyncio.Task[None] | None = None
-        self._starter: asyncio.Task[None] | None = None
-        self._receiver: asyncio.Task[None] | None = None
+        self._link = Link(layer, GROUP, take=self._take, miss=self._miss)
         self._subscribers: dict[str, set[Connection]] = {}
         self._addressed: dict[str, set[Connection]] = {}
         self._topics: dict[Connection, set[str]] = {}
@@ -88,7 +72,6 @@ class Hub:
         self._local: list[tuple[Item, int]] = []
         self._local_since = 0.0
         self._pace = Pace()
-        self._probes: dict[str, asyncio.Event] = {}
 
     # --- connections ----------------------------------------------------------------------------------------
 
@@ -196,40 +179,26 @@ class Hub:
     async def flush(self) -> None:
         """Wait until what was given so far has left this process, or was lost."""
         self._deliver_local()
-        await self._publisher.flush()
+        await self._link.flush()
 
     # --- life -----------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Join the layer, once. Where it is away this returns all the same, and joining goes on in the background:
         connections of this process reach each other meanwhile, and the log repairs what the others said."""
-        if self._receiver is not None:
-            return
-        if self._starter is None:
-            self._starter = asyncio.create_task(self._join(), name="hub-starter")
-            if not self._alone:
-                self._watcher = asyncio.create_task(self._watch(), name="hub-watcher")
-            if self._repairer is not None:
-                self._repairer.start()
-        await asyncio.wait([self._starter], timeout=START_TIMEOUT_SECONDS)
+        if self._repairer is not None:
+            self._repairer.start()
+        await self._link.start()
 
     async def stop(self) -> None:
         await self.flush()
-        await loop.cancel(self._watcher, self._starter, self._receiver)
+        await self._link.stop()
         if self._repairer is not None:
             await self._repairer.stop()
 
     async def check(self) -> None:
         """Send a probe through the layer back to this process; raises TimeoutError when it does not return."""
-        await self.start()
-        probe, returned = str(uuid7()), asyncio.Event()
-        self._probes[probe] = returned
-        try:
-            async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
-                await self._layer.send(self._channel, {"type": "hub", "probe": probe})
-                await returned.wait()
-        finally:
-            del self._probes[probe]
+        await self._link.check()
 
     # --- inside ---------------------------------------------------------------------------------------------
 
@@ -248,75 +217,20 @@ class Hub:
         sent, self._local = self._local, []
         if not sent:
             return
-        if not self._alone:
-            for item, size_bytes in sent:
-                self._publisher.add(item, size_bytes=size_bytes)
+        self._link.publish(sent)
         items = [item for item, _ in sent]
         frames, connections = self._deliver(items)
         self._pace.note(frames=frames, connections=connections)
         self._note_delivery(items, self._local_since)
 
-    async def _join(self) -> None:
-        while True:
-            try:
-                self._channel = await self._layer.new_channel()
-                await self._layer.group_add(GROUP, self._channel)
-                break
-            except Exception:
-                logger.warning("the hub could not join the channel layer; trying again", exc_info=True)
-                await asyncio.sleep(RETRY_SECONDS)
-        self._receiver = asyncio.create_task(self._receive(), name="hub-receiver")
+    def _take(self, items: list[Item], published_at: float) -> None:
+        self._deliver(items)
+        self._note_delivery(items, published_at)
 
-    async def _receive(self) -> None:
-        while True:
-            try:
-                self._take(await self._layer.receive(self._channel))
-            except Exception:
-                logger.exception("the hub could not receive; trying again")
-                await asyncio.sleep(RETRY_SECONDS)
-
-    def _take(self, message: dict[str, Any]) -> None:
-        if "probe" in message:
-            if (returned := self._probes.get(message["probe"])) is not None:
-                returned.set()
-            return
-        if message["from"] == self._id:
-            self._heard_itself = True
-            return
-        new, lost = self._arrivals.note(message["from"], message["number"])
-        if new:
-            self._deliver(message["items"])
-            self._note_delivery(message["items"], message["at"])
-        if lost:
-            metrics.LAYER_LOSSES.inc()
-            logger.warning("messages of another process were lost; looking into the logs")
-            self._deliver([["notice", LOST, {}]])
-
-    async def _watch(self) -> None:
-        """Let the others hear from this process, and hear itself over the layer, or join it anew.
-
-        A host that died without a word leaves the subscription's TCP connection waiting for a quarter of an hour.
-        """
-        missed = 0
-        while True:
-            self._heard_itself = False
-            self._publisher.beat()
-            await asyncio.sleep(BEAT_SECONDS)
-            missed = 0 if self._heard_itself else missed + 1
-            if missed >= BEATS_MISSED and self._receiver is not None:
-                missed = 0
-                try:
-                    await self._rejoin()
-                except Exception:
-                    logger.warning("the hub could not leave the channel layer to join it anew", exc_info=True)
-
-    async def _rejoin(self) -> None:
-        assert self._receiver is not None
-        logger.warning("the hub hears nothing over the channel layer; joining it anew")
-        async with asyncio.timeout(REJOIN_TIMEOUT_SECONDS):
-            await self._layer.flush()
-        await loop.cancel(self._receiver)
-        await self._join()
+    def _miss(self) -> None:
+        metrics.LAYER_LOSSES.inc()
+        logger.warning("messages of another process were lost; looking into the logs")
+        self._deliver([["notice", LOST, {}]])
 
     def _deliver(self, items: list[Item]) -> tuple[int, int]:
         """Hand items on in their order; the frames for one connection leave together: a write costs as much for

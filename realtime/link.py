@@ -1,0 +1,148 @@
+"""This process's one channel in the layer: joined, listened to, watched, and joined anew where it has gone silent.
+
+Knows the channel layer; must not know what an item says, or connections.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from channels.layers import BaseChannelLayer, InMemoryChannelLayer
+
+from . import loop
+from .arrivals import Arrivals
+from .ids import uuid7
+from .publisher import Item, Publisher
+
+logger = logging.getLogger(__name__)
+
+START_TIMEOUT_SECONDS = 2.0
+PROBE_TIMEOUT_SECONDS = 2.0
+REJOIN_TIMEOUT_SECONDS = 5.0
+RETRY_SECONDS = 0.5
+BEAT_SECONDS = 1.0
+BEATS_MISSED = 3  # a subscription that brings nothing for so long is dead, whatever its TCP connection says
+
+
+class Link:
+    """`take(items, published_at)` gets what other processes sent, once and in order; `miss()` is called where
+    something of theirs did not come."""
+
+    def __init__(
+        self,
+        layer: BaseChannelLayer,
+        group: str,
+        *,
+        take: Callable[[list[Item], float], None],
+        miss: Callable[[], None],
+    ) -> None:
+        self._layer = layer
+        self._group = group
+        self._take = take
+        self._miss = miss
+        self._id = str(uuid7())
+        self._alone = isinstance(layer, InMemoryChannelLayer)  # it reaches no other process
+        self._publisher = Publisher(layer, group, self._id)
+        self._channel = ""
+        self._arrivals = Arrivals()
+        self._heard_itself = True
+        self._watcher: asyncio.Task[None] | None = None
+        self._starter: asyncio.Task[None] | None = None
+        self._receiver: asyncio.Task[None] | None = None
+        self._probes: dict[str, asyncio.Event] = {}
+
+    async def start(self) -> None:
+        """Join the layer, once. Where it is away this returns all the same, and joining goes on behind it."""
+        if self._receiver is not None:
+            return
+        if self._starter is None:
+            self._starter = asyncio.create_task(self._join(), name="hub-starter")
+            if not self._alone:
+                self._watcher = asyncio.create_task(self._watch(), name="hub-watcher")
+        await asyncio.wait([self._starter], timeout=START_TIMEOUT_SECONDS)
+
+    async def stop(self) -> None:
+        """Listen no more; what is to leave has to be flushed before."""
+        await loop.cancel(self._watcher, self._starter, self._receiver)
+
+    def publish(self, sent: list[tuple[Item, int]]) -> None:
+        """Send items, each with its size in bytes, to all other processes; never waits."""
+        if not self._alone:
+            for item, size_bytes in sent:
+                self._publisher.add(item, size_bytes=size_bytes)
+
+    async def flush(self) -> None:
+        """Wait until what was published so far has left this process, or was lost."""
+        await self._publisher.flush()
+
+    async def check(self) -> None:
+        """Send a probe through the layer back to this process; raises TimeoutError when it does not return."""
+        await self.start()
+        probe, returned = str(uuid7()), asyncio.Event()
+        self._probes[probe] = returned
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
+                await self._layer.send(self._channel, {"type": "hub", "probe": probe})
+                await returned.wait()
+        finally:
+            del self._probes[probe]
+
+    async def _join(self) -> None:
+        while True:
+            try:
+                self._channel = await self._layer.new_channel()
+                await self._layer.group_add(self._group, self._channel)
+                break
+            except Exception:
+                logger.warning("the hub could not join the channel layer; trying again", exc_info=True)
+                await asyncio.sleep(RETRY_SECONDS)
+        self._receiver = asyncio.create_task(self._receive(), name="hub-receiver")
+
+    async def _receive(self) -> None:
+        while True:
+            try:
+                self._accept(await self._layer.receive(self._channel))
+            except Exception:
+                logger.exception("the hub could not receive; trying again")
+                await asyncio.sleep(RETRY_SECONDS)
+
+    def _accept(self, message: dict[str, Any]) -> None:
+        if "probe" in message:
+            if (returned := self._probes.get(message["probe"])) is not None:
+                returned.set()
+            return
+        if message["from"] == self._id:
+            self._heard_itself = True
+            return
+        new, lost = self._arrivals.note(message["from"], message["number"])
+        if new:
+            self._take(message["items"], message["at"])
+        if lost:
+            self._miss()
+
+    async def _watch(self) -> None:
+        """Let the others hear from this process, and hear itself over the layer, or join it anew.
+
+        A host that died without a word leaves the subscription's TCP connection waiting for a quarter of an hour.
+        """
+        missed = 0
+        while True:
+            self._heard_itself = False
+            self._publisher.beat()
+            await asyncio.sleep(BEAT_SECONDS)
+            missed = 0 if self._heard_itself else missed + 1
+            if missed >= BEATS_MISSED and self._receiver is not None:
+                missed = 0
+                try:
+                    await self._rejoin()
+                except Exception:
+                    logger.warning("the hub could not leave the channel layer to join it anew", exc_info=True)
+
+    async def _rejoin(self) -> None:
+        assert self._receiver is not None
+        logger.warning("the hub hears nothing over the channel layer; joining it anew")
+        async with asyncio.timeout(REJOIN_TIMEOUT_SECONDS):
+            await self._layer.flush()
+        await loop.cancel(self._receiver)
+        await self._join()
