@@ -12,7 +12,7 @@ from itertools import islice
 from uuid import UUID
 
 from accounts.models import User
-from messaging.log import Draft, as_message
+from messaging.drafts import Draft, as_message
 from messaging.models import Message
 from realtime import times
 from realtime.ids import first_id_at

@@ -3,29 +3,27 @@
 Knows the ORM; runs in a database thread, one batch of a process at a time. Must not know who waits for it.
 """
 
-import hashlib
 import random
 import threading
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from realtime import context, times, tracing
+from realtime import times
 from realtime.errors import ChatError, Conflict, NotFound, Unavailable
-from realtime.ids import uuid7
 from rooms.marks import Head, marks_follow, move_up, pending_marks
 from rooms.models import Membership, Room
 from rooms.permissions import require_may_write
 from rooms.selectors import NO_ROOM
 from rooms.standing import Standing
 
+from .drafts import Draft, Outcome, Stored, as_duplicate, as_message, key_id, of_archived, split_repeats
 from .models import ArchivedKey, Message
 
 # How long a batch fights with other processes for a room's next seq; the writer gives up on a store a bit later.
@@ -37,57 +35,11 @@ _random = random.SystemRandom()  # processes that were forked alike must not pau
 
 
 @dataclass(slots=True)
-class Draft:
-    """A message that has no place in the log yet."""
-
-    room_id: UUID
-    sender_id: UUID
-    content: str
-    membership_id: UUID | None = None  # where it is known, the batch's check is a look by key
-    type: str = "text"
-    client_message_id: str | None = None
-    reply_to: UUID | None = None
-    meta: dict[str, Any] = field(default_factory=dict)
-    id: UUID = field(default_factory=uuid7)
-    in_archived_room: bool = False  # whether its clientMessageId may be that of an archived message
-    request_id: str | None = field(default_factory=context.request_id.get)
-    trace: str | None = field(default_factory=tracing.current)
-
-    @property
-    def key(self) -> tuple[UUID, UUID, str] | None:
-        """What makes a retry the same message; None where the client gave no id."""
-        if self.client_message_id is None:
-            return None
-        return (self.room_id, self.sender_id, self.client_message_id)
-
-    @property
-    def fingerprint(self) -> str:
-        parts = [self.content, self.type, self.reply_to, self.meta]
-        return hashlib.blake2b(msgspec.json.encode(parts, order="deterministic"), digest_size=16).hexdigest()
-
-    def size_bytes(self) -> int:
-        return len(self.content) * 2 + 512
-
-
-@dataclass(slots=True)
 class RoomHead:
     """A room, of which only what never changes is used, and how far its log reaches for all that is known."""
 
     room: Room
     seq: int
-
-
-@dataclass(slots=True)
-class Stored:
-    """Where a draft came to lie: its message, and whether an earlier send had put it there."""
-
-    message: Message
-    room: Room
-    duplicate: bool
-    trace: str | None = None  # of its storing, for its delivery to follow
-
-
-Outcome = Stored | ChatError
 
 
 class MessageLog:
@@ -108,7 +60,7 @@ class MessageLog:
     def _store(self, drafts: list[Draft]) -> list[Outcome]:
         outcomes: dict[UUID, Outcome] = {}
         self._admit(drafts, outcomes)
-        firsts, repeats = _split_repeats([draft for draft in drafts if draft.id not in outcomes])
+        firsts, repeats = split_repeats([draft for draft in drafts if draft.id not in outcomes])
         self._insert_all(self._settle_archived(firsts, outcomes), outcomes)
         # The first may differ from what was stored before and be refused, and its repeat be the true one.
         refused = [draft for draft, first in repeats if isinstance(outcomes[first.id], Conflict)]
@@ -116,7 +68,7 @@ class MessageLog:
             self._settle_known(refused, outcomes)
         for draft, first in repeats:
             if draft.id not in outcomes:
-                outcomes[draft.id] = _as_duplicate(draft, outcomes[first.id])
+                outcomes[draft.id] = as_duplicate(draft, outcomes[first.id])
         return [outcomes[draft.id] for draft in drafts]
 
     def _admit(self, drafts: list[Draft], outcomes: dict[UUID, Outcome]) -> None:
@@ -217,8 +169,8 @@ class MessageLog:
         fresh = []
         for draft in drafts:
             if key := keys.get(ids.get(draft.id)):
-                known = Stored(_of_archived(draft, key), self._known[draft.room_id].room, duplicate=True)
-                outcomes[draft.id] = _as_duplicate(draft, known)
+                known = Stored(of_archived(draft, key), self._known[draft.room_id].room, duplicate=True)
+                outcomes[draft.id] = as_duplicate(draft, known)
             else:
                 fresh.append(draft)
         return fresh
@@ -236,26 +188,12 @@ class MessageLog:
             if message := by_id.get(draft.id):  # an earlier attempt of this very batch got it in
                 outcomes[draft.id] = Stored(message, self._known[draft.room_id].room, duplicate=False)
             elif draft.key is not None and (message := by_key.get(draft.key)):
-                outcomes[draft.id] = _as_duplicate(
+                outcomes[draft.id] = as_duplicate(
                     draft, Stored(message, self._known[draft.room_id].room, duplicate=True)
                 )
             else:
                 missing.append(draft)
         return missing
-
-
-def as_message(draft: Draft, **columns: Any) -> Message:
-    """The draft as a row; `columns` are those that it does not have."""
-    return Message(
-        room_id=draft.room_id,
-        sender_id=draft.sender_id,
-        client_message_id=draft.client_message_id,
-        content=draft.content,
-        type=draft.type,
-        reply_to=draft.reply_to,
-        meta=draft.meta,
-        **columns,
-    )
 
 
 def _number(messages: list[Message], heads: dict[UUID, int]) -> None:
@@ -310,50 +248,6 @@ def find_by_keys(keys: list[tuple[UUID, UUID, str]]) -> dict[tuple[UUID, UUID, s
         room_id__in=room_ids, sender_id__in=sender_ids, client_message_id__in=client_ids
     )
     return {(m.room_id, m.sender_id, m.client_message_id): m for m in found if m.client_message_id}
-
-
-def key_id(key: tuple[UUID, UUID, str]) -> UUID:
-    """The ArchivedKey's id of (room, sender, clientMessageId)."""
-    room_id, sender_id, client_message_id = key
-    digest = hashlib.blake2b(room_id.bytes + sender_id.bytes + client_message_id.encode(), digest_size=16)
-    return UUID(bytes=digest.digest())
-
-
-def _of_archived(draft: Draft, key: ArchivedKey) -> Message:
-    """The archived message as it was first sent, told by its retry: what an edit made of it is in the archive."""
-    return as_message(
-        draft,
-        id=key.message_id,
-        seq=key.seq,
-        fingerprint=key.fingerprint,
-        created_at=key.created_at,
-        deleted_at=key.deleted_at,
-    )
-
-
-def _split_repeats(drafts: list[Draft]) -> tuple[list[Draft], list[tuple[Draft, Draft]]]:
-    """Drafts to store, and (repeat, first) pairs of one client id within the batch."""
-    firsts, repeats, seen = [], [], dict[Any, Draft]()
-    for draft in drafts:
-        first = seen.get(draft.key) if draft.key is not None else None
-        if first is not None:
-            repeats.append((draft, first))
-            continue
-        if draft.key is not None:
-            seen[draft.key] = draft
-        firsts.append(draft)
-    return firsts, repeats
-
-
-def _as_duplicate(draft: Draft, first: Outcome) -> Outcome:
-    if isinstance(first, ChatError):
-        return first
-    if first.message.fingerprint != draft.fingerprint:
-        return Conflict(
-            "This clientMessageId was used for another message. Give each message an id of its own.",
-            fields={"clientMessageId": ["Used before with other content."]},
-        )
-    return Stored(first.message, first.room, duplicate=True)
 
 
 def _advance(drafts: list[Draft], messages: list[Message]) -> None:

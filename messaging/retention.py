@@ -19,7 +19,7 @@ from django.db.models import QuerySet
 from rooms.models import Room
 
 from .archive import Archive, Chunk, Manifest, decode_line, encode_line, message_id_of
-from .log import key_id
+from .drafts import key_id
 from .models import ArchivedKey, Message, MessageRevision
 from .selectors import anchor_seq, room_head
 

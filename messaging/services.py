@@ -26,8 +26,9 @@ from rooms.standing import Standing, get_standings
 from rooms.topics import room_topic
 
 from . import selectors
+from .drafts import Draft, Stored, key_id
 from .events import DELETED_TYPE, Watermarks, message_data
-from .log import Draft, MessageLog, Stored, key_id
+from .log import MessageLog
 from .models import ArchivedKey, Message, MessageRevision
 from .settling import get_settler
 from .writer import MessageWriter

@@ -14,7 +14,7 @@ from realtime import tracing
 from realtime.errors import ChatError, Overloaded, Unavailable
 
 from . import metrics
-from .log import Draft, Outcome, Stored
+from .drafts import Draft, Outcome, Stored
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,8 @@ from accounts.models import User
 from djongo_lts import search
 from djongo_lts.testing import plans, scans
 from messaging import selectors
-from messaging.log import Draft, MessageLog, read_heads
+from messaging.drafts import Draft
+from messaging.log import MessageLog, read_heads
 from messaging.models import Message
 from realtime import times
 from rooms import selectors as room_selectors

@@ -6,7 +6,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
-from messaging.log import Draft, MessageLog
+from messaging.drafts import Draft
+from messaging.log import MessageLog
 from messaging.models import Message
 from messaging.repair import mended_heads, read_hints
 from rooms.marks import pending_marks

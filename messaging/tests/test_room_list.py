@@ -7,7 +7,8 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from messaging.log import Draft, MessageLog
+from messaging.drafts import Draft
+from messaging.log import MessageLog
 from rooms.marks import pending_marks
 from rooms.models import Membership, Room
 

@@ -6,7 +6,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from accounts.models import User
-from messaging.log import Draft, MessageLog, Outcome, Stored
+from messaging.drafts import Draft, Outcome, Stored
+from messaging.log import MessageLog
 from messaging.models import Message
 from messaging.writer import MessageWriter
 from realtime.errors import Conflict, Muted, NotFound, Overloaded, Unavailable
