@@ -25,7 +25,7 @@ def user(transactional_db: Any) -> User:
 def test_last_seen_recorded_out_of_order_then_only_moves_up(user: User) -> None:
     now = times.now()
     for moment in (now, now - timedelta(minutes=1), now + timedelta(minutes=1), now):
-        loop.call(services.record_last_seen(user_id=user.pk, at=moment))
+        loop.call(services.record_last_seen(seen={user.pk: moment}))
     user.refresh_from_db()
     assert user.last_seen == now + timedelta(minutes=1)
 
