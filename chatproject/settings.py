@@ -306,7 +306,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["chatproject.api_examples.add_examples"],
 }
 
-# Which selector finds the last message of rooms: rooms may not import messaging, so it is named here.
+# What rooms needs of messaging, which it may not import: the last message of rooms, and marks moved up to the log.
 ROOMS_LAST_MESSAGES = "messaging.selectors.last_messages"
 ROOMS_MEND_MARKS = "messaging.repair.mend_marks"
 

@@ -38,15 +38,13 @@ class RoomsConsumer(EventConsumer):
             hub.subscribe(self.connection, topic)
             heard_from = hub.position(topic)
             membership = await run_db(selectors.require_shown_member, room_id=room_id, user_id=user_id)
-            head = membership.room.last_seq
             # Settled before anything else is waited for: another connection may begin to hear the room too.
             heard_from = hub.began(topic) if heard_from is None else heard_from
             shown = snapshots.joined_at(membership, heard_from=heard_from)
             hub.note_head(topic, shown)
+            _note_head(membership.room)  # what lies between the two comes, from the log if need be
             room = await run_db(snapshots.room_as_joined, membership, shown)
             await self.connection.send(encode_event("room:added", room))
-            # What lies between the two comes, from the log if need be.
-            hub.note_head(topic, max(head, hub.head(topic)))
         except NotFound:  # removed again before this was done
             hub.unsubscribe(self.connection, topic)
         except Exception:
@@ -62,7 +60,7 @@ class RoomsConsumer(EventConsumer):
 
 
 def _note_head(room: Room) -> int:
-    """How far the room's log reaches for this connection, which hears what comes after it.
+    """Note how far the room's log reaches, and return it: a connection that has just begun hears what comes after.
 
     What the hub has given to others already may not be in the row yet (rooms.marks), and will not come again.
     """

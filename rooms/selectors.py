@@ -112,7 +112,7 @@ def peers_among(*, user_id: UUID, user_ids: Iterable[UUID]) -> set[UUID]:
 def presence_peers(*, user_ids: Iterable[UUID]) -> dict[UUID, set[UUID]]:
     """Who hears of each user's presence: those in a common room of at most PRESENCE_ROOM_LIMIT members.
 
-    Three queries for all of them, and two more for every MAX_ROOMS_AT_ONCE of their rooms.
+    One query for all of them, and two for every MAX_ROOMS_AT_ONCE of their rooms.
     """
     rooms = rooms_of_users(user_ids=user_ids)
     room_ids = list(set().union(*rooms.values()))

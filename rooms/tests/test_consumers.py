@@ -3,13 +3,15 @@
 import asyncio
 import json
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.conf import settings
 
 from accounts.models import User
-from realtime.hub import Hub
+from realtime.connection import Connection
+from realtime.hub import Hub, get_hub
 from realtime.ids import uuid7
 from realtime.protocol import encode_event
 from realtime.tests.kit import connect
@@ -17,6 +19,19 @@ from realtime.threads import run_db
 from rooms.consumers import RoomsConsumer
 from rooms.models import Room
 from rooms.topics import room_topic
+
+
+async def add_while(joining: Connection, room: Room, meanwhile: Callable[[], None]) -> None:
+    """Bring the connection into the room; `meanwhile` is called before it has read anything."""
+    go_on = threading.Event()
+    busy = [asyncio.create_task(run_db(go_on.wait, 20)) for _ in range(settings.DB_THREADS)]
+    await asyncio.sleep(0)  # they hold all database threads now
+    added = asyncio.create_task(RoomsConsumer(joining).room_added({"room_id": str(room.pk)}))
+    await asyncio.sleep(0)
+    meanwhile()
+    await get_hub().flush()
+    go_on.set()
+    await asyncio.gather(added, *busy)
 
 
 @pytest.mark.parametrize("others_listen", [True, False])
@@ -30,23 +45,13 @@ async def test_room_added_when_somebody_writes_meanwhile_then_comes_first_and_th
         hub.subscribe(other, topic)
         hub.note_head(topic, 0)
     joining, peer = await connect(hub, ben.pk)
-    written, go_on = threading.Event(), threading.Event()
 
-    def be_slow() -> None:
-        assert go_on.wait(20)
-        Room.objects.filter(pk=room.pk).update(last_seq=1)
-        written.set()
+    def say() -> None:
+        assert topic in hub.topics(joining)
+        hub.publish(topic, encode_event("message:receive", {}), seq=1)
 
-    waiting = [run_db(written.wait, 20) for _ in range(settings.DB_THREADS - 1)]
-    busy = [asyncio.create_task(work) for work in (run_db(be_slow), *waiting)]
-    await asyncio.sleep(0)  # they hold all database threads now
-    added = asyncio.create_task(RoomsConsumer(joining).room_added({"room_id": str(room.pk)}))
-    await asyncio.sleep(0)
-    assert topic in hub.topics(joining)
-    hub.publish(topic, encode_event("message:receive", {}), seq=1)
-    await hub.flush()
-    go_on.set()
-    await asyncio.gather(added, *busy)
+    await run_db(Room.objects.filter(pk=room.pk).update, last_seq=1)
+    await add_while(joining, room, say)
     frames = [json.loads(payload) for payload in peer.payloads]
     assert [frame["event"] for frame in frames] == ["room:added", "message:receive"]
     # Not counted already, or clients would drop it as known.
@@ -61,15 +66,12 @@ async def test_room_added_when_another_begins_to_hear_the_room_meanwhile_then_is
     await run_db(Room.objects.filter(pk=room.pk).update, last_seq=2)
     other, _ = await connect(hub, ann.pk)
     joining, peer = await connect(hub, ben.pk)
-    go_on = threading.Event()
-    busy = [asyncio.create_task(run_db(go_on.wait, 20)) for _ in range(settings.DB_THREADS)]
-    await asyncio.sleep(0)  # they hold all database threads now
-    added = asyncio.create_task(RoomsConsumer(joining).room_added({"room_id": str(room.pk)}))
-    await asyncio.sleep(0)
-    hub.subscribe(other, topic)
-    hub.note_head(topic, 2)
-    go_on.set()
-    await asyncio.gather(added, *busy)
+
+    def begin() -> None:
+        hub.subscribe(other, topic)
+        hub.note_head(topic, 2)
+
+    await add_while(joining, room, begin)
     (frame,) = (json.loads(payload) for payload in peer.payloads)
     # What lies up to there does not come, so it must not be what the client waits for.
     assert frame["data"]["lastSeq"] == hub.position(topic) == 2
