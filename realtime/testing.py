@@ -51,6 +51,8 @@ def free_port() -> int:
 class Process:
     """A child process with its output in a file, ended for certain."""
 
+    root = ROOT
+
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="chat-test-"))
         self.log = self.folder / "output.log"
@@ -59,7 +61,12 @@ class Process:
     def spawn(self, *command: str, env: dict[str, str] | None = None) -> None:
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                command, stdout=output, stderr=subprocess.STDOUT, env=env, cwd=ROOT, start_new_session=True
+                command,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=env,
+                cwd=self.root,
+                start_new_session=True,
             )
 
     def send_signal(self, number: int) -> None:
@@ -174,7 +181,8 @@ def _migrated_sqlite() -> Path:
 
 class ChatServer(Process):
     """A real server process with a database of its own, unless DATABASE_URL or DATA_DIR is given in `env`. Where
-    TEST_DATABASE_URL is set, the servers of a pytest process share one, but for those that need their own."""
+    TEST_DATABASE_URL is set, the servers of a pytest process share one, but for those that need their own.
+    `root` is the folder of the code it runs; code of another folder is not forked."""
 
     def __init__(
         self,
@@ -183,10 +191,12 @@ class ChatServer(Process):
         command: str = "serve",
         forked: bool = True,
         own_database: bool = False,
+        root: Path = ROOT,
         **env: str,
     ) -> None:
         super().__init__()
-        self.forked = forked
+        self.forked = forked and root == ROOT
+        self.root = root
         self.port = port or free_port()
         self.command = command
         defaults = {
@@ -234,7 +244,7 @@ class ChatServer(Process):
             return fork_server.start("manage.py", *arguments, env=self.env, output=output, errors=errors)
         command = [sys.executable, "manage.py", *arguments]
         return subprocess.Popen(
-            command, stdout=output, stderr=errors, env=self.env, cwd=ROOT, start_new_session=True
+            command, stdout=output, stderr=errors, env=self.env, cwd=self.root, start_new_session=True
         )
 
     def start(self, *, migrate: bool = True) -> Self:
