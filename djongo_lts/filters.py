@@ -20,7 +20,7 @@ from .expressions import expression
 from .logic import Filter, all_of, any_of, none_of
 from .operations import INTEGERS
 from .scope import Scope, is_json, kind_of
-from .search import TextSearch, text_filter
+from .search import is_text_search, text_filter
 from .subqueries import Subqueries
 
 OPERATORS = {"exact": "$eq", "gt": "$gt", "gte": "$gte", "lt": "$lt", "lte": "$lte"}
@@ -174,7 +174,7 @@ class Where(Subqueries):
             return any_of([found, {path: None}]) if negated and self.scope.nullable(node.lhs) else found
         if kind not in TEXT:
             raise refused(f"{name} on {kind}")
-        if isinstance(node, TextSearch):
+        if is_text_search(node):
             found = (
                 text_filter(self.connection, node, path) if top and path == node.lhs.target.column else None
             )

@@ -128,7 +128,7 @@ class Indexes:
         if index.contains_expressions:
             raise refused("an index over expressions")
         keys = [(model._meta.get_field(f).column, -1 if order else 1) for f, order in index.fields_orders]
-        if not isinstance(index, search.TextIndex):
+        if not search.is_text_index(index):
             self.create_index(model, keys, index.name, where=self.condition(model, index.condition))
             return
         search.known.clear()
@@ -141,7 +141,7 @@ class Indexes:
             search.logger.warning("no text index %s on %s: %s", index.name, model._meta.db_table, error)
 
     def remove_index(self, model, index):
-        if isinstance(index, search.TextIndex):
+        if search.is_text_index(index):
             search.known.clear()
             if index.name not in self.connection.indexes(model._meta.db_table):
                 return

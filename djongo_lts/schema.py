@@ -8,7 +8,6 @@ from django.db.models import AutoField, Value
 from django.db.models.expressions import DatabaseDefault
 from django.db.models.fields import NOT_PROVIDED
 
-from . import search
 from .commands import SCHEMA
 from .cursor import Result
 from .errors import refused
@@ -26,8 +25,7 @@ CONVERSIONS = {
 
 class DatabaseSchemaEditor(Indexes, BaseDatabaseSchemaEditor):
     def execute(self, sql, params=()):
-        if sql != search.NOTHING:
-            raise refused("raw SQL")
+        raise refused("raw SQL")
 
     def run(self, description: str, function) -> None:
         if self.collect_sql:

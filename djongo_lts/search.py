@@ -1,45 +1,27 @@
-"""Text search: a MongoDB text index and a lookup that uses it; elsewhere no index, and icontains.
-Knows Django's indexes and lookups; must not import the driver, because models and migrations import this.
+"""Text search: which indexes and lookups of a project ask for it, and the $text filter for such a lookup.
+
+A project declares its own index and lookup, and marks them by an attribute; neither side imports the other.
 """
 
 import logging
 import re
 
-from django.db.models import CharField, Index, TextField
-from django.db.models.lookups import IContains
-
 logger = logging.getLogger(__name__)
 
-VENDOR = "djongo"
-NOTHING = "SELECT 1"
 known: dict[tuple[str, str, str], bool] = {}
 
 
-class TextIndex(Index):
-    """A text index over the given fields on MongoDB; on any other database no index at all."""
-
-    suffix = "text"
-
-    def create_sql(self, model, schema_editor, using="", **kwargs):
-        return NOTHING
-
-    def remove_sql(self, model, schema_editor, **kwargs):
-        return NOTHING
+def is_text_index(index) -> bool:
+    """Whether it is to be made as a text index."""
+    return getattr(index, "djongo_type", None) == "text"
 
 
-@CharField.register_lookup
-@TextField.register_lookup
-class TextSearch(IContains):
-    """`content__text_search="two words"`: icontains; where there is a text index, of what that finds for the words,
-    so each of them has to stand there as a whole word."""
-
-    lookup_name = "text_search"
-
-    def as_sql(self, compiler, connection):
-        return IContains(self.lhs, self.rhs).as_sql(compiler, connection)
+def is_text_search(lookup) -> bool:
+    """Whether a text index may serve it."""
+    return getattr(lookup, "djongo_operator", None) == "$text"
 
 
-def text_filter(connection, lookup: TextSearch, column: str) -> dict | None:
+def text_filter(connection, lookup, column: str) -> dict | None:
     """The $text filter for a lookup; None where the server has no text index over the column alone."""
     words = re.findall(r"\w+", str(lookup.rhs))
     if not words or not has_text_index(connection, lookup.lhs.target.model._meta.db_table, column):

@@ -7,11 +7,12 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from djongo_lts.search import TextIndex
 from realtime import times
 from realtime.ids import uuid7
 from realtime.immutable import ImmutableModel
 from rooms.models import Room
+
+from .search import TextIndex
 
 
 class Message(models.Model):

@@ -7,7 +7,7 @@ import uuid
 from django.db import models
 from django.db.models import Q
 
-from djongo_lts.search import TextIndex
+from .search import TextIndex
 
 
 class Room(models.Model):
