@@ -15,9 +15,8 @@ from django.conf import settings  # noqa: E402
 from django.urls import path  # noqa: E402
 
 from accounts.middleware import JWTAuthMiddleware  # noqa: E402
-from messaging.repair import RoomLogs  # noqa: E402
 from realtime import collector, loop, tracing  # noqa: E402
-from realtime.hub import get_hub, use_log  # noqa: E402
+from realtime.hub import get_hub  # noqa: E402
 from realtime.origin import AllowedOrigins  # noqa: E402
 
 from .proxies import ClientBehindProxies  # noqa: E402
@@ -26,7 +25,6 @@ from .socket_io import PATH, get_socket_io, socket_io  # noqa: E402
 
 logger = logging.getLogger(__name__)
 
-use_log(RoomLogs())
 if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
     tracing.start(service_name=settings.OTEL_SERVICE_NAME)
 

@@ -306,10 +306,6 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["chatproject.api_examples.add_examples"],
 }
 
-# What rooms needs of messaging, which it may not import: the last message of rooms, and marks moved up to the log.
-ROOMS_LAST_MESSAGES = "messaging.selectors.last_messages"
-ROOMS_MEND_MARKS = "messaging.repair.mend_marks"
-
 # --- traces -------------------------------------------------------------------------------------------------
 
 # Read here to know whether to trace at all; the exporter reads it, and the others of its kind, by itself.

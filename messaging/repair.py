@@ -1,14 +1,16 @@
-"""The rooms' logs as the hub sees them: how far each reaches, and the frames of what it has lost.
+"""The rooms' logs as rooms and the hub see them: how far each reaches, its end, and the frames of what was lost.
 
 Knows the log and the shape of a message; must not know hubs or connections.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 from uuid import UUID
 
 from realtime.frames import Frame
 from realtime.protocol import encode_event
 from realtime.threads import run_db
+from rooms.log import RoomLog
 from rooms.marks import Head, move_up, pending_marks
 from rooms.models import Membership, Room
 from rooms.topics import room_of
@@ -16,11 +18,17 @@ from rooms.topics import room_of
 from .events import message_data
 from .log import read_heads
 from .models import Message
-from .selectors import messages_between
+from .selectors import last_messages, messages_between
 
 
-class RoomLogs:
-    """The hub's TopicLog (realtime.repair). Raises Unavailable while the database is away."""
+class RoomLogs(RoomLog):
+    """The log for the hub and for rooms. Raises Unavailable while the database is away."""
+
+    def last_messages(self, rooms: Iterable[Room]) -> dict[UUID, dict[str, Any]]:
+        return last_messages(rooms=rooms)
+
+    def advance_marks(self, room: Room) -> bool:
+        return mend_marks(room)
 
     async def heads(self, topics: list[str]) -> dict[str, int]:
         return await _by_topic(read_hints, topics)
@@ -56,7 +64,7 @@ def mended_heads(room_ids: list[UUID]) -> dict[UUID, int]:
 
 def mend_marks(room: Room) -> bool:
     """Move up what a writer left behind that died, or has not come to yet: the room's hints, and the watermarks of
-    those who wrote. False where nothing lay beyond the head (named by settings.ROOMS_MEND_MARKS).
+    those who wrote. False where nothing lay beyond the head.
     """
     beyond = Message.objects.filter(room_id=room.pk, seq__gt=room.last_seq).order_by("seq")
     own_read, head = {}, None

@@ -131,7 +131,7 @@ def search_messages(*, user_id: UUID, text: str, room_id: UUID | None = None) ->
 
 
 def last_messages(*, rooms: Iterable[Room]) -> dict[UUID, dict[str, Any]]:
-    """The last message of each room, by room id (named by settings.ROOMS_LAST_MESSAGES).
+    """The last message of each room, by room id; for rooms.log.RoomLog.
 
     One query by the keys that the rooms hint at. A hint that another process's batch overtook, or that was
     lost in a crash, costs its room a read of its own.

@@ -10,10 +10,10 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Count, QuerySet
-from django.utils.module_loading import import_string
 
 from realtime.errors import NotFound
 
+from .log import get_room_log
 from .marks import marks_follow, pending_marks
 from .models import Membership, Room
 
@@ -37,7 +37,7 @@ def require_shown_member(*, room_id: UUID, user_id: UUID) -> Membership:
     """
     pending_marks.write()
     membership = require_member(room_id=room_id, user_id=user_id)
-    if marks_follow() and import_string(settings.ROOMS_MEND_MARKS)(membership.room):
+    if marks_follow() and get_room_log().advance_marks(membership.room):
         return require_member(room_id=room_id, user_id=user_id)
     return membership
 

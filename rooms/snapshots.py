@@ -1,32 +1,29 @@
 """A user's rooms as the contract shows them, put together in a bounded number of queries.
 
-Rooms may not import messaging, so the last messages come from the selector that settings name.
+The last messages come from the log that messaging provides (rooms.log).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from django.conf import settings
-from django.utils.module_loading import import_string
 
 from realtime.times import to_wire
 
 from . import selectors
 from .events import RoomData, RoomDetail, member_data, unread_count
+from .log import get_room_log
 from .models import Membership, Room
 
 MAX_TOLD = 500  # messages since the joining; more than that clients page for
-
-LastMessages = Callable[..., dict[UUID, dict[str, Any]]]
 
 
 def room_list(*, user_id: UUID, rooms: Iterable[Room]) -> list[RoomData]:
     """Each of `rooms`, in their order, as `user_id` sees it; rooms they are no member of are left out."""
     rooms = list(rooms)
     memberships = selectors.user_memberships(user_id=user_id, room_ids=[room.pk for room in rooms])
-    last_messages = _last_messages()(rooms=rooms)
+    last_messages = get_room_log().last_messages(rooms)
     return [
         _room_data(room, memberships[room.pk], last_messages.get(room.pk))
         for room in rooms
@@ -56,7 +53,7 @@ def room_as_joined(membership: Membership, shown_seq: int) -> RoomDetail:
 
 def _detail(membership: Membership) -> RoomDetail:
     room = membership.room
-    last_message = _last_messages()(rooms=[room]).get(room.pk)
+    last_message = get_room_log().last_messages([room]).get(room.pk)
     data = msgspec.structs.asdict(_room_data(room, membership, last_message))
     members = [member_data(member) for member in selectors.room_members(room_id=room.pk)]
     return RoomDetail(**data, members=members)
@@ -80,7 +77,3 @@ def _room_data(room: Room, membership: Membership, last_message: dict[str, Any] 
         last_message=last_message,
         role=membership.role,
     )
-
-
-def _last_messages() -> LastMessages:
-    return import_string(settings.ROOMS_LAST_MESSAGES)

@@ -3,14 +3,17 @@
 import asyncio
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.conf import settings
+from django.db import OperationalError
 
 from accounts.models import User
 from realtime.connection import Connection
+from realtime.errors import Unavailable
 from realtime.hub import Hub, get_hub
 from realtime.ids import uuid7
 from realtime.protocol import encode_event
@@ -19,6 +22,16 @@ from realtime.threads import run_db
 from rooms.consumers import RoomsConsumer
 from rooms.models import Room
 from rooms.topics import room_topic
+
+
+class UnreadableLog:
+    """The rooms' log while its table cannot be read."""
+
+    def last_messages(self, rooms: Iterable[Room]) -> dict[UUID, dict[str, Any]]:
+        raise OperationalError
+
+    def advance_marks(self, room: Room) -> bool:
+        raise OperationalError
 
 
 async def add_while(joining: Connection, room: Room, meanwhile: Callable[[], None]) -> None:
@@ -78,12 +91,12 @@ async def test_room_added_when_another_begins_to_hear_the_room_meanwhile_then_is
 
 
 async def test_room_added_when_it_fails_then_the_room_is_not_heard_and_the_audit_will_find_it_missing(
-    hub: Hub, members: tuple[Room, list[User]], settings: Any
+    hub: Hub, members: tuple[Room, list[User]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     room, (_, ben) = members
     joining, peer = await connect(hub, ben.pk)
-    settings.ROOMS_LAST_MESSAGES = "rooms.there_is_no_such_module"
-    with pytest.raises(ImportError):
+    monkeypatch.setattr("rooms.log._log", UnreadableLog())
+    with pytest.raises(Unavailable):
         await RoomsConsumer(joining).room_added({"room_id": str(room.pk)})
     assert (peer.payloads, hub.topics(joining)) == ([], frozenset())
 
