@@ -137,10 +137,6 @@ class Hub:
     def connections(self) -> list[Connection]:
         return list(self._topics)
 
-    def addressed(self, address: str) -> frozenset[Connection]:
-        """This process's connections under `address`."""
-        return frozenset(self._addressed.get(address, ()))
-
     # --- sending --------------------------------------------------------------------------------------------
 
     def publish(

@@ -85,15 +85,6 @@ def member_ids(*, room_id: UUID) -> list[UUID]:
     return list(Membership.objects.filter(room_id=room_id).values_list("user_id", flat=True))
 
 
-def direct_peers(*, user_id: UUID, rooms: Iterable[Room]) -> dict[UUID, UUID]:
-    """For each direct room among `rooms`, the user at its other end."""
-    peers = {}
-    for room in rooms:
-        if room.direct_key:
-            peers[room.pk] = direct_peer(room=room, user_id=user_id)
-    return peers
-
-
 def direct_peer(*, room: Room, user_id: UUID) -> UUID:
     """The other user of a direct room; a note to oneself has oneself there."""
     assert room.direct_key is not None
