@@ -74,18 +74,17 @@ class EventRegistry:
         self.events: dict[str, EventSpec] = {}
         self.controls: dict[str, tuple[type[EventConsumer], str]] = {}
         for consumer in self.consumers:
-            for name, method in vars(consumer).items():
-                if marked := getattr(method, "chat_event", None):
-                    event, data, reply = marked
-                    assert event not in self.events, f"{event} has two handlers"
-                    summary = (method.__doc__ or "").strip().partition("\n")[0]
-                    self.events[event] = EventSpec(event, data, reply, summary, name, consumer)
-                    # There from the start: a rate does not see the step with which a series begins.
-                    for status in ("internal", "unavailable"):
-                        metrics.EVENTS.labels(event, status)
-                if control := getattr(method, "chat_control", None):
-                    assert control not in self.controls, f"{control} has two handlers"
-                    self.controls[control] = (consumer, name)
+            for name, marked in _marks(consumer, "chat_event").items():
+                event, data, reply = marked
+                assert event not in self.events, f"{event} has two handlers"
+                summary = (getattr(consumer, name).__doc__ or "").strip().partition("\n")[0]
+                self.events[event] = EventSpec(event, data, reply, summary, name, consumer)
+                # There from the start: a rate does not see the step with which a series begins.
+                for status in ("internal", "unavailable"):
+                    metrics.EVENTS.labels(event, status)
+            for name, control in _marks(consumer, "chat_control").items():
+                assert control not in self.controls, f"{control} has two handlers"
+                self.controls[control] = (consumer, name)
 
     def find(self, event: str) -> EventSpec:
         """The handler's spec; UnknownEvent suggests the nearest name."""
@@ -95,3 +94,14 @@ class EventRegistry:
             hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(self.events)}."
             raise UnknownEvent(f"There is no event {event[:64]!r}. {hint}")
         return spec
+
+
+def _marks(consumer: type[EventConsumer], attribute: str) -> dict[str, Any]:
+    """Method name -> mark, for the class and its bases. The mark nearest to the class wins; a method that is
+    overridden without a mark keeps the one of its base."""
+    return {
+        name: getattr(method, attribute)
+        for base in reversed(consumer.__mro__)
+        for name, method in vars(base).items()
+        if hasattr(method, attribute)
+    }
