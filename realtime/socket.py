@@ -111,12 +111,19 @@ class ConnectionSession:
         self._context = contextvars.copy_context()  # the obeyer's, whoever wakes it
 
     async def run(self, receive: Any) -> None:
+        """Serve the connection until it has ended. It is counted and recorded however it ends."""
+        started = time.perf_counter()
+        with metrics.SOCKETS.track_inprogress():
+            try:
+                await self._serve(receive)
+            finally:
+                self._log_end(time.perf_counter() - started)
+
+    async def _serve(self, receive: Any) -> None:
         connection = self.connection
         connected: list[EventConsumer] = []
         reader: asyncio.Task[None] | None = None
         peer_left = False
-        started = time.perf_counter()
-        metrics.SOCKETS.inc()
         try:
             connection.hold()
             await self._connect(connected)
@@ -137,12 +144,10 @@ class ConnectionSession:
             await loop.cancel(reader, self._obeyer)
             await self._disconnect(connected)
             await self._end_transport(peer_left)
-            self._log_end(time.perf_counter() - started)
 
     def _log_end(self, seconds: float) -> None:
         """The access record of a socket, as each request has one."""
         code = self.connection.closing[0] if self.connection.closing else CloseCode.NORMAL
-        metrics.SOCKETS.dec()
         metrics.CLOSES.labels(int(code)).inc()
         context.request_id.set(None)
         access.info(
