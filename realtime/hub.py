@@ -17,10 +17,10 @@ from channels.layers import BaseChannelLayer, get_channel_layer
 from . import loop, metrics, tracing
 from .connection import Connection
 from .frames import Frame
+from .items import AddressItem, ControlItem, Item, NoticeItem, TopicItem
 from .link import Link
 from .ordering import TopicOrder
 from .pace import Pace
-from .publisher import Item
 from .repair import Repairer, TopicLog
 
 logger = logging.getLogger(__name__)
@@ -151,21 +151,31 @@ class Hub:
     ) -> None:
         """Send a frame to every subscriber of `topic` in every process; `seq` is its place in the topic's log, and
         `trace` what its delivery belongs to."""
-        self._send(["topic", topic, payload, seq, droppable, exclude_address, trace], len(payload))
+        item = TopicItem(
+            topic=topic,
+            payload=payload,
+            seq=seq,
+            droppable=droppable,
+            exclude_address=exclude_address,
+            trace=trace,
+        )
+        self._send(item, len(payload))
 
     def send_to(self, addresses: Iterable[str], payload: bytes, *, droppable: bool = False) -> None:
         """Send a frame once to every connection, in every process, that has one of the addresses."""
         addresses = list(addresses)
-        self._send(["address", addresses, payload, droppable], len(payload) + 50 * len(addresses))
+        item = AddressItem(addresses=addresses, payload=payload, droppable=droppable)
+        self._send(item, len(payload) + 50 * len(addresses))
 
     def tell(self, addresses: Iterable[str], control: str, data: dict[str, Any]) -> None:
         """Run the consumers' `@on_control(control)` for every connection that has one of the addresses."""
         addresses = list(addresses)
-        self._send(["control", addresses, control, data], 500 + 50 * len(addresses))
+        item = ControlItem(addresses=addresses, control=control, data=data)
+        self._send(item, 500 + 50 * len(addresses))
 
     def notify(self, notice: str, data: dict[str, Any]) -> None:
         """Call what listens to `notice` in every process, this one included."""
-        self._send(["notice", notice, data], 500)
+        self._send(NoticeItem(notice=notice, data=data), 500)
 
     def listen(self, notice: str, listener: Notice) -> None:
         """Have `listener` called with the data of each `notify(notice, ..)`, of this or any other process, or when
@@ -226,26 +236,26 @@ class Hub:
     def _miss(self) -> None:
         metrics.LAYER_LOSSES.inc()
         logger.warning("messages of another process were lost; looking into the logs")
-        self._deliver([["notice", LOST, {}]])
+        self._deliver([NoticeItem(notice=LOST, data={})])
 
     def _deliver(self, items: list[Item]) -> tuple[int, int]:
         """Hand items on in their order; the frames for one connection leave together: a write costs as much for
         twenty as for one. Returns how many frames went to how many connections."""
         outgoing: dict[Connection, list[Frame]] = {}
         told = 0
-        for kind, target, *rest in items:
-            if kind == "topic":
-                told += self._route(outgoing, target, *rest)
-            elif kind == "address":
-                frame = Frame(rest[0], droppable=rest[1])
-                for connection in self._having(target):
+        for item in items:
+            if isinstance(item, TopicItem):
+                told += self._route(outgoing, item)
+            elif isinstance(item, AddressItem):
+                frame = Frame(item.payload, droppable=item.droppable)
+                for connection in self._having(item.addresses):
                     outgoing.setdefault(connection, []).append(frame)
-            elif kind == "control":
-                for connection in self._having(target):
-                    connection.tell(*rest)
-            elif kind == "notice":
-                for listener in self._listeners.get(target, ()):
-                    listener(*rest)
+            elif isinstance(item, ControlItem):
+                for connection in self._having(item.addresses):
+                    connection.tell(item.control, item.data)
+            elif isinstance(item, NoticeItem):
+                for listener in self._listeners.get(item.notice, ()):
+                    listener(item.data)
         pushed, began = 0, time.perf_counter()
         for connection, frames in outgoing.items():
             connection.push_frames(frames)
@@ -259,41 +269,35 @@ class Hub:
         if delivered:
             metrics.DELIVERED.inc(delivered)
             if logger.isEnabledFor(logging.INFO):
-                places = [f"{item[1]}#{item[3]}" for item in items if item[0] == "topic" and item[3]]
+                places = [
+                    f"{item.topic}#{item.seq}" for item in items if isinstance(item, TopicItem) and item.seq
+                ]
                 logger.info("messages delivered", extra={"places": places, "deliveries": delivered})
 
     def _note_delivery(self, items: list[Item], published_at: float) -> None:
         metrics.DELIVERY_SECONDS.observe(max(0.0, time.time() - published_at))
         if tracing.enabled():
-            for kind, topic, *rest in items:
-                if kind == "topic" and topic in self._subscribers:
-                    sockets = len(self._subscribers[topic])
+            for item in items:
+                if isinstance(item, TopicItem) and item.topic in self._subscribers:
+                    sockets = len(self._subscribers[item.topic])
                     tracing.record(
-                        "message.deliver", parent=rest[4], started_at=published_at, sockets=sockets
+                        "message.deliver", parent=item.trace, started_at=published_at, sockets=sockets
                     )
 
-    def _route(
-        self,
-        outgoing: dict[Connection, list[Frame]],
-        topic: str,
-        payload: bytes,
-        seq: int | None,
-        droppable: bool,
-        exclude_address: str | None,
-        trace: str | None,
-    ) -> int:
+    def _route(self, outgoing: dict[Connection, list[Frame]], item: TopicItem) -> int:
         """Add the frame, and what waited for it, to what goes out; returns to how many messages that comes."""
+        topic = item.topic
         order = self._orders.get(topic)
         if order is None:
-            self._note_unheard(topic, seq)
+            self._note_unheard(topic, item.seq)
             return 0
-        frames = order.accept(Frame(payload, droppable=droppable, seq=seq))
+        frames = order.accept(Frame(item.payload, droppable=item.droppable, seq=item.seq))
         self._mend(topic, order)
         if not frames:
             return 0
         subscribers: Collection[Connection] = self._subscribers[topic]
-        if exclude_address:
-            excluded = self._addressed.get(exclude_address, ())
+        if item.exclude_address:
+            excluded = self._addressed.get(item.exclude_address, ())
             subscribers = [connection for connection in subscribers if connection not in excluded]
         for connection in subscribers:
             if (queued := outgoing.get(connection)) is None:

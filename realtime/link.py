@@ -5,6 +5,7 @@ Knows the channel layer; must not know what an item says, or connections.
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,8 +13,11 @@ from channels.layers import BaseChannelLayer, InMemoryChannelLayer
 
 from . import loop
 from .arrivals import Arrivals
+from .envelopes import Envelopes
 from .ids import uuid7
-from .publisher import Item, Publisher
+from .items import Item
+from .items_previous import PreviousRelease
+from .publisher import Publisher
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +40,7 @@ class Link:
         *,
         take: Callable[[list[Item], float], None],
         miss: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._layer = layer
         self._group = group
@@ -43,7 +48,9 @@ class Link:
         self._miss = miss
         self._id = str(uuid7())
         self._alone = isinstance(layer, InMemoryChannelLayer)  # it reaches no other process
-        self._publisher = Publisher(layer, group, self._id)
+        self._previous = PreviousRelease(clock=clock)
+        self._envelopes = Envelopes(self._id, self._previous)
+        self._publisher = Publisher(layer, group, self._envelopes)
         self._channel = ""
         self._arrivals = Arrivals()
         self._heard_itself = True
@@ -115,9 +122,13 @@ class Link:
         if message["from"] == self._id:
             self._heard_itself = True
             return
+        if "reads_named" not in message and self._previous.note():
+            self._publisher.skip_number()
         new, lost = self._arrivals.note(message["from"], message["number"])
         if new:
-            self._take(message["items"], message["at"])
+            envelope = self._envelopes.decode(message)
+            self._take(envelope.items, envelope.published_at)
+            lost = lost or not envelope.complete
         if lost:
             self._miss()
 

@@ -7,11 +7,12 @@ import asyncio
 import logging
 import time
 from collections import deque
-from typing import Any
 
 from channels.layers import BaseChannelLayer
 
 from . import metrics
+from .envelopes import Envelopes
+from .items import BeatItem, Item
 
 logger = logging.getLogger(__name__)
 
@@ -22,8 +23,6 @@ TIMEOUT_SECONDS = 2.0
 RETRY_SECONDS = 0.5
 KEEP_SECONDS = 10.0
 
-Item = list[Any]
-
 
 class Publisher:
     """`add` never waits. While one message to the layer is in flight, what comes is joined into the next.
@@ -32,10 +31,10 @@ class Publisher:
     and what they have missed (realtime.arrivals).
     """
 
-    def __init__(self, layer: BaseChannelLayer, group: str, sender: str) -> None:
+    def __init__(self, layer: BaseChannelLayer, group: str, envelopes: Envelopes) -> None:
         self._layer = layer
         self._group = group
-        self._sender = sender
+        self._envelopes = envelopes
         self._number = 0
         self._pending: deque[tuple[Item, int]] = deque()
         self._drainer: asyncio.Task[None] | None = None
@@ -43,16 +42,20 @@ class Publisher:
     def add(self, item: Item, *, size_bytes: int) -> None:
         if len(self._pending) >= MAX_PENDING_ITEMS:
             metrics.PUBLISH_FAILURES.inc()
-            self._number += 1  # the others see that something is missing, and look into the logs
+            self.skip_number()
             return
         self._pending.append((item, size_bytes))
         if self._drainer is None:
             self._drainer = asyncio.create_task(self._drain(), name="hub-drainer")
 
+    def skip_number(self) -> None:
+        """Make the other processes see a loss, so that they look into the logs."""
+        self._number += 1
+
     def beat(self) -> None:
         """Publish a sign of life, unless something is on its way anyhow."""
         if self._drainer is None:
-            self.add(["beat", ""], size_bytes=0)
+            self.add(BeatItem(), size_bytes=0)
 
     async def flush(self) -> None:
         """Wait until what was given so far has left this process, or was lost."""
@@ -77,9 +80,7 @@ class Publisher:
 
     async def _send(self, items: list[Item]) -> None:
         self._number += 1
-        message = {
-            "type": "hub", "from": self._sender, "number": self._number, "items": items, "at": time.time(),
-        }  # fmt: skip
+        message = self._envelopes.encode(self._number, items)
         give_up_at = time.monotonic() + KEEP_SECONDS
         while True:
             try:

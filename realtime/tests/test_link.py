@@ -1,0 +1,173 @@
+"""Two releases side by side over one Redis: this one's link, and messages as the others send them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgpack
+import pytest
+import redis.asyncio as aioredis
+from channels_redis.pubsub import RedisPubSubChannelLayer
+
+from realtime import loop
+from realtime.ids import uuid7
+from realtime.items import Item, TopicItem
+from realtime.items_previous import PRESENT_SECONDS
+from realtime.link import Link
+from realtime.testing import RedisServer
+
+from .test_envelopes import RECORDED, RECORDED_BEAT, Clock
+from .test_items import ITEMS
+
+GROUP = "hub"
+WAIT_SECONDS = 20
+
+
+class Others:
+    """The other processes: all that they send is sent here, and all that they would hear is heard here."""
+
+    def __init__(self, url: str) -> None:
+        self.prefix = str(uuid7())
+        self._client = aioredis.Redis.from_url(url)
+        self._pubsub = self._client.pubsub(ignore_subscribe_messages=True)
+        self._channel = f"{self.prefix}__group__{GROUP}"
+        self._number = 0
+        self.numbers: set[int] = set()  # of the link's messages
+
+    async def open(self) -> None:
+        await self._pubsub.subscribe(self._channel)
+
+    async def close(self) -> None:
+        await self._pubsub.aclose()
+        await self._client.aclose()
+
+    async def send(self, message: bytes | dict[str, Any]) -> None:
+        await self._client.publish(
+            self._channel, message if isinstance(message, bytes) else msgpack.packb(message)
+        )
+
+    async def send_batch(self, *items: dict[str, Any]) -> None:
+        self._number += 1
+        await self.send(
+            {
+                "type": "hub",
+                "from": "next",
+                "number": self._number,
+                "at": 0.0,
+                "reads_named": True,
+                "batch": msgpack.packb(items),
+            }
+        )
+
+    async def heard(self, payload: bytes) -> dict[str, Any]:
+        """The message of the link in which this payload went out."""
+        async with asyncio.timeout(WAIT_SECONDS):
+            while True:
+                sent = await self._pubsub.get_message(timeout=WAIT_SECONDS)
+                if sent is None:
+                    continue
+                message = msgpack.unpackb(sent["data"])
+                self.numbers.add(message["number"])
+                if payload in sent["data"]:
+                    return message
+
+
+class Taken:
+    """What a link handed on; items with the payload `poison` raise."""
+
+    def __init__(self) -> None:
+        self.items: asyncio.Queue[Item] = asyncio.Queue()
+        self.losses = 0
+
+    def take(self, items: list[Item], published_at: float) -> None:
+        for item in items:
+            if isinstance(item, TopicItem) and item.payload == b"poison":
+                raise RuntimeError("poison")
+            self.items.put_nowait(item)
+
+    def miss(self) -> None:
+        self.losses += 1
+
+    async def next(self, count: int) -> list[Item]:
+        async with asyncio.timeout(WAIT_SECONDS):
+            return [await self.items.get() for _ in range(count)]
+
+
+@pytest.fixture
+async def others(redis_server: RedisServer) -> AsyncIterator[Others]:
+    loop.adopt()
+    others = Others(redis_server.url)
+    await others.open()
+    yield others
+    await others.close()
+
+
+@pytest.fixture
+def taken() -> Taken:
+    return Taken()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def link(redis_server: RedisServer, others: Others, taken: Taken, clock: Clock) -> AsyncIterator[Link]:
+    layer = RedisPubSubChannelLayer(hosts=[redis_server.url], prefix=others.prefix)
+    link = Link(layer, GROUP, take=taken.take, miss=taken.miss, clock=clock)
+    await link.start()
+    await link.check()
+    yield link
+    await link.flush()
+    await link.stop()
+    await layer.flush()
+
+
+def publish(link: Link, payload: bytes) -> None:
+    link.publish([(TopicItem(topic="room", payload=payload), len(payload))])
+
+
+async def test_messages_of_the_previous_release_when_they_come_then_are_taken(
+    link: Link, others: Others, taken: Taken
+) -> None:
+    await others.send(RECORDED)
+    await others.send(RECORDED_BEAT)
+    assert await taken.next(len(ITEMS)) == ITEMS
+    assert taken.losses == 0
+
+
+async def test_items_of_the_next_release_when_they_come_then_what_is_known_is_taken(
+    link: Link, others: Others, taken: Taken
+) -> None:
+    await others.send_batch(
+        {"kind": "topic", "topic": "room", "payload": b"x", "seq": 1, "priority": 2},
+        {"kind": "poll", "choices": 3},
+        {"kind": "topic", "topic": "room", "payload": b"y", "more": {}},
+    )
+    assert await taken.next(2) == [
+        TopicItem(topic="room", payload=b"x", seq=1),
+        TopicItem(topic="room", payload=b"y"),
+    ]
+
+
+async def test_link_when_the_previous_release_joins_then_writes_for_it_and_leaves_out_a_number(
+    link: Link, others: Others, taken: Taken, clock: Clock
+) -> None:
+    publish(link, b"at first")
+    assert (await others.heard(b"at first"))["items"] == [
+        ["topic", "room", b"at first", None, False, None, None]
+    ]
+    clock.seconds += PRESENT_SECONDS
+    publish(link, b"alone")
+    named = await others.heard(b"alone")
+    assert named["items"] == []
+    others.numbers.clear()
+    await others.send(RECORDED)
+    await taken.next(len(ITEMS) - 1)
+    publish(link, b"with it")
+    positional = await others.heard(b"with it")
+    assert positional["items"] == [["topic", "room", b"with it", None, False, None, None]]
+    follow = set(range(named["number"] + 1, positional["number"] + 1))
+    missing = follow - others.numbers
+    assert len(missing) == 1, "to the others something was lost: they look into the logs"
