@@ -15,6 +15,7 @@ from typing import Any
 from channels.layers import BaseChannelLayer, get_channel_layer
 
 from . import loop, metrics, tracing
+from .close_codes import CloseCode
 from .connection import Connection
 from .frames import Frame
 from .items import AddressItem, ControlItem, Item, NoticeItem, TopicItem
@@ -71,6 +72,7 @@ class Hub:
         self._listeners: dict[str, list[Notice]] = {}
         self._local: list[tuple[Item, int]] = []
         self._local_since = 0.0
+        self._failures: list[Exception] = []  # of the delivery that runs
         self._pace = Pace()
 
     # --- connections ----------------------------------------------------------------------------------------
@@ -236,7 +238,15 @@ class Hub:
     def _miss(self) -> None:
         metrics.LAYER_LOSSES.inc()
         logger.warning("messages of another process were lost; looking into the logs")
-        self._deliver([NoticeItem(notice=LOST, data={})])
+        self._repair_loss()
+
+    def _repair_loss(self) -> None:
+        """Call what repairs a loss. A listener that fails here is logged, and is no loss of its own."""
+        for listener in self._listeners.get(LOST, ()):
+            try:
+                listener({})
+            except Exception:
+                logger.exception("a listener for losses failed")
 
     def _deliver(self, items: list[Item]) -> tuple[int, int]:
         """Hand items on in their order; the frames for one connection leave together: a write costs as much for
@@ -244,25 +254,55 @@ class Hub:
         outgoing: dict[Connection, list[Frame]] = {}
         told = 0
         for item in items:
-            if isinstance(item, TopicItem):
-                told += self._route(outgoing, item)
-            elif isinstance(item, AddressItem):
-                frame = Frame(item.payload, droppable=item.droppable)
-                for connection in self._having(item.addresses):
-                    outgoing.setdefault(connection, []).append(frame)
-            elif isinstance(item, ControlItem):
-                for connection in self._having(item.addresses):
-                    connection.tell(item.control, item.data)
-            elif isinstance(item, NoticeItem):
-                for listener in self._listeners.get(item.notice, ()):
-                    listener(item.data)
+            try:
+                told += self._deliver_item(outgoing, item)
+            except Exception as error:
+                self._failures.append(error)
         pushed, began = 0, time.perf_counter()
         for connection, frames in outgoing.items():
-            connection.push_frames(frames)
+            self._push(connection, frames)
             pushed += len(frames)
         self._pace.note_writing(time.perf_counter() - began)
         self._note_delivered(items, told)
+        self._note_failures()
         return pushed, len(outgoing)
+
+    def _deliver_item(self, outgoing: dict[Connection, list[Frame]], item: Item) -> int:
+        """Add the item's frames to what goes out, or call what it is for. Returns the number of messages."""
+        if isinstance(item, TopicItem):
+            return self._route(outgoing, item)
+        if isinstance(item, AddressItem):
+            frame = Frame(item.payload, droppable=item.droppable)
+            for connection in self._having(item.addresses):
+                outgoing.setdefault(connection, []).append(frame)
+        elif isinstance(item, ControlItem):
+            for connection in self._having(item.addresses):
+                self._attempt(connection.tell, item.control, item.data)
+        elif isinstance(item, NoticeItem):
+            for listener in self._listeners.get(item.notice, ()):
+                self._attempt(listener, item.data)
+        return 0
+
+    def _push(self, connection: Connection, frames: list[Frame]) -> None:
+        """Push the frames. A connection that cannot be written to has missed some, and has to start anew."""
+        try:
+            connection.push_frames(frames)
+        except Exception as error:
+            self._failures.append(error)
+            connection.close(CloseCode.RESTART, "internal error")
+
+    def _attempt(self, call: Callable[..., None], *arguments: Any) -> None:
+        try:
+            call(*arguments)
+        except Exception as error:
+            self._failures.append(error)
+
+    def _note_failures(self) -> None:
+        """What could not be delivered is lost to those it was for, so the repair of a loss starts."""
+        if self._failures:
+            failures, self._failures = self._failures, []
+            logger.error("%d parts of a delivery failed", len(failures), exc_info=failures[0])
+            self._repair_loss()
 
     def _note_delivered(self, items: list[Item], delivered: int) -> None:
         """Count messages handed to sockets; the log tells which, by room and seq as the writer's record does."""
@@ -316,7 +356,8 @@ class Hub:
         if frames:
             connections = tuple(self._subscribers.get(topic, ()))
             for connection in connections:
-                connection.push_frames(frames)
+                self._push(connection, frames)
+            self._note_failures()
             metrics.DELIVERED.inc(len(frames) * len(connections))
 
     def _mend(self, topic: str, order: TopicOrder) -> None:

@@ -109,28 +109,40 @@ class Link:
     async def _receive(self) -> None:
         while True:
             try:
-                self._accept(await self._layer.receive(self._channel))
+                message = await self._layer.receive(self._channel)
             except Exception:
                 logger.exception("the hub could not receive; trying again")
                 await asyncio.sleep(RETRY_SECONDS)
+            else:
+                self._accept(message)
 
     def _accept(self, message: dict[str, Any]) -> None:
+        """Hand on what the message holds. One that cannot be handled counts as lost: it does not come again."""
+        try:
+            complete = self._handle(message)
+        except Exception:
+            logger.exception("a message of another process could not be handled")
+            complete = False
+        if not complete:
+            self._miss()
+
+    def _handle(self, message: dict[str, Any]) -> bool:
+        """False where something did not come: a message before this one, or an item in it."""
         if "probe" in message:
             if (returned := self._probes.get(message["probe"])) is not None:
                 returned.set()
-            return
+            return True
         if message["from"] == self._id:
             self._heard_itself = True
-            return
+            return True
         if "reads_named" not in message and self._previous.note():
             self._publisher.skip_number()
         new, lost = self._arrivals.note(message["from"], message["number"])
-        if new:
-            envelope = self._envelopes.decode(message)
-            self._take(envelope.items, envelope.published_at)
-            lost = lost or not envelope.complete
-        if lost:
-            self._miss()
+        if not new:
+            return True
+        envelope = self._envelopes.decode(message)
+        self._take(envelope.items, envelope.published_at)
+        return envelope.complete and not lost
 
     async def _watch(self) -> None:
         """Let the others hear from this process, and hear itself over the layer, or join it anew.

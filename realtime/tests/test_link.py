@@ -171,3 +171,35 @@ async def test_link_when_the_previous_release_joins_then_writes_for_it_and_leave
     follow = set(range(named["number"] + 1, positional["number"] + 1))
     missing = follow - others.numbers
     assert len(missing) == 1, "to the others something was lost: they look into the logs"
+
+
+async def test_message_when_taking_it_raises_then_is_a_loss_and_the_next_one_is_taken_at_once(
+    link: Link, others: Others, taken: Taken
+) -> None:
+    for payload in (b"poison", b"x"):
+        await others.send_batch({"kind": "topic", "topic": "room", "payload": payload})
+    assert await taken.next(1) == [TopicItem(topic="room", payload=b"x")]
+    assert taken.losses == 1
+
+
+@pytest.mark.parametrize(
+    "broken", [{}, {"more": 1}, {"batch": b""}, {"batch": 5}, {"items": [[]]}, {"items": [5]}]
+)
+async def test_message_when_it_cannot_be_read_then_is_a_loss_and_the_next_one_is_taken(
+    link: Link, others: Others, taken: Taken, broken: dict[str, Any]
+) -> None:
+    envelope = {"from": "broken", "number": 1, "at": 0.0, "reads_named": True} if broken else {}
+    await others.send({"type": "hub", **envelope, **broken})
+    await others.send_batch({"kind": "topic", "topic": "room", "payload": b"x"})
+    assert await taken.next(1) == [TopicItem(topic="room", payload=b"x")]
+    assert taken.losses == 1
+
+
+async def test_item_when_it_cannot_be_read_then_is_a_loss_and_the_others_are_taken(
+    link: Link, others: Others, taken: Taken
+) -> None:
+    await others.send_batch(
+        {"kind": "topic", "topic": 5}, {"kind": "topic", "topic": "room", "payload": b"x"}
+    )
+    assert await taken.next(1) == [TopicItem(topic="room", payload=b"x")]
+    assert taken.losses == 1

@@ -1,0 +1,130 @@
+"""A delivery in which something raises: everything else arrives, and the repair of a loss starts."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+from channels.layers import InMemoryChannelLayer
+
+from realtime import loop, times
+from realtime.close_codes import CloseCode
+from realtime.connection import Connection, Identity
+from realtime.frames import Frame
+from realtime.hub import LOST, Hub
+from realtime.ids import uuid7
+
+from .kit import Peer, connect
+
+
+class BrokenPeer(Peer):
+    def write(self, frames: Sequence[Frame]) -> None:
+        raise OSError("the socket is gone")
+
+
+class Losses:
+    """A listener for losses, which counts them and raises."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, _: dict[str, Any]) -> None:
+        self.count += 1
+        raise RuntimeError("no repair today")
+
+
+def fail(*_: Any) -> None:
+    raise RuntimeError("it does not work")
+
+
+def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.message for record in caplog.records if record.levelname == "ERROR"]
+
+
+@pytest.fixture
+async def hub() -> AsyncIterator[Hub]:
+    loop.adopt()
+    hub = Hub(InMemoryChannelLayer())
+    yield hub
+    await hub.stop()
+
+
+@pytest.fixture
+def losses(hub: Hub) -> Losses:
+    losses = Losses()
+    hub.listen(LOST, losses)
+    return losses
+
+
+async def test_listener_when_it_raises_then_the_rest_of_the_batch_arrives_and_the_repair_starts_once(
+    hub: Hub, losses: Losses, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard: list[dict[str, Any]] = []
+    hub.listen("news", fail)
+    hub.listen("news", heard.append)
+    connection, peer = await connect(hub, uuid7())
+    hub.subscribe(connection, "room")
+    hub.notify("news", {"n": 1})
+    hub.publish("room", b"x")
+    hub.notify("news", {"n": 2})
+    await hub.flush()
+    assert (heard, peer.payloads) == ([{"n": 1}, {"n": 2}], [b"x"])
+    assert losses.count == 1
+    assert len([error for error in errors(caplog) if "parts of a delivery" in error]) == 1
+
+
+async def test_listener_for_losses_when_it_raises_then_the_next_one_is_called_and_nothing_loops(
+    hub: Hub, losses: Losses
+) -> None:
+    after = Losses()
+    hub.listen(LOST, after)
+    hub.listen("news", fail)
+    hub.notify("news", {})
+    for _ in range(3):
+        await hub.flush()
+    assert (losses.count, after.count) == (1, 1)
+
+
+async def test_connection_when_its_push_raises_then_it_starts_anew_and_the_others_hear_all(
+    hub: Hub, losses: Losses
+) -> None:
+    identity = Identity(uuid7(), uuid7(), times.now())
+    broken = Connection(identity=identity, device_id=None, transport=BrokenPeer())  # type: ignore[arg-type]
+    await hub.attach(broken)
+    hub.subscribe(broken, "room")
+    peers = []
+    for _ in range(3):
+        connection, peer = await connect(hub, uuid7())
+        hub.subscribe(connection, "room")
+        peers.append(peer)
+    hub.publish("room", b"x")
+    await hub.flush()
+    assert [peer.payloads for peer in peers] == [[b"x"]] * 3
+    assert broken.closing is not None
+    assert broken.closing[0] == CloseCode.RESTART
+    assert losses.count == 1
+
+
+async def test_control_when_one_connection_raises_then_the_others_get_it_and_the_repair_starts(
+    hub: Hub, losses: Losses
+) -> None:
+    connections = []
+    for _ in range(3):
+        connection, _ = await connect(hub, uuid7())
+        await hub.attach(connection, "user:a")
+        connections.append(connection)
+    connections[1].obey(fail)
+    hub.tell(["user:a"], "session:ended", {})
+    await hub.flush()
+    assert [len(connection.take_controls()) for connection in connections] == [1, 1, 1]
+    assert losses.count == 1
+
+
+async def test_item_when_it_cannot_be_delivered_then_those_behind_it_are(hub: Hub, losses: Losses) -> None:
+    connection, peer = await connect(hub, uuid7())
+    hub.subscribe(connection, "room")
+    hub.note_head("room", 0)
+    hub.publish("room", b"one", seq="1")  # type: ignore[arg-type]
+    hub.publish("room", b"two", seq=1)
+    await hub.flush()
+    assert peer.payloads == [b"two"]
+    assert losses.count == 1
