@@ -126,7 +126,7 @@ def _change_account(user: User, changes: dict[str, Any]) -> None:
 async def deactivate_user(*, user_id: UUID) -> None:
     """Lock the account at once: no login, no token and no socket of it works any more. Safe to repeat."""
     await run_db(User.objects.filter(pk=user_id).update, is_active=False)
-    get_hub().tell([user_address(user_id)], "user:deactivated", {})
+    get_hub().send_control([user_address(user_id)], "user:deactivated", {})
     await end_user_sessions(user_id=user_id)
 
 

@@ -68,7 +68,7 @@ async def _end(sessions: QuerySet[Session]) -> int:
     """Revoke those that are not yet, then tell every process; returns how many they were."""
     ended = await run_db(_revoke, sessions)
     if ended:
-        get_hub().tell([session_address(session_id) for session_id in ended], "session:ended", {})
+        get_hub().send_control([session_address(session_id) for session_id in ended], "session:ended", {})
     return len(ended)
 
 

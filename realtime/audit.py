@@ -4,10 +4,9 @@ Knows the hub; must not know what is compared.
 """
 
 import asyncio
-from typing import Any
 
 from . import loop
-from .hub import LOST, get_hub
+from .hub import get_hub
 
 
 class Audit:
@@ -21,15 +20,12 @@ class Audit:
 
     def start(self) -> None:
         if self._task is None:
-            get_hub().listen(LOST, self._hurry)
+            get_hub().on_loss(self._lost.set)
             loop.on_stop(self.name, self._stop)
             self._task = asyncio.create_task(self._run(), name=self.name)
 
     async def _run(self) -> None:
         raise NotImplementedError
-
-    def _hurry(self, _: dict[str, Any]) -> None:
-        self._lost.set()
 
     async def _stop(self) -> None:
         await loop.cancel(self._task)

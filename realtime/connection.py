@@ -106,10 +106,10 @@ class Connection:
             held, self._held = self._held, []
             self.push_frames(held)
 
-    def tell(self, control: str, data: dict[str, Any]) -> None:
+    def add_control(self, control: str, data: dict[str, Any]) -> None:
         """Queue a control for the consumers of this connection; a peer that piles them up has to start anew.
 
-        One that has ended obeys nothing more: nobody would wait for what it does.
+        A connection that has ended takes none: nothing would wait for what it does.
         """
         if self.ended.done():
             return
@@ -120,7 +120,7 @@ class Connection:
         if self._on_control is not None:
             self._on_control()
 
-    def obey(self, on_control: Callable[[], None]) -> None:
+    def watch_controls(self, on_control: Callable[[], None]) -> None:
         """Have `on_control` called whenever there is something in `take_controls`, from now on."""
         self._on_control = on_control
         if self._controls:

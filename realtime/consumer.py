@@ -40,7 +40,7 @@ def on(event: str, data: type[msgspec.Struct], *, reply: Any) -> Callable[[Handl
 
 
 def on_control(control: str) -> Callable[[Handler], Handler]:
-    """Have the method called with the data of `Hub.tell(.., control, data)` that is meant for its connection."""
+    """Have the method called with the data of each `Hub.send_control(.., control, data)` for its connection."""
 
     def mark(method: Handler) -> Handler:
         method.chat_control = control  # type: ignore[attr-defined]

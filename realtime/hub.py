@@ -22,15 +22,12 @@ from .items import AddressItem, ControlItem, Item, NoticeItem, TopicItem
 from .link import Link
 from .ordering import TopicOrder
 from .pace import Pace
-from .repair import Repairer, TopicLog
+from .repair import GapFiller, TopicLog
 
 logger = logging.getLogger(__name__)
 
 GROUP = "hub"
-MAX_UNHEARD = 10_000
-
-# The notice this process gets when something that another process published did not reach it.
-LOST = "hub:lost"
+MAX_OTHER_HEADS = 10_000
 
 Notice = Callable[[dict[str, Any]], None]
 
@@ -54,7 +51,7 @@ def get_hub() -> "Hub":
 
 
 class Hub:
-    """All methods are called on the process's loop. `publish`, `send_to`, `tell` and `notify` never wait.
+    """All methods are called on the process's loop. `publish`, `send_to`, `send_control` and `notify` never wait.
 
     A publish that the layer loses is lost to the other processes until they look: the log is the truth, a push
     only a hint. Frames with a `seq` reach each connection in order, and what is missing is fetched from the log.
@@ -67,9 +64,10 @@ class Hub:
         self._topics: dict[Connection, set[str]] = {}
         self._addresses: dict[Connection, tuple[str, ...]] = {}
         self._orders: dict[str, TopicOrder] = {}
-        self._unheard: dict[str, int] = {}  # topics that nobody here listened to, and the last seq that came
-        self._repairer = Repairer(log, self._orders, self._hand_on) if log is not None else None
+        self._other_heads: dict[str, int] = {}  # of topics without a subscriber here: the last seq that came
+        self._gap_filler = GapFiller(log, self._orders, self._push_ready) if log is not None else None
         self._listeners: dict[str, list[Notice]] = {}
+        self._repairs: list[Callable[[], None]] = []
         self._local: list[tuple[Item, int]] = []
         self._local_since = 0.0
         self._failures: list[Exception] = []  # of the delivery that runs
@@ -109,14 +107,14 @@ class Hub:
     def unsubscribe(self, connection: Connection, topic: str) -> None:
         self._topics.get(connection, set()).discard(topic)
         if _discard(self._subscribers, topic, connection):
-            self._note_unheard(topic, self._orders.pop(topic).head)
+            self._note_other_head(topic, self._orders.pop(topic).head)
 
     def note_head(self, topic: str, head: int) -> None:
         """Learn how far the log of `topic` reaches, read after subscribing; what lies beyond comes in order."""
         order = self._orders.get(topic)
         if order is not None:
-            self._hand_on(topic, order.note_head(head))
-            self._mend(topic, order)
+            self._push_ready(topic, order.note_head(head))
+            self._fill_gap(topic, order)
 
     def position(self, topic: str) -> int | None:
         """The seq behind which whoever subscribes now hears all of `topic`; None while it has not had a head."""
@@ -131,7 +129,7 @@ class Hub:
     def head(self, topic: str) -> int:
         """How far the log of `topic` reaches by what was heard here, whoever listened; it may reach further."""
         order = self._orders.get(topic)
-        return max(0 if order is None else order.head, self._unheard.get(topic, 0))
+        return max(0 if order is None else order.head, self._other_heads.get(topic, 0))
 
     def topics(self, connection: Connection) -> frozenset[str]:
         return frozenset(self._topics.get(connection, ()))
@@ -169,7 +167,7 @@ class Hub:
         item = AddressItem(addresses=addresses, payload=payload, droppable=droppable)
         self._send(item, len(payload) + 50 * len(addresses))
 
-    def tell(self, addresses: Iterable[str], control: str, data: dict[str, Any]) -> None:
+    def send_control(self, addresses: Iterable[str], control: str, data: dict[str, Any]) -> None:
         """Run the consumers' `@on_control(control)` for every connection that has one of the addresses."""
         addresses = list(addresses)
         item = ControlItem(addresses=addresses, control=control, data=data)
@@ -180,9 +178,12 @@ class Hub:
         self._send(NoticeItem(notice=notice, data=data), 500)
 
     def listen(self, notice: str, listener: Notice) -> None:
-        """Have `listener` called with the data of each `notify(notice, ..)`, of this or any other process, or when
-        something was lost (LOST)."""
+        """Have `listener` called with the data of each `notify(notice, ..)`, of this or any other process."""
         self._listeners.setdefault(notice, []).append(listener)
+
+    def on_loss(self, repair: Callable[[], None]) -> None:
+        """Have `repair` called when something that was sent here or by another process did not arrive here."""
+        self._repairs.append(repair)
 
     async def flush(self) -> None:
         """Wait until what was given so far has left this process, or was lost."""
@@ -194,15 +195,15 @@ class Hub:
     async def start(self) -> None:
         """Join the layer, once. Where it is away this returns all the same, and joining goes on in the background:
         connections of this process reach each other meanwhile, and the log repairs what the others said."""
-        if self._repairer is not None:
-            self._repairer.start()
+        if self._gap_filler is not None:
+            self._gap_filler.start()
         await self._link.start()
 
     async def stop(self) -> None:
         await self.flush()
         await self._link.stop()
-        if self._repairer is not None:
-            await self._repairer.stop()
+        if self._gap_filler is not None:
+            await self._gap_filler.stop()
 
     async def check(self) -> None:
         """Send a probe through the layer back to this process; raises TimeoutError when it does not return."""
@@ -241,12 +242,12 @@ class Hub:
         self._repair_loss()
 
     def _repair_loss(self) -> None:
-        """Call what repairs a loss. A listener that fails here is logged, and is no loss of its own."""
-        for listener in self._listeners.get(LOST, ()):
+        """Start the repairs. One that fails is logged, and is no loss of its own: that would never end."""
+        for repair in self._repairs:
             try:
-                listener({})
+                repair()
             except Exception:
-                logger.exception("a listener for losses failed")
+                logger.exception("the repair of a loss could not start")
 
     def _deliver(self, items: list[Item]) -> tuple[int, int]:
         """Hand items on in their order; the frames for one connection leave together: a write costs as much for
@@ -277,7 +278,7 @@ class Hub:
                 outgoing.setdefault(connection, []).append(frame)
         elif isinstance(item, ControlItem):
             for connection in self._having(item.addresses):
-                self._attempt(connection.tell, item.control, item.data)
+                self._attempt(connection.add_control, item.control, item.data)
         elif isinstance(item, NoticeItem):
             for listener in self._listeners.get(item.notice, ()):
                 self._attempt(listener, item.data)
@@ -329,10 +330,10 @@ class Hub:
         topic = item.topic
         order = self._orders.get(topic)
         if order is None:
-            self._note_unheard(topic, item.seq)
+            self._note_other_head(topic, item.seq)
             return 0
         frames = order.accept(Frame(item.payload, droppable=item.droppable, seq=item.seq))
-        self._mend(topic, order)
+        self._fill_gap(topic, order)
         if not frames:
             return 0
         subscribers: Collection[Connection] = self._subscribers[topic]
@@ -346,13 +347,13 @@ class Hub:
                 queued += frames
         return sum(frame.seq is not None for frame in frames) * len(subscribers)
 
-    def _note_unheard(self, topic: str, seq: int | None) -> None:
+    def _note_other_head(self, topic: str, seq: int | None) -> None:
         if seq:
-            self._unheard[topic] = max(seq, self._unheard.pop(topic, 0))
-            if len(self._unheard) > MAX_UNHEARD:
-                del self._unheard[next(iter(self._unheard))]
+            self._other_heads[topic] = max(seq, self._other_heads.pop(topic, 0))
+            if len(self._other_heads) > MAX_OTHER_HEADS:
+                del self._other_heads[next(iter(self._other_heads))]
 
-    def _hand_on(self, topic: str, frames: list[Frame]) -> None:
+    def _push_ready(self, topic: str, frames: list[Frame]) -> None:
         if frames:
             connections = tuple(self._subscribers.get(topic, ()))
             for connection in connections:
@@ -360,11 +361,11 @@ class Hub:
             self._note_failures()
             metrics.DELIVERED.inc(len(frames) * len(connections))
 
-    def _mend(self, topic: str, order: TopicOrder) -> None:
+    def _fill_gap(self, topic: str, order: TopicOrder) -> None:
         if order.position is None or order.position >= order.head:
             return
-        if self._repairer is not None:
-            self._repairer.mend(topic)
+        if self._gap_filler is not None:
+            self._gap_filler.fill(topic)
 
     def _having(self, addresses: list[str]) -> set[Connection]:
         return {connection for address in addresses for connection in self._addressed.get(address, ())}

@@ -1,7 +1,4 @@
-"""The order of one topic's log in this process: each seq handed on once, in order, and holes known.
-
-Knows frames and their seqs; must not know connections, the layer, or where what is missing comes from.
-"""
+"""The order of one topic's frames in this process: each seq is delivered once and in order, and gaps are known."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -12,10 +9,10 @@ MAX_PARKED_FRAMES = 1_000
 
 
 class TopicOrder:
-    """`position` is the seq up to which all was handed on, None until `note_head` gave a first one, `began`.
+    """`position` is the seq up to which everything was delivered, None until `note_head` gave a first one, `began`.
 
-    What comes beyond a hole is parked, and with it what tells of the log without being in it (an edit must not
-    overtake its message). Past the bound nothing more is parked: it is in the log, and is fetched from there.
+    Frames behind a gap are parked, and with them frames without a seq that refer to the log: an edit must not
+    overtake its message. Past the bound no more are parked; they are fetched from the log.
     """
 
     def __init__(self) -> None:
@@ -23,17 +20,17 @@ class TopicOrder:
         self.began: int | None = None
         self.head = 0
         self._parked: dict[int, Frame] = {}
-        self._behind: deque[tuple[int, Frame]] = deque()  # (what has to come first, frame)
+        self._behind: deque[tuple[int, Frame]] = deque()  # (the seq that has to come first, frame)
 
     @property
-    def hole(self) -> tuple[int, int] | None:
-        """The first and the last seq of what is missing next, if anything is."""
+    def gap(self) -> tuple[int, int] | None:
+        """The first and the last seq of the next gap, None where nothing is missing."""
         if self.position is None or self.position >= self.head:
             return None
         return self.position + 1, min(self._parked, default=self.head + 1) - 1
 
     def accept(self, frame: Frame) -> list[Frame]:
-        """What may be handed on now that `frame` has come."""
+        """Take a frame from the layer; returns the frames that are now ready, in order."""
         if frame.seq is None:
             waits = self.position is not None and self.position < self.head and not frame.droppable
             if waits and len(self._behind) < MAX_PARKED_FRAMES:
@@ -51,11 +48,11 @@ class TopicOrder:
         return []
 
     def fill(self, frames: Iterable[Frame]) -> list[Frame]:
-        """What may be handed on with these frames from the log."""
+        """Take frames from the log; returns the frames that are now ready, in order."""
         return [ready for frame in frames for ready in self.accept(frame)]
 
     def note_head(self, head: int) -> list[Frame]:
-        """Learn that the log reaches `head`; the first time, that what lies up to there was seen elsewhere."""
+        """Learn that the log reaches `head`. The first time, everything up to there counts as delivered."""
         if self.position is None:
             self.position = self.began = head
             for seq in [seq for seq in self._parked if seq <= head]:
@@ -64,9 +61,9 @@ class TopicOrder:
         return self._ready()
 
     def skip(self) -> list[Frame]:
-        """Give up what is missing next; clients see the hole and ask for it themselves."""
-        if self.hole is not None:
-            self.position = self.hole[1]
+        """Give up the next gap; clients see it and ask for it themselves."""
+        if self.gap is not None:
+            self.position = self.gap[1]
         return self._ready()
 
     def _ready(self) -> list[Frame]:

@@ -1,7 +1,4 @@
-"""Holes in the topics' order, filled from the log: the layer may lose a message, the log does not.
-
-Knows orders and a log to ask; must not know whose log it is, connections, or the layer.
-"""
+"""Fills gaps in the topics' order from their logs: the layer may lose a message, a log does not."""
 
 import asyncio
 import logging
@@ -21,33 +18,34 @@ EXACT_TOPICS_EACH_CHECK = 100
 FETCH_FRAMES_AT_ONCE = 200
 FETCHES_AT_ONCE = 4
 FETCH_TIMEOUT_SECONDS = 5.0
-MAX_HOLE = 1_000  # more than that clients ask for themselves, by resume and history
+MAX_GAP = 1_000  # more than that clients ask for themselves, by resume and history
 EMPTY_FETCHES = 5
 
 
 class TopicLog(Protocol):
-    """What the frames with a seq are repaired from. Both may raise; they are asked again."""
+    """The source of missing frames. Each method may raise; it is asked again."""
 
     async def heads(self, topics: list[str]) -> dict[str, int]:
-        """The highest seq of each topic that has a log, cheaply for many topics: after a crash it may be higher."""
+        """The highest seq of each topic that has a log, from the cached column. After a crash the true head may be
+        higher."""
 
     async def exact_heads(self, topics: list[str]) -> dict[str, int]:
-        """The same by a look into each log."""
+        """The same, read from each log itself."""
 
     async def frames(self, topic: str, first_seq: int, last_seq: int) -> list[Frame]:
         """The log's frames from `first_seq` to `last_seq`, in order."""
 
 
-class Repairer:
-    """`hand_on(topic, frames)` takes what became ready. One task for each topic with a hole, one for the check."""
+class GapFiller:
+    """`deliver(topic, frames)` gets what became ready. One task for each topic with a gap, one for the check."""
 
     def __init__(
-        self, log: TopicLog, orders: dict[str, TopicOrder], hand_on: Callable[[str, list[Frame]], None]
+        self, log: TopicLog, orders: dict[str, TopicOrder], deliver: Callable[[str, list[Frame]], None]
     ) -> None:
         self._log = log
         self._orders = orders
-        self._hand_on = hand_on
-        self._menders: dict[str, asyncio.Task[None]] = {}
+        self._deliver = deliver
+        self._fillers: dict[str, asyncio.Task[None]] = {}
         self._checker: asyncio.Task[None] | None = None
         self._fetches = asyncio.Semaphore(FETCHES_AT_ONCE)
 
@@ -56,67 +54,70 @@ class Repairer:
             self._checker = asyncio.create_task(self._check(), name="hub-head-check")
 
     async def stop(self) -> None:
-        await loop.cancel(*self._menders.values(), self._checker)
+        await loop.cancel(*self._fillers.values(), self._checker)
 
-    def mend(self, topic: str) -> None:
-        """See to it that the hole in `topic` is filled, by a late message or from the log."""
-        if topic not in self._menders:
-            self._menders[topic] = asyncio.create_task(self._mend(topic), name="hub-mender")
+    def fill(self, topic: str) -> None:
+        """Have the gap in `topic` filled, by a late message or from the log."""
+        if topic not in self._fillers:
+            self._fillers[topic] = asyncio.create_task(self._fill(topic), name="hub-gap-filler")
 
-    async def _mend(self, topic: str) -> None:
+    async def _fill(self, topic: str) -> None:
         empty = 0
         try:
-            while (order := self._broken(topic)) is not None:
+            while (order := self._order_with_gap(topic)) is not None:
                 position, head = order.position, order.head
                 await asyncio.sleep(GRACE_SECONDS)
-                if (order := self._broken(topic)) is None or order.position != position:
+                if (order := self._order_with_gap(topic)) is None or order.position != position:
                     continue  # it was only late
-                filled = await self._fill(topic, order, head)
+                filled = await self._fetch(topic, order, head)
                 empty = 0 if filled else empty + 1
                 if empty >= EMPTY_FETCHES:
-                    logger.error("the log has no messages for a hole in %s", topic)
+                    logger.error("the log has no messages for a gap in %s", topic)
                     self._skip(topic)
         finally:
-            del self._menders[topic]
+            del self._fillers[topic]
 
-    async def _fill(self, topic: str, order: TopicOrder, head: int) -> bool:
-        """Fetch what follows the position up to `head`, with what came meanwhile: after an outage every second
-        message of a busy room may be missing, and a fetch for each would never catch up. False for no progress."""
+    async def _fetch(self, topic: str, order: TopicOrder, head: int) -> bool:
+        """Fetch everything from the position up to `head`; False for no progress.
+
+        That includes messages that have come meanwhile: after an outage every second message of a busy room may be
+        missing, and one fetch for each gap would never catch up.
+        """
         position = order.position
-        while (hole := order.hole) is not None and hole[0] <= head:
-            if hole[1] - hole[0] >= MAX_HOLE:
+        while (gap := order.gap) is not None and gap[0] <= head:
+            if gap[1] - gap[0] >= MAX_GAP:
                 self._skip(topic)
                 return True
-            last_seq = min(head, hole[0] + FETCH_FRAMES_AT_ONCE - 1)
+            last_seq = min(head, gap[0] + FETCH_FRAMES_AT_ONCE - 1)
             try:
                 async with self._fetches, asyncio.timeout(FETCH_TIMEOUT_SECONDS):
-                    frames = await self._log.frames(topic, hole[0], last_seq)
+                    frames = await self._log.frames(topic, gap[0], last_seq)
             except Exception:
-                logger.warning("a hole in %s could not be filled yet", topic, exc_info=True)
+                logger.warning("a gap in %s could not be filled yet", topic, exc_info=True)
                 await asyncio.sleep(CHECK_SECONDS / 2)
                 return True  # it is the database that is away, not the messages
             if self._orders.get(topic) is not order:
-                return True  # nobody listened any more, or somebody does anew
-            self._hand_on(topic, order.fill(frames))
-            if order.hole == hole:
+                return True  # the topic has lost its subscribers meanwhile, and may have new ones
+            self._deliver(topic, order.fill(frames))
+            if order.gap == gap:
                 break
             metrics.REPAIRED.inc()
         return order.position != position
 
-    def _broken(self, topic: str) -> TopicOrder | None:
-        """The topic's order, while something is missing in it and somebody here listens."""
+    def _order_with_gap(self, topic: str) -> TopicOrder | None:
+        """The topic's order, while it has a gap and a subscriber."""
         order = self._orders.get(topic)
-        return order if order is not None and order.hole is not None else None
+        return order if order is not None and order.gap is not None else None
 
     def _skip(self, topic: str) -> None:
         if (order := self._orders.get(topic)) is not None:
-            self._hand_on(topic, order.skip())
+            self._deliver(topic, order.skip())
 
     async def _check(self) -> None:
-        """A lost last message leaves no hole to be seen: ask the log how far it reaches.
+        """The loss of the last message leaves no visible gap: compare with the heads of the logs.
 
-        What only a look into each log would show, a message whose process died before it told anyone, is looked for
-        in some topics at each check, by turns: with ten thousand of them it would be all that a process does.
+        A message whose process died before it updated the cached head shows only in the log itself. Each check
+        reads the logs of some topics, in turn: with ten thousand topics a process would do nothing else.
         """
         turn = 0
         while True:
@@ -144,6 +145,6 @@ class Repairer:
     def _note_head(self, topic: str, head: int) -> None:
         order = self._orders.get(topic)
         if order is not None:
-            self._hand_on(topic, order.note_head(head))
-            if order.hole is not None:
-                self.mend(topic)
+            self._deliver(topic, order.note_head(head))
+            if order.gap is not None:
+                self.fill(topic)

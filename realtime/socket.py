@@ -107,8 +107,10 @@ class ConnectionSession:
         self.limiter = FrameLimiter(settings.LIMIT_FRAMES if settings.RATE_LIMITS else None)
         self.frames = 0
         # Only while there is something to do: most have nothing.
-        self._obeyer: asyncio.Task[None] | None = None
-        self._context = contextvars.copy_context()  # the obeyer's, whoever wakes it
+        self._control_task: asyncio.Task[None] | None = None
+        self._context = (
+            contextvars.copy_context()
+        )  # for the controls, which run in this connection's context and not in the sender's
 
     async def run(self, receive: Any) -> None:
         """Serve the connection until it has ended. It is counted and recorded however it ends."""
@@ -128,7 +130,7 @@ class ConnectionSession:
             connection.hold()
             await self._connect(connected)
             reader = asyncio.create_task(self._read(receive), name="socket-reader")
-            connection.obey(self._wake_obeyer)
+            connection.watch_controls(self._start_controls)
             # Not asyncio.wait for the two: it holds over a kilobyte as long as the socket lives.
             reader.add_done_callback(lambda _: connection.end())
             await connection.ended
@@ -141,7 +143,7 @@ class ConnectionSession:
             logger.exception("the connection failed")
             connection.close(CloseCode.RESTART, "internal error")
         finally:
-            await loop.cancel(reader, self._obeyer)
+            await loop.cancel(reader, self._control_task)
             await self._disconnect(connected)
             await self._end_transport(peer_left)
 
@@ -201,11 +203,13 @@ class ConnectionSession:
             if message["type"] == "websocket.receive":
                 await self._handle(message)
 
-    def _wake_obeyer(self) -> None:
-        if self._obeyer is None:
-            self._obeyer = asyncio.create_task(self._obey(), name="socket-controls", context=self._context)
+    def _start_controls(self) -> None:
+        if self._control_task is None:
+            self._control_task = asyncio.create_task(
+                self._run_controls(), name="socket-controls", context=self._context
+            )
 
-    async def _obey(self) -> None:
+    async def _run_controls(self) -> None:
         """Run controls one after the other, beside the frames: a kick must not wait for a slow request."""
         while controls := self.connection.take_controls():
             for control, data in controls:
@@ -216,7 +220,7 @@ class ConnectionSession:
                     self.connection.close(close.code, close.reason)
                 except Exception:
                     logger.exception("control %s failed", control)
-        self._obeyer = None
+        self._control_task = None
 
     async def _handle(self, message: dict[str, Any]) -> None:
         self.frames += 1

@@ -98,7 +98,7 @@ def _rooms_heard(connection: Connection) -> set[UUID]:
 
 def _make_up(connection: Connection, room_id: UUID, *, is_member: bool) -> None:
     if is_member:
-        connection.tell("room:added", {"room_id": str(room_id)})
+        connection.add_control("room:added", {"room_id": str(room_id)})
     else:
         frame = encode_event("room:removed", RoomRemoved(room_id=room_id, reason="removed"))
-        connection.tell("room:removed", {"room_id": str(room_id), "frame": frame})
+        connection.add_control("room:removed", {"room_id": str(room_id), "frame": frame})

@@ -253,7 +253,7 @@ def _tell_added(room: Room, user_ids: Iterable[UUID]) -> None:
     """Each user's sockets, in every process, subscribe first and then read and tell the room's state."""
     addresses = [user_address(user_id) for user_id in user_ids]
     if addresses:
-        get_hub().tell(addresses, "room:added", {"room_id": str(room.pk)})
+        get_hub().send_control(addresses, "room:added", {"room_id": str(room.pk)})
 
 
 async def announce_room(*, room_id: UUID) -> None:
@@ -268,7 +268,7 @@ def tell_updated(room: Room) -> None:
 def tell_removed(room_id: UUID, user_ids: list[UUID], *, reason: str) -> None:
     addresses = [user_address(user_id) for user_id in user_ids]
     frame = encode_event("room:removed", RoomRemoved(room_id=room_id, reason=reason))
-    get_hub().tell(addresses, "room:removed", {"room_id": str(room_id), "frame": frame})
+    get_hub().send_control(addresses, "room:removed", {"room_id": str(room_id), "frame": frame})
     tell_standing_changed(room_id=room_id, user_ids=user_ids)
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from realtime import loop, times
-from realtime.hub import LOST, get_hub
+from realtime.hub import get_hub
 from realtime.threads import run_db
 
 from . import selectors
@@ -45,7 +45,7 @@ def get_standings() -> "Standings":
     """The standings of this process; they listen to the process's hub."""
     standings = Standings()
     get_hub().listen(NOTICE, standings.forget)
-    get_hub().listen(LOST, standings.forget_all)
+    get_hub().on_loss(standings.forget_all)
     return standings
 
 
@@ -89,6 +89,6 @@ class Standings:
         for key in keys:
             self._known.pop(key, None)
 
-    def forget_all(self, _: dict[str, Any]) -> None:
+    def forget_all(self) -> None:
         self._changes += 1
         self._known.clear()

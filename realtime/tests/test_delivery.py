@@ -10,7 +10,7 @@ from realtime import loop, times
 from realtime.close_codes import CloseCode
 from realtime.connection import Connection, Identity
 from realtime.frames import Frame
-from realtime.hub import LOST, Hub
+from realtime.hub import Hub
 from realtime.ids import uuid7
 
 from .kit import Peer, connect
@@ -27,7 +27,7 @@ class Losses:
     def __init__(self) -> None:
         self.count = 0
 
-    def __call__(self, _: dict[str, Any]) -> None:
+    def __call__(self) -> None:
         self.count += 1
         raise RuntimeError("no repair today")
 
@@ -51,7 +51,7 @@ async def hub() -> AsyncIterator[Hub]:
 @pytest.fixture
 def losses(hub: Hub) -> Losses:
     losses = Losses()
-    hub.listen(LOST, losses)
+    hub.on_loss(losses)
     return losses
 
 
@@ -76,7 +76,7 @@ async def test_listener_for_losses_when_it_raises_then_the_next_one_is_called_an
     hub: Hub, losses: Losses
 ) -> None:
     after = Losses()
-    hub.listen(LOST, after)
+    hub.on_loss(after)
     hub.listen("news", fail)
     hub.notify("news", {})
     for _ in range(3):
@@ -112,8 +112,8 @@ async def test_control_when_one_connection_raises_then_the_others_get_it_and_the
         connection, _ = await connect(hub, uuid7())
         await hub.attach(connection, "user:a")
         connections.append(connection)
-    connections[1].obey(fail)
-    hub.tell(["user:a"], "session:ended", {})
+    connections[1].watch_controls(fail)
+    hub.send_control(["user:a"], "session:ended", {})
     await hub.flush()
     assert [len(connection.take_controls()) for connection in connections] == [1, 1, 1]
     assert losses.count == 1

@@ -24,9 +24,9 @@ def started(head: int = 0) -> TopicOrder:
 def test_accept_when_a_later_seq_comes_first_then_it_waits_for_the_earlier():
     order = started()
     assert seqs(order.accept(frame(2))) == []
-    assert order.hole == (1, 1)
+    assert order.gap == (1, 1)
     assert seqs(order.accept(frame(1))) == [1, 2]
-    assert order.hole is None
+    assert order.gap is None
 
 
 def test_accept_when_a_seq_comes_again_then_it_is_not_handed_on_twice():
@@ -42,7 +42,7 @@ def test_accept_when_the_head_is_not_known_yet_then_frames_wait_for_it():
     assert seqs(order.note_head(6)) == [7, 8]
 
 
-def test_accept_when_there_is_a_hole_then_what_tells_of_the_log_waits_behind_it():
+def test_accept_when_there_is_a_gap_then_what_tells_of_the_log_waits_behind_it():
     order = started()
     order.accept(frame(2))
     edit, typing = Frame(b"edit"), Frame(b"typing", droppable=True)
@@ -51,14 +51,14 @@ def test_accept_when_there_is_a_hole_then_what_tells_of_the_log_waits_behind_it(
     assert order.accept(frame(1))[-1] is edit
 
 
-def test_note_head_when_the_last_message_was_lost_then_there_is_a_hole():
+def test_note_head_when_the_last_message_was_lost_then_there_is_a_gap():
     order = started(4)
     order.note_head(6)
-    assert order.hole == (5, 6)
+    assert order.gap == (5, 6)
     assert seqs(order.fill([frame(5), frame(6)])) == [5, 6]
 
 
-def test_skip_when_a_hole_cannot_be_filled_then_the_rest_goes_on():
+def test_skip_when_a_gap_cannot_be_filled_then_the_rest_goes_on():
     order = started()
     order.accept(frame(3))
     assert seqs(order.skip()) == [3]
@@ -71,7 +71,7 @@ def test_accept_when_too_much_is_parked_then_the_rest_is_left_to_the_log():
     for seq in range(2, last + 1):
         order.accept(frame(seq))
     assert len(order.accept(frame(1))) == MAX_PARKED_FRAMES + 1
-    assert order.hole == (MAX_PARKED_FRAMES + 2, last)
+    assert order.gap == (MAX_PARKED_FRAMES + 2, last)
 
 
 @given(st.lists(st.integers(1, 12), max_size=60), st.integers(0, 5))
@@ -79,7 +79,7 @@ def test_accept_when_anything_comes_then_what_is_handed_on_is_dense(arrivals: li
     order, handed_on = started(head), list[int | None]()
     for seq in arrivals:
         handed_on += seqs(order.accept(frame(seq)))
-    while order.hole is not None:
-        first, last = order.hole
+    while order.gap is not None:
+        first, last = order.gap
         handed_on += seqs(order.fill([frame(seq) for seq in range(first, last + 1)]))
     assert handed_on == list(range(head + 1, max([head, *arrivals]) + 1))

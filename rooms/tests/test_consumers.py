@@ -101,10 +101,10 @@ async def test_room_added_when_it_fails_then_the_room_is_not_heard_and_the_audit
     assert (peer.payloads, hub.topics(joining)) == ([], frozenset())
 
 
-async def test_tell_when_the_connection_has_ended_then_nothing_is_obeyed(hub: Hub) -> None:
+async def test_control_when_the_connection_has_ended_then_is_not_kept(hub: Hub) -> None:
     connection, _ = await connect(hub, uuid7())
     woken: list[None] = []
-    connection.obey(lambda: woken.append(None))
+    connection.watch_controls(lambda: woken.append(None))
     connection.end()
-    connection.tell("room:removed", {})
+    connection.add_control("room:removed", {})
     assert (woken, connection.take_controls()) == ([], [])
