@@ -23,6 +23,10 @@ class TopicOrder:
         self._behind: deque[tuple[int, Frame]] = deque()  # (the seq that has to come first, frame)
 
     @property
+    def has_gap(self) -> bool:
+        return self.position is not None and self.position < self.head
+
+    @property
     def gap(self) -> tuple[int, int] | None:
         """The first and the last seq of the next gap, None where nothing is missing."""
         if self.position is None or self.position >= self.head:

@@ -8,6 +8,7 @@ from typing import Protocol
 from . import loop, metrics
 from .frames import Frame
 from .ordering import TopicOrder
+from .topic_orders import TopicOrders
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class GapFiller:
     """`deliver(topic, frames)` gets what became ready. One task for each topic with a gap, one for the check."""
 
     def __init__(
-        self, log: TopicLog, orders: dict[str, TopicOrder], deliver: Callable[[str, list[Frame]], None]
+        self, log: TopicLog, orders: TopicOrders, deliver: Callable[[str, list[Frame]], None]
     ) -> None:
         self._log = log
         self._orders = orders
@@ -107,7 +108,7 @@ class GapFiller:
     def _order_with_gap(self, topic: str) -> TopicOrder | None:
         """The topic's order, while it has a gap and a subscriber."""
         order = self._orders.get(topic)
-        return order if order is not None and order.gap is not None else None
+        return order if order is not None and order.has_gap else None
 
     def _skip(self, topic: str) -> None:
         if (order := self._orders.get(topic)) is not None:
@@ -122,7 +123,7 @@ class GapFiller:
         turn = 0
         while True:
             await asyncio.sleep(CHECK_SECONDS)
-            topics = [topic for topic, order in self._orders.items() if order.position is not None]
+            topics = self._orders.with_position()
             turn = turn if turn < len(topics) else 0
             exact = topics[turn : turn + EXACT_TOPICS_EACH_CHECK]
             turn += EXACT_TOPICS_EACH_CHECK
@@ -146,5 +147,5 @@ class GapFiller:
         order = self._orders.get(topic)
         if order is not None:
             self._deliver(topic, order.note_head(head))
-            if order.gap is not None:
+            if order.has_gap:
                 self.fill(topic)

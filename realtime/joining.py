@@ -1,0 +1,37 @@
+"""Joins the items that this process sends in one turn of its loop, or within 10 ms (realtime.pace)."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from .items import Item
+from .pace import Pace
+
+SizedItem = tuple[Item, int]  # with its size in bytes
+
+
+class Joiner:
+    """`deliver(sent, sent_at)` gets the joined items and the Unix time of the first."""
+
+    def __init__(self, pace: Pace, deliver: Callable[[list[SizedItem], float], None]) -> None:
+        self._pace = pace
+        self._deliver = deliver
+        self._sent: list[SizedItem] = []
+        self._sent_at = 0.0
+
+    def add(self, item: Item, size_bytes: int) -> None:
+        """Have the item delivered; never waits."""
+        if not self._sent:
+            self._sent_at = time.time()
+            running = asyncio.get_running_loop()
+            if hold_seconds := self._pace.hold_seconds():
+                running.call_later(hold_seconds, self.flush)
+            else:
+                running.call_soon(self.flush)
+        self._sent.append((item, size_bytes))
+
+    def flush(self) -> None:
+        """Deliver at once what was added so far."""
+        sent, self._sent = self._sent, []
+        if sent:
+            self._deliver(sent, self._sent_at)

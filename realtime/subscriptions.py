@@ -1,0 +1,76 @@
+"""The index of this process's connections: by the topics they subscribed to, and by the addresses they have."""
+
+from collections.abc import Collection, Iterable
+
+from .connection import Connection
+
+
+class Subscriptions:
+    """A state core: it neither waits nor sends. An address is a connection's own, e.g. `user:<id>`."""
+
+    def __init__(self) -> None:
+        self._subscribers: dict[str, set[Connection]] = {}
+        self._addressed: dict[str, set[Connection]] = {}
+        self._topics: dict[Connection, set[str]] = {}
+        self._addresses: dict[Connection, tuple[str, ...]] = {}
+
+    def attach(self, connection: Connection, addresses: tuple[str, ...]) -> None:
+        """Add the connection under these addresses, and remove it from any others it had."""
+        for address in self._addresses.get(connection, ()):
+            if address not in addresses:
+                _discard(self._addressed, address, connection)
+        self._addresses[connection] = addresses
+        self._topics.setdefault(connection, set())
+        for address in addresses:
+            self._addressed.setdefault(address, set()).add(connection)
+
+    def detach(self, connection: Connection) -> list[str]:
+        """Remove the connection; returns the topics that it was the last subscriber of."""
+        for address in self._addresses.pop(connection, ()):
+            _discard(self._addressed, address, connection)
+        topics = self._topics.pop(connection, set())
+        return [topic for topic in topics if _discard(self._subscribers, topic, connection)]
+
+    def subscribe(self, connection: Connection, topic: str) -> bool:
+        """Add a subscriber; True when it is the topic's first. Nothing happens where the connection is detached."""
+        if connection not in self._topics:
+            return False
+        self._topics[connection].add(topic)
+        first = topic not in self._subscribers
+        self._subscribers.setdefault(topic, set()).add(connection)
+        return first
+
+    def unsubscribe(self, connection: Connection, topic: str) -> bool:
+        """Remove a subscriber; True when it was the topic's last."""
+        self._topics.get(connection, set()).discard(topic)
+        return _discard(self._subscribers, topic, connection)
+
+    def subscribers(self, topic: str, *, exclude_address: str | None = None) -> Collection[Connection]:
+        """The topic's subscribers without those of `exclude_address`. Copy it before an await: it may change."""
+        subscribers = self._subscribers.get(topic, set())
+        if not exclude_address:
+            return subscribers
+        excluded = self._addressed.get(exclude_address, set())
+        return [connection for connection in subscribers if connection not in excluded]
+
+    def addressed(self, addresses: Iterable[str]) -> set[Connection]:
+        """The connections that have one of the addresses."""
+        return {connection for address in addresses for connection in self._addressed.get(address, ())}
+
+    def topics(self, connection: Connection) -> frozenset[str]:
+        return frozenset(self._topics.get(connection, ()))
+
+    def connections(self) -> list[Connection]:
+        return list(self._topics)
+
+
+def _discard(index: dict[str, set[Connection]], key: str, connection: Connection) -> bool:
+    """Remove the connection under `key`; True when it was the last there."""
+    members = index.get(key)
+    if members is None:
+        return False
+    members.discard(connection)
+    if members:
+        return False
+    del index[key]
+    return True
