@@ -1,7 +1,4 @@
-"""What came from each other process: once, in order, and whether anything did not come.
-
-Knows senders and the numbers of their messages; must not know what a message says.
-"""
+"""The numbers of the messages that have come from each other process: finds repeats and losses."""
 
 from collections import OrderedDict
 
@@ -9,10 +6,10 @@ MAX_SENDERS = 1_000
 
 
 class Arrivals:
-    """Every process numbers what it publishes 1, 2, 3, .., and publishes something every second.
+    """Every process numbers its messages 1, 2, 3, .. and publishes at least one each second.
 
-    So a number that is skipped was lost, be it that the sender gave up, that the layer dropped it, or that this
-    process did not listen; and a number that comes again was sent twice.
+    So a skipped number is a message that was lost: the sender gave up, the layer dropped it, or this process was
+    not subscribed. A number that comes again was sent twice.
     """
 
     def __init__(self, *, max_senders: int = MAX_SENDERS) -> None:

@@ -1,7 +1,4 @@
-"""This process's one channel in the layer: joined, listened to, watched, and joined anew where it has gone silent.
-
-Knows the channel layer; must not know what an item says, or connections.
-"""
+"""This process's one channel in the channel layer: joins, receives, and joins again when the channel is silent."""
 
 import asyncio
 import logging
@@ -26,12 +23,15 @@ PROBE_TIMEOUT_SECONDS = 2.0
 REJOIN_TIMEOUT_SECONDS = 5.0
 RETRY_SECONDS = 0.5
 BEAT_SECONDS = 1.0
-BEATS_MISSED = 3  # a subscription that brings nothing for so long is dead, whatever its TCP connection says
+# A subscription without a message for so many beats is dead, even if its TCP connection is open.
+BEATS_MISSED = 3
 
 
 class Link:
-    """`take(items, published_at)` gets what other processes sent, once and in order; `miss()` is called where
-    something of theirs did not come."""
+    """`take(items, published_at)` gets the items of other processes, each once and in order of its sender.
+
+    `miss()` is called when a message of theirs was lost or could not be handled.
+    """
 
     def __init__(
         self,
@@ -53,14 +53,14 @@ class Link:
         self._publisher = Publisher(layer, group, self._envelopes)
         self._channel = ""
         self._arrivals = Arrivals()
-        self._heard_itself = True
+        self._received_own = True
         self._watcher: asyncio.Task[None] | None = None
         self._starter: asyncio.Task[None] | None = None
         self._receiver: asyncio.Task[None] | None = None
         self._probes: dict[str, asyncio.Event] = {}
 
     async def start(self) -> None:
-        """Join the layer, once. Where it is away this returns all the same, and joining goes on behind it."""
+        """Join the layer, once. While it is away this returns too, and joining goes on in the background."""
         if self._receiver is not None:
             return
         if self._starter is None:
@@ -70,7 +70,7 @@ class Link:
         await asyncio.wait([self._starter], timeout=START_TIMEOUT_SECONDS)
 
     async def stop(self) -> None:
-        """Listen no more; what is to leave has to be flushed before."""
+        """Stop receiving. Flush first what has to leave."""
         await loop.cancel(self._watcher, self._starter, self._receiver)
 
     def publish(self, sent: list[tuple[Item, int]]) -> None:
@@ -80,7 +80,7 @@ class Link:
                 self._publisher.add(item, size_bytes=size_bytes)
 
     async def flush(self) -> None:
-        """Wait until what was published so far has left this process, or was lost."""
+        """Wait until everything published so far has left this process, or was lost."""
         await self._publisher.flush()
 
     async def check(self) -> None:
@@ -133,7 +133,7 @@ class Link:
                 returned.set()
             return True
         if message["from"] == self._id:
-            self._heard_itself = True
+            self._received_own = True
             return True
         if "reads_named" not in message and self._previous.note():
             self._publisher.skip_number()
@@ -145,26 +145,28 @@ class Link:
         return envelope.complete and not lost
 
     async def _watch(self) -> None:
-        """Let the others hear from this process, and hear itself over the layer, or join it anew.
+        """Publish a beat each second, and join the layer again when this process no longer receives its own.
 
-        A host that died without a word leaves the subscription's TCP connection waiting for a quarter of an hour.
+        A host that dies silently leaves the TCP connection of the subscription open for a quarter of an hour.
         """
         missed = 0
         while True:
-            self._heard_itself = False
+            self._received_own = False
             self._publisher.beat()
             await asyncio.sleep(BEAT_SECONDS)
-            missed = 0 if self._heard_itself else missed + 1
+            missed = 0 if self._received_own else missed + 1
             if missed >= BEATS_MISSED and self._receiver is not None:
                 missed = 0
                 try:
                     await self._rejoin()
                 except Exception:
-                    logger.warning("the hub could not leave the channel layer to join it anew", exc_info=True)
+                    logger.warning(
+                        "the hub could not leave the channel layer to join it again", exc_info=True
+                    )
 
     async def _rejoin(self) -> None:
         assert self._receiver is not None
-        logger.warning("the hub hears nothing over the channel layer; joining it anew")
+        logger.warning("the hub receives nothing over the channel layer; joining it again")
         async with asyncio.timeout(REJOIN_TIMEOUT_SECONDS):
             await self._layer.flush()
         await loop.cancel(self._receiver)

@@ -1,23 +1,22 @@
-"""Pace: how long what is sent waits to leave together with its like; not at all, unless that is worth it.
-
-Knows counts and times (docs/decisions/0012); must not know frames or connections.
-"""
+"""Decides whether to delay outgoing frames (10 ms) so that several share one socket write (docs/decisions/0012)."""
 
 import time
 from collections.abc import Callable
 
 HOLD_SECONDS = 0.010
-JOINED = 2.0  # frames for each connection in one delivery, from where on waiting is worth it
-MISSES = 2  # deliveries in a row that did not join end the waiting, since chance makes one
-BUSY_SHARE = (
-    0.25  # of the time goes into writing: from there on waiting is tried, without a sign that it helps
-)
+# Frames for each connection in one delivery, from which on a delay pays.
+JOINED = 2.0
+# Deliveries in a row without that, which end the delay. One happens by chance.
+MISSES = 2
+# The share of the time spent writing to sockets, over SHARE_SECONDS, from which on a delay is tried unasked.
+BUSY_SHARE = 0.25
 SHARE_SECONDS = 0.25
-TRIAL_SECONDS = 1.0  # between two trials: a sender who waits for each answer never sends two together
+# Between two trials: a sender that waits for each reply never sends two frames together.
+TRIAL_SECONDS = 1.0
 
 
 class Pace:
-    """Of one hub. `clock` counts seconds."""
+    """A state core of one hub. `clock` counts seconds."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -29,11 +28,11 @@ class Pace:
         self._try_at = self._since
 
     def hold_seconds(self) -> float:
-        """How long what is sent now waits for what comes behind it."""
+        """The delay of a frame that is sent now."""
         return HOLD_SECONDS if self._hot else 0.0
 
     def note(self, *, frames: int, connections: int) -> None:
-        """A delivery of what was sent here gave this many frames to this many connections."""
+        """Note a delivery of frames that this process sent: so many, to so many connections."""
         if frames >= JOINED * connections > 0:
             self._hot, self._misses = True, 0
         elif self._hot:
@@ -44,7 +43,7 @@ class Pace:
             self._hot, self._misses = True, 0
 
     def note_writing(self, seconds: float) -> None:
-        """Writing a delivery to its sockets took so long, whoever had sent it."""
+        """Note the time that a delivery, of this or another process, took to write to its sockets."""
         self._spent += seconds
         passed = self._clock() - self._since
         if passed >= SHARE_SECONDS:

@@ -29,7 +29,7 @@ def test_accept_when_a_later_seq_comes_first_then_it_waits_for_the_earlier():
     assert order.gap is None
 
 
-def test_accept_when_a_seq_comes_again_then_it_is_not_handed_on_twice():
+def test_accept_when_a_seq_comes_again_then_it_is_not_delivered_twice():
     order = started()
     assert seqs(order.accept(frame(1))) == [1]
     assert seqs(order.accept(frame(1))) == []
@@ -75,11 +75,11 @@ def test_accept_when_too_much_is_parked_then_the_rest_is_left_to_the_log():
 
 
 @given(st.lists(st.integers(1, 12), max_size=60), st.integers(0, 5))
-def test_accept_when_anything_comes_then_what_is_handed_on_is_dense(arrivals: list[int], head: int):
-    order, handed_on = started(head), list[int | None]()
+def test_accept_when_anything_comes_then_what_is_delivered_is_dense(arrivals: list[int], head: int):
+    order, delivered = started(head), list[int | None]()
     for seq in arrivals:
-        handed_on += seqs(order.accept(frame(seq)))
+        delivered += seqs(order.accept(frame(seq)))
     while order.gap is not None:
         first, last = order.gap
-        handed_on += seqs(order.fill([frame(seq) for seq in range(first, last + 1)]))
-    assert handed_on == list(range(head + 1, max([head, *arrivals]) + 1))
+        delivered += seqs(order.fill([frame(seq) for seq in range(first, last + 1)]))
+    assert delivered == list(range(head + 1, max([head, *arrivals]) + 1))
