@@ -3,7 +3,7 @@
 from realtime.arrivals import Arrivals
 
 
-def test_number_when_it_follows_repeats_or_skips_then_is_new_old_or_shows_a_loss() -> None:
+def test_number_when_it_follows_repeats_or_skips_then_is_judged() -> None:
     arrivals = Arrivals()
     noted = [arrivals.note("a", number) for number in (1, 2, 2, 1, 5, 6)]
     assert noted == [
@@ -16,14 +16,14 @@ def test_number_when_it_follows_repeats_or_skips_then_is_new_old_or_shows_a_loss
     ]
 
 
-def test_sender_when_first_heard_in_the_middle_then_shows_a_loss_of_its_own_only() -> None:
+def test_sender_when_first_heard_in_the_middle_then_shows_a_loss() -> None:
     arrivals = Arrivals()
     assert arrivals.note("a", 1) == (True, False)
     assert arrivals.note("b", 7) == (True, True)
     assert arrivals.note("a", 2) == (True, False)
 
 
-def test_senders_when_there_are_too_many_then_the_longest_silent_is_forgotten() -> None:
+def test_senders_when_too_many_then_the_longest_silent_is_forgotten() -> None:
     arrivals = Arrivals(max_senders=2)
     for sender, number in (("a", 1), ("b", 1), ("a", 2), ("c", 1)):
         arrivals.note(sender, number)

@@ -48,7 +48,7 @@ def test_subclass_when_it_marks_an_override_anew_then_its_own_event_wins() -> No
     assert registry.events["child:ask"].summary == "Asked of the subclass."
 
 
-def test_subclass_when_it_overrides_without_a_mark_then_it_handles_the_event() -> None:
+def test_subclass_when_overriding_without_a_mark_then_handles_the_event() -> None:
     registry = EventRegistry([Overridden])
     spec = registry.events["base:ask"]
     assert (spec.consumer, spec.method, spec.summary) == (Overridden, "ask", "Answered by the subclass.")

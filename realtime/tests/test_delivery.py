@@ -55,7 +55,7 @@ def losses(hub: Hub) -> Losses:
     return losses
 
 
-async def test_listener_when_it_raises_then_the_rest_of_the_batch_arrives_and_the_repair_starts_once(
+async def test_listener_when_it_raises_then_the_rest_of_the_batch_arrives(
     hub: Hub, losses: Losses, caplog: pytest.LogCaptureFixture
 ) -> None:
     heard: list[dict[str, Any]] = []
@@ -72,9 +72,7 @@ async def test_listener_when_it_raises_then_the_rest_of_the_batch_arrives_and_th
     assert len([error for error in errors(caplog) if "parts of a delivery" in error]) == 1
 
 
-async def test_listener_for_losses_when_it_raises_then_the_next_one_is_called_and_nothing_loops(
-    hub: Hub, losses: Losses
-) -> None:
+async def test_repair_when_it_raises_then_the_next_starts_and_nothing_loops(hub: Hub, losses: Losses) -> None:
     after = Losses()
     hub.on_loss(after)
     hub.listen("news", fail)
@@ -84,7 +82,7 @@ async def test_listener_for_losses_when_it_raises_then_the_next_one_is_called_an
     assert (losses.count, after.count) == (1, 1)
 
 
-async def test_connection_when_its_push_raises_then_it_starts_anew_and_the_others_hear_all(
+async def test_connection_when_its_push_raises_then_is_closed_and_others_hear(
     hub: Hub, losses: Losses
 ) -> None:
     identity = Identity(uuid7(), uuid7(), times.now())
@@ -104,9 +102,7 @@ async def test_connection_when_its_push_raises_then_it_starts_anew_and_the_other
     assert losses.count == 1
 
 
-async def test_control_when_one_connection_raises_then_the_others_get_it_and_the_repair_starts(
-    hub: Hub, losses: Losses
-) -> None:
+async def test_control_when_one_connection_raises_then_the_others_get_it(hub: Hub, losses: Losses) -> None:
     connections = []
     for _ in range(3):
         connection, _ = await connect(hub, uuid7())

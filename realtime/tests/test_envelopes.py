@@ -74,12 +74,12 @@ def alone(envelopes: Envelopes, clock: Clock) -> Envelopes:
     return envelopes
 
 
-def test_envelope_of_the_previous_release_when_read_then_gives_the_same_items(envelopes: Envelopes) -> None:
+def test_envelope_when_of_the_previous_release_then_gives_its_items(envelopes: Envelopes) -> None:
     assert envelopes.decode(msgpack.unpackb(RECORDED)).items == ITEMS[:-1]
     assert envelopes.decode(msgpack.unpackb(RECORDED_BEAT)).items == [BeatItem()]
 
 
-def test_envelope_when_the_previous_release_may_be_there_then_it_reads_it_as_its_own(
+def test_envelope_when_the_previous_release_is_present_then_has_lists(
     envelopes: Envelopes,
 ) -> None:
     message = over_the_layer(envelopes.encode(1, ITEMS[:-1]))
@@ -91,7 +91,7 @@ def test_envelope_when_the_previous_release_may_be_there_then_it_reads_it_as_its
     )
 
 
-def test_envelope_when_the_previous_release_is_gone_then_items_have_named_fields(alone: Envelopes) -> None:
+def test_envelope_when_the_previous_release_is_gone_then_has_names(alone: Envelopes) -> None:
     message = over_the_layer(alone.encode(1, ITEMS))
     assert previous_release_reads(message) == [], "its receive loop goes on"
     assert msgpack.unpackb(message["batch"])[0]["topic"] == "room"
@@ -122,7 +122,7 @@ def test_list_when_it_is_one_longer_or_shorter_then_is_read_or_incomplete(envelo
     assert not envelope.complete
 
 
-def test_previous_release_when_heard_again_after_it_was_gone_then_is_unexpected(clock: Clock) -> None:
+def test_previous_release_when_heard_after_a_pause_then_is_unexpected(clock: Clock) -> None:
     previous = PreviousRelease(clock=clock)
     assert (previous.is_present(), previous.note()) == (True, False)
     clock.seconds += PRESENT_SECONDS

@@ -44,7 +44,7 @@ def test_field_when_the_next_release_adds_one_then_it_is_ignored() -> None:
     assert decode_items(batch(longer)).items == [TopicItem(topic="room", payload=b"x", seq=4)]
 
 
-def test_kind_when_the_next_release_adds_one_then_it_is_skipped_and_the_rest_is_read() -> None:
+def test_kind_when_the_next_release_adds_one_then_is_skipped() -> None:
     decoded = decode_items(batch({"kind": "poll", "topic": 5}, {"kind": "beat"}))
     assert decoded == ([BeatItem()], {"poll"}, 0)
 
@@ -52,7 +52,7 @@ def test_kind_when_the_next_release_adds_one_then_it_is_skipped_and_the_rest_is_
 @pytest.mark.parametrize(
     "broken", [{"kind": "topic", "topic": 5, "payload": b""}, {"kind": "topic"}, {}, 5, ["topic"]]
 )
-def test_item_when_it_cannot_be_read_then_it_is_counted_and_the_rest_is_read(broken: Any) -> None:
+def test_item_when_unreadable_then_is_counted_and_the_rest_is_read(broken: Any) -> None:
     assert decode_items(batch(broken, {"kind": "beat"})) == ([BeatItem()], set(), 1)
 
 

@@ -73,7 +73,7 @@ class Others:
 
 
 class Taken:
-    """What a link handed on; items with the payload `poison` raise."""
+    """The items of other processes, as the link gave them; items with the payload `poison` raise."""
 
     def __init__(self) -> None:
         self.items: asyncio.Queue[Item] = asyncio.Queue()
@@ -137,7 +137,7 @@ async def test_messages_of_the_previous_release_when_they_come_then_are_taken(
     assert taken.losses == 0
 
 
-async def test_items_of_the_next_release_when_they_come_then_what_is_known_is_taken(
+async def test_items_when_of_the_next_release_then_known_ones_are_taken(
     link: Link, others: Others, taken: Taken
 ) -> None:
     await others.send_batch(
@@ -151,7 +151,7 @@ async def test_items_of_the_next_release_when_they_come_then_what_is_known_is_ta
     ]
 
 
-async def test_link_when_the_previous_release_joins_then_writes_for_it_and_leaves_out_a_number(
+async def test_link_when_the_previous_release_joins_then_writes_its_form(
     link: Link, others: Others, taken: Taken, clock: Clock
 ) -> None:
     publish(link, b"at first")
@@ -173,9 +173,7 @@ async def test_link_when_the_previous_release_joins_then_writes_for_it_and_leave
     assert len(missing) == 1, "to the others something was lost: they look into the logs"
 
 
-async def test_message_when_taking_it_raises_then_is_a_loss_and_the_next_one_is_taken_at_once(
-    link: Link, others: Others, taken: Taken
-) -> None:
+async def test_message_when_taking_it_raises_then_is_a_loss(link: Link, others: Others, taken: Taken) -> None:
     for payload in (b"poison", b"x"):
         await others.send_batch({"kind": "topic", "topic": "room", "payload": payload})
     assert await taken.next(1) == [TopicItem(topic="room", payload=b"x")]
@@ -185,7 +183,7 @@ async def test_message_when_taking_it_raises_then_is_a_loss_and_the_next_one_is_
 @pytest.mark.parametrize(
     "broken", [{}, {"more": 1}, {"batch": b""}, {"batch": 5}, {"items": [[]]}, {"items": [5]}]
 )
-async def test_message_when_it_cannot_be_read_then_is_a_loss_and_the_next_one_is_taken(
+async def test_message_when_unreadable_then_is_a_loss_and_the_next_is_taken(
     link: Link, others: Others, taken: Taken, broken: dict[str, Any]
 ) -> None:
     envelope = {"from": "broken", "number": 1, "at": 0.0, "reads_named": True} if broken else {}
@@ -195,7 +193,7 @@ async def test_message_when_it_cannot_be_read_then_is_a_loss_and_the_next_one_is
     assert taken.losses == 1
 
 
-async def test_item_when_it_cannot_be_read_then_is_a_loss_and_the_others_are_taken(
+async def test_item_when_unreadable_then_is_a_loss_and_others_are_taken(
     link: Link, others: Others, taken: Taken
 ) -> None:
     await others.send_batch(

@@ -1,4 +1,4 @@
-"""TopicOrder: whatever comes, in whatever order, is handed on once and in order."""
+"""TopicOrder: whatever comes, in whatever order, is delivered once and in order."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -33,7 +33,7 @@ async def disconnect() -> dict[str, Any]:
     return {"type": "websocket.disconnect"}
 
 
-async def test_open_sockets_when_the_transports_end_raises_then_are_counted_down_all_the_same(
+async def test_open_sockets_when_the_transports_end_raises_then_are_right(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     identity = Identity(uuid7(), uuid7(), times.now())
@@ -45,7 +45,7 @@ async def test_open_sockets_when_the_transports_end_raises_then_are_counted_down
     assert [record.message for record in caplog.records if record.name == "chat.access"] == ["socket"]
 
 
-async def test_open_sockets_when_serving_is_cancelled_then_are_counted_down_all_the_same() -> None:
+async def test_open_sockets_when_serving_is_cancelled_then_are_right() -> None:
     identity = Identity(uuid7(), uuid7(), times.now())
     connection = Connection(identity=identity, device_id=None, transport=BrokenPeer())  # type: ignore[arg-type]
     before = open_sockets()

@@ -15,7 +15,7 @@ def attached(subscriptions: Subscriptions, *addresses: str) -> Connection:
     return connection
 
 
-async def test_subscribe_when_first_or_again_or_detached_then_only_the_first_is_reported() -> None:
+async def test_subscribe_when_repeated_then_only_the_first_is_reported() -> None:
     subscriptions = Subscriptions()
     one, two = attached(subscriptions), attached(subscriptions)
     assert subscriptions.subscribe(one, "room")
@@ -27,7 +27,7 @@ async def test_subscribe_when_first_or_again_or_detached_then_only_the_first_is_
     assert (subscriptions.topics(one), subscriptions.topics(two)) == ({"room"}, frozenset())
 
 
-async def test_unsubscribe_and_detach_when_the_last_leaves_then_is_reported_once() -> None:
+async def test_unsubscribe_when_the_last_leaves_then_is_reported_once() -> None:
     subscriptions = Subscriptions()
     one, two = attached(subscriptions), attached(subscriptions)
     for connection in (one, two):
@@ -50,7 +50,7 @@ async def test_attach_when_done_again_then_the_new_addresses_replace_the_old() -
     assert subscriptions.topics(one) == {"room"}
 
 
-async def test_subscribers_when_an_address_is_excluded_then_its_connections_are_left_out() -> None:
+async def test_subscribers_when_an_address_is_excluded_then_lack_it() -> None:
     subscriptions = Subscriptions()
     one, two = attached(subscriptions, "user:a"), attached(subscriptions, "user:b")
     for connection in (one, two):

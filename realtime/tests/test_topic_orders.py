@@ -6,7 +6,7 @@ from realtime import topic_orders
 from realtime.topic_orders import TopicOrders
 
 
-def test_head_when_a_topic_has_no_subscriber_then_is_the_highest_seq_heard_of() -> None:
+def test_head_when_a_topic_has_no_subscriber_then_is_the_highest_seq() -> None:
     orders = TopicOrders()
     for seq in (4, 9, 7, None):
         orders.note_other_head("room", seq)
@@ -24,7 +24,7 @@ def test_head_when_the_last_subscriber_leaves_then_is_kept() -> None:
     assert (orders.get("room"), orders.with_position(), orders.head("room")) == (None, [], 5)
 
 
-def test_heads_when_there_are_too_many_then_the_longest_silent_is_forgotten(
+def test_heads_when_too_many_then_the_longest_silent_is_forgotten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(topic_orders, "MAX_OTHER_HEADS", 2)
