@@ -134,24 +134,24 @@ class DatabaseWrapper(DjongoWrapper):
         return True
 
     def get_database_version(self) -> tuple[int, ...]:
-        return tuple(self.ask(lambda database: database.client.server_info()["versionArray"][:2]))
+        return tuple(self.run_on_database(lambda database: database.client.server_info()["versionArray"][:2]))
 
     def indexes(self, table: str) -> dict[str, dict]:
-        return self.ask(lambda database: database[table].index_information())
+        return self.run_on_database(lambda database: database[table].index_information())
 
     def explain(self, command) -> dict[str, Any]:
         """The server's plan for a command; nothing is run but the explaining."""
         asked = {name: value for name, value in command.explainable().items() if value or name == "cursor"}
-        plan = self.ask(
+        plan = self.run_on_database(
             lambda db: db.command("explain", asked, verbosity="queryPlanner", codec_options=db.codec_options)
         )
         return plan.get("queryPlanner", plan)
 
-    def ask(self, question):
-        """The answer of question(database), outside the query log."""
+    def run_on_database(self, function):
+        """The answer of function(database), outside the query log."""
         self.ensure_connection()
         try:
-            return question(self.connection)
+            return function(self.connection)
         except DRIVER_ERRORS as error:
             raise django_error(error) from error
 

@@ -10,7 +10,7 @@ from pymongo import MongoClient
 
 _clients: dict[str, MongoClient] = {}
 _lock = Lock()
-_inherited: list[dict[str, MongoClient]] = []
+_inherited_clients: list[dict[str, MongoClient]] = []
 
 
 def get_client(parameters: dict[str, Any]) -> MongoClient:
@@ -25,12 +25,14 @@ def get_client(parameters: dict[str, Any]) -> MongoClient:
     return client
 
 
-def _forget() -> None:
+def _drop_inherited_clients() -> None:
     """A forked child has its parent's sockets; using one would mix two processes' answers."""
     global _lock
-    _inherited.append(dict(_clients))  # kept, so that the child does not close what the parent still uses
+    _inherited_clients.append(
+        dict(_clients)
+    )  # kept, so that the child does not close what the parent still uses
     _clients.clear()
     _lock = Lock()
 
 
-os.register_at_fork(after_in_child=_forget)
+os.register_at_fork(after_in_child=_drop_inherited_clients)

@@ -19,7 +19,7 @@ class Command:
 
     collection: str
 
-    def call(self) -> tuple[str, list]:
+    def pymongo_call(self) -> tuple[str, list]:
         """The name and the arguments of the call, for logs."""
         raise NotImplementedError
 
@@ -28,7 +28,7 @@ class Command:
         return None
 
     def __str__(self) -> str:
-        name, args = self.call()
+        name, args = self.pymongo_call()
         return f"db.{self.collection}.{name}({', '.join(map(repr, args))})"
 
     def __mod__(self, params) -> str:
@@ -61,7 +61,7 @@ class Find(Command):
         named = (("$match", self.where), ("$sort", self.sort), ("$skip", self.skip), ("$limit", self.limit))
         return [{name: value} for name, value in named if value], self.columns
 
-    def call(self):
+    def pymongo_call(self):
         options = {"sort": self.sort, "skip": self.skip, "limit": self.limit}
         return "find", [self.where, self.projection, {k: v for k, v in options.items() if v}]
 
@@ -77,46 +77,46 @@ class Find(Command):
 
 
 class Aggregate(Command):
-    """Rows of a pipeline; `places` are where in its documents the columns are, at most two names deep."""
+    """Rows of a pipeline; `paths` are where in its documents the columns are, at most two names deep."""
 
-    def __init__(self, collection, pipeline, places=()):
-        self.collection, self.pipeline, self.places = collection, pipeline, places
+    def __init__(self, collection, pipeline, paths=()):
+        self.collection, self.pipeline, self.paths = collection, pipeline, paths
 
     def __call__(self, collections) -> Result:
         found = collections[self.collection].aggregate(self.pipeline)
-        return Result(map(reader(self.places), found), source=found)
+        return Result(map(row_reader(self.paths), found), source=found)
 
     def stages(self) -> tuple[list[dict], list[str]]:
-        return self.pipeline, self.places
+        return self.pipeline, self.paths
 
     def count(self) -> "Aggregate":
         counted = [*self.pipeline, {"$count": "n"}]
-        return OneRow(self.collection, [(counted, lambda document: [document["n"]], [0])])
+        return SingleRow(self.collection, [(counted, lambda document: [document["n"]], [0])])
 
-    def call(self):
+    def pymongo_call(self):
         return "aggregate", [self.pipeline]
 
     def explainable(self):
         return {"aggregate": self.collection, "pipeline": self.pipeline, "cursor": {}}
 
 
-def reader(places: list[str]):
+def row_reader(paths: list[str]):
     """Makes a row of a document."""
-    split = [place.split(".", 1) for place in places]
+    split = [path.split(".", 1) for path in paths]
 
     def read(document):
         row = []
-        for place in split:
-            value = document.get(place[0])
-            if len(place) == 2 and value is not None:
-                value = value.get(place[1])
+        for parts in split:
+            value = document.get(parts[0])
+            if len(parts) == 2 and value is not None:
+                value = value.get(parts[1])
             row.append(value)
         return tuple(row)
 
     return read
 
 
-class OneRow(Aggregate):
+class SingleRow(Aggregate):
     """One row put together from pipelines of one document each; (pipeline, read, what no document means)."""
 
     def __init__(self, collection, parts):
@@ -137,13 +137,13 @@ class Count(Command):
         self.options = {name: value for name, value in (("skip", skip), ("limit", limit)) if value}
 
     def __call__(self, collections) -> Result:
-        return Result([(self.counted(collections),)])
+        return Result([(self.matching_count(collections),)])
 
-    def counted(self, collections) -> int:
+    def matching_count(self, collections) -> int:
         # a large number would come as bson's own class
         return int(collections[self.collection].count_documents(self.where, **self.options))
 
-    def call(self):
+    def pymongo_call(self):
         return "count_documents", [self.where, self.options]
 
     def explainable(self):
@@ -158,7 +158,7 @@ class Exists(Count):
         super().__init__(collection, where, skip, 1)
 
     def __call__(self, collections) -> Result:
-        return Result(() if self.counted(collections) == 0 else [()])
+        return Result(() if self.matching_count(collections) == 0 else [()])
 
 
 class UpdateMany(Command):
@@ -171,7 +171,7 @@ class UpdateMany(Command):
         done = collections[self.collection].update_many(self.where, self.update)
         return Result(count=done.matched_count)
 
-    def call(self):
+    def pymongo_call(self):
         return "update_many", [self.where, self.update]
 
     def explainable(self):
@@ -185,7 +185,7 @@ class DeleteMany(Command):
     def __call__(self, collections) -> Result:
         return Result(count=collections[self.collection].delete_many(self.where).deleted_count)
 
-    def call(self):
+    def pymongo_call(self):
         return "delete_many", [self.where]
 
     def explainable(self):
@@ -194,15 +194,15 @@ class DeleteMany(Command):
 
 class Insert(Command):
     """Documents in order; the first that fails stops the rest, unless duplicates are to be passed over.
-    `numbered` is the column that djongo's counter fills where it is empty."""
+    `auto_column` is the column that djongo's counter fills where it is empty."""
 
-    def __init__(self, collection, documents, numbered=None, skip_duplicates=False):
+    def __init__(self, collection, documents, auto_column=None, skip_duplicates=False):
         self.collection, self.documents = collection, documents
-        self.numbered, self.skip_duplicates = numbered, skip_duplicates
+        self.auto_column, self.skip_duplicates = auto_column, skip_duplicates
 
     def __call__(self, collections) -> Result:
-        if self.numbered:
-            self.number(collections[SCHEMA])
+        if self.auto_column:
+            self.assign_numbers(collections[SCHEMA])
         target = collections[self.collection]
         if len(self.documents) == 1 and not self.skip_duplicates:
             target.insert_one(self.documents[0])
@@ -216,25 +216,25 @@ class Insert(Command):
                     raise
         return Result(count=len(self.documents))
 
-    def number(self, schema) -> None:
+    def assign_numbers(self, schema) -> None:
         """Takes as many numbers as are wanted in one atomic step; given ones move the counter past them."""
-        column, mine = self.numbered, {"name": self.collection}
-        wanting = [document for document in self.documents if document.get(column) is None]
+        column, entry = self.auto_column, {"name": self.collection}
+        unnumbered = [document for document in self.documents if document.get(column) is None]
         given = [document[column] for document in self.documents if document.get(column) is not None]
         if given:
-            schema.update_one(mine, {"$max": {"auto.seq": max(given)}})
-        if not wanting:
+            schema.update_one(entry, {"$max": {"auto.seq": max(given)}})
+        if not unnumbered:
             return
         counter = schema.find_one_and_update(
-            mine,
-            {"$inc": {"auto.seq": len(wanting)}},
+            entry,
+            {"$inc": {"auto.seq": len(unnumbered)}},
             {"auto.seq": 1},
             upsert=True,
             return_document=ReturnDocument.AFTER,
         )
-        first = int(counter["auto"]["seq"]) - len(wanting) + 1
-        for number, document in enumerate(wanting, first):
+        first = int(counter["auto"]["seq"]) - len(unnumbered) + 1
+        for number, document in enumerate(unnumbered, first):
             document[column] = number
 
-    def call(self):
+    def pymongo_call(self):
         return "insert_many", [f"{len(self.documents)} documents"]

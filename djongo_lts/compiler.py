@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from django.core.exceptions import EmptyResultSet, FieldDoesNotExist
 from django.db.models.sql import compiler as sql
 
-from .commands import Count, Exists, Find, OneRow
-from .errors import refused
+from .commands import Count, Exists, Find, SingleRow
+from .errors import unsupported
 from .filters import Where
-from .grouping import filter_of, is_count_all, one_document
+from .grouping import filter_of, is_count_all, one_row_pipeline
 from .inserts import SQLInsertCompiler
-from .reads import Read
+from .reads import SelectBuilder
 from .scope import Scope, references
 from .statement import MongoCompiler
 from .updates import SQLDeleteCompiler, SQLUpdateCompiler
@@ -28,7 +28,7 @@ __all__ = [
 
 
 @dataclass
-class Whole:
+class FullSelect:
     """What "every field of the model" selects: always the same, so worked out once and kept on the model."""
 
     fields: list  # the model's, as they were
@@ -40,9 +40,9 @@ class Whole:
 
 
 class SQLCompiler(MongoCompiler, sql.SQLCompiler):
-    whole: Whole | None = None
+    full_select: FullSelect | None = None
 
-    def selects_whole(self) -> bool:
+    def selects_all_fields(self) -> bool:
         query = self.query
         return not (
             not query.default_cols
@@ -55,14 +55,18 @@ class SQLCompiler(MongoCompiler, sql.SQLCompiler):
         )
 
     def get_select(self, with_col_aliases=False):
-        if with_col_aliases or not self.selects_whole():
+        if with_col_aliases or not self.selects_all_fields():
             return super().get_select(with_col_aliases)
         options, alias = self.query.model._meta, self.query.get_initial_alias()
-        whole = options.__dict__.get("djongo_lts_whole")
-        if whole is None or whole.fields is not options.concrete_fields or whole.alias != alias:
+        full_select = options.__dict__.get("djongo_lts_full_select")
+        if (
+            full_select is None
+            or full_select.fields is not options.concrete_fields
+            or full_select.alias != alias
+        ):
             select, klass_info, _ = super().get_select()
             columns = [node for node, _, _ in select]
-            whole = Whole(
+            full_select = FullSelect(
                 options.concrete_fields,
                 alias,
                 select,
@@ -70,31 +74,37 @@ class SQLCompiler(MongoCompiler, sql.SQLCompiler):
                 [node.target.column for node in columns],
                 self.get_converters(columns),
             )
-            options.djongo_lts_whole = whole
-        self.whole = whole
-        return list(whole.select), whole.klass_info.copy(), {}
+            options.djongo_lts_full_select = full_select
+        self.full_select = full_select
+        return list(full_select.select), full_select.klass_info.copy(), {}
 
     def get_converters(self, expressions):
-        return super().get_converters(expressions) if self.whole is None else self.whole.converters
+        return (
+            super().get_converters(expressions) if self.full_select is None else self.full_select.converters
+        )
 
     def command(self):
         query = self.query
         if query.combinator:
-            raise refused(f"{query.combinator} of querysets")
+            raise unsupported(f"{query.combinator} of querysets")
         if query.distinct_fields:
-            raise refused("distinct() on fields")
+            raise unsupported("distinct() on fields")
         if query.select_for_update:
-            raise refused("select_for_update()")
+            raise unsupported("select_for_update()")
         if query.extra_tables or query.extra_order_by:
-            raise refused("extra()")
-        if self.alone() and self.selects_whole() and (sort := self.own_order()) is not None:
-            return self.plain(sort)
+            raise unsupported("extra()")
+        if (
+            self.reads_one_collection()
+            and self.selects_all_fields()
+            and (sort := self.plain_order()) is not None
+        ):
+            return self.simple_find(sort)
         _, order_by, group_by = self.pre_sql_setup()
         if self.qualify is not None:
-            raise refused("filters on window functions")
+            raise unsupported("filters on window functions")
         if group_by and self._meta_ordering:
             order_by = []  # a model's own order neither orders groups nor divides them
-        return Read(self, order_by, bool(group_by)).command()
+        return SelectBuilder(self, order_by, bool(group_by)).command()
 
     def pre_sql_setup(self, with_col_aliases=False):
         query = self.query
@@ -108,7 +118,7 @@ class SQLCompiler(MongoCompiler, sql.SQLCompiler):
         self.has_extra_select = bool(extra_select)
         return extra_select, order_by, []
 
-    def own_order(self) -> dict[str, int] | None:
+    def plain_order(self) -> dict[str, int] | None:
         """The order where it names the model's own columns, for which Django needs a hundred microseconds."""
         query, options, order = self.query, self.query.get_meta(), {}
         if query.extra_order_by or (query.default_ordering and options.ordering and not query.order_by):
@@ -123,8 +133,8 @@ class SQLCompiler(MongoCompiler, sql.SQLCompiler):
             order.setdefault(field.column, -1 if name.startswith("-") == query.standard_ordering else 1)
         return order
 
-    def plain(self, sort: dict[str, int]) -> Find:
-        """Whole documents of one collection, the most frequent of queries, without what the others need."""
+    def simple_find(self, sort: dict[str, int]) -> Find:
+        """FullSelect documents of one collection, the most frequent of queries, without what the others need."""
         self.setup_query()
         self.has_extra_select = False
         low, high = self.query.low_mark, self.query.high_mark
@@ -133,9 +143,9 @@ class SQLCompiler(MongoCompiler, sql.SQLCompiler):
         alias = self.base_alias()
         where = self.filter(Scope(self, alias), self.query.where)
         limit = 0 if high is None else high - low
-        return Find(self.query.alias_map[alias].table_name, where, self.whole.columns, sort, low, limit)
+        return Find(self.query.alias_map[alias].table_name, where, self.full_select.columns, sort, low, limit)
 
-    def alone(self) -> bool:
+    def reads_one_collection(self) -> bool:
         """Whether it asks one collection for documents as they are stored."""
         query = self.query
         return not (
@@ -150,24 +160,24 @@ class SQLCompiler(MongoCompiler, sql.SQLCompiler):
 
     def count(self) -> int | None:
         """The number of rows where one collection tells it by the filter alone; else None."""
-        if self.query.is_sliced or not self.alone():
+        if self.query.is_sliced or not self.reads_one_collection():
             return None
-        collection, where = self.filtered()
-        return 0 if where is None else self.first(Count(collection, where))[0]
+        collection, where = self.collection_and_filter()
+        return 0 if where is None else self.first_row(Count(collection, where))[0]
 
     def exists(self) -> bool | None:
         """Whether there are rows, where one collection tells it by the filter alone; else None."""
         query = self.query
-        if query.select_for_update or query.high_mark is not None or not self.alone():
+        if query.select_for_update or query.high_mark is not None or not self.reads_one_collection():
             return None
-        collection, where = self.filtered()
-        return where is not None and self.first(Exists(collection, where, query.low_mark)) is not None
+        collection, where = self.collection_and_filter()
+        return where is not None and self.first_row(Exists(collection, where, query.low_mark)) is not None
 
-    def filtered(self):
+    def collection_and_filter(self):
         alias = self.base_alias()
         return self.query.alias_map[alias].table_name, Where(Scope(self, alias)).filter(self.query.where)
 
-    def first(self, command):
+    def first_row(self, command):
         with self.connection.cursor() as cursor:
             cursor.execute(command)
             return cursor.fetchone()
@@ -190,9 +200,11 @@ class SQLAggregateCompiler(MongoCompiler, sql.SQLAggregateCompiler):
         command = inner.command()
         if len(selected) == 1 and is_count_all(selected[0]):
             return command.count()
-        stages, places = command.stages()
-        if len(places) != len(inner.select) or any(filter_of(node) is not None for node in selected):
-            raise refused("such an aggregate over a distinct, sliced or annotated query")
-        found = {alias: place for (_, _, alias), place in zip(inner.select, places, strict=True)}
-        named = [(ref, found[ref.refs]) for node in selected for ref in references(node)]
-        return OneRow(command.collection, [one_document(Scope(self, None, named=named), stages, selected)])
+        stages, paths = command.stages()
+        if len(paths) != len(inner.select) or any(filter_of(node) is not None for node in selected):
+            raise unsupported("such an aggregate over a distinct, sliced or annotated query")
+        paths_by_alias = {alias: path for (_, _, alias), path in zip(inner.select, paths, strict=True)}
+        named = [(ref, paths_by_alias[ref.refs]) for node in selected for ref in references(node)]
+        return SingleRow(
+            command.collection, [one_row_pipeline(Scope(self, None, named=named), stages, selected)]
+        )

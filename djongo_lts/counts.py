@@ -9,17 +9,17 @@ COMPILER = "djongo_lts.compiler"
 
 
 def install() -> None:
-    for name, question in (("get_count", "count"), ("has_results", "exists")):
-        setattr(Query, name, before(getattr(Query, name), question))
+    for name, method in (("get_count", "count"), ("has_results", "exists")):
+        setattr(Query, name, engine_first(getattr(Query, name), method))
 
 
-def before(django, question: str):
-    def ask(self, using):
+def engine_first(original, method: str):
+    def count_or_exists(self, using):
         connection = connections[using]
         if connection.ops.compiler_module == COMPILER:
-            answer = getattr(self.get_compiler(connection=connection), question)()
+            answer = getattr(self.get_compiler(connection=connection), method)()
             if answer is not None:
                 return answer
-        return django(self, using)
+        return original(self, using)
 
-    return ask
+    return count_or_exists

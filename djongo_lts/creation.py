@@ -4,7 +4,7 @@ Knows database names only.
 
 from djongo.creation import DatabaseCreation as DjongoCreation
 
-from .errors import refused
+from .errors import unsupported
 
 
 class DatabaseCreation(DjongoCreation):
@@ -19,4 +19,4 @@ class DatabaseCreation(DjongoCreation):
         self.connection.client_connection.drop_database(test_database_name)
 
     def _clone_test_db(self, suffix, verbosity, keepdb=False):
-        raise refused("copies of the test database")
+        raise unsupported("copies of the test database")

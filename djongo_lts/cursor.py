@@ -8,7 +8,7 @@ from typing import Any
 import djongo.base  # noqa: F401  before djongo.cursor, which imports it in a circle
 from djongo.cursor import Cursor as DjongoCursor
 
-from .errors import DRIVER_ERRORS, django_error, refused
+from .errors import DRIVER_ERRORS, django_error, unsupported
 
 
 class Result:
@@ -40,12 +40,12 @@ class Cursor(DjongoCursor):
 
     def execute(self, sql, params=None):
         if not callable(sql):
-            raise refused("raw SQL")
+            raise unsupported("raw SQL")
         self.connection.validate_no_broken_transaction()
         self.result = self._guard(sql, self.connection.collections)
 
     def executemany(self, sql, params):
-        raise refused("raw SQL")
+        raise unsupported("raw SQL")
 
     @property
     def rowcount(self) -> int:

@@ -14,7 +14,7 @@ TRANSIENT = {6, 7, 13, 18, 24, 50, 64, 89, 91, 112, 189, 262, 10107, 11600, 1160
 DRIVER_ERRORS = (errors.PyMongoError, BSONError, OverflowError)
 
 
-def refused(shape: object) -> NotSupportedError:
+def unsupported(shape: object) -> NotSupportedError:
     """The error to raise for a shape (a phrase, or a node of a query) that is not understood."""
     if not isinstance(shape, str):
         shape = type(shape).__name__

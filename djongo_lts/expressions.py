@@ -10,9 +10,9 @@ from django.db.models.functions import Cast, Greatest, TruncDate
 from django.db.models.functions.datetime import Extract, TruncBase, TruncTime
 from django.db.models.lookups import Exact
 
-from .errors import refused
+from .errors import unsupported
 from .operations import INTEGERS, NUMBERS
-from .scope import Scope, kind_of
+from .scope import Scope, internal_type
 
 ARITHMETIC = {"+": "$add", "-": "$subtract", "*": "$multiply"}
 PARTS = {
@@ -33,32 +33,34 @@ def expression(scope: Scope, node):
     if type(node) is CombinedExpression and node.connector in ARITHMETIC:
         if node.output_field.get_internal_type() in NUMBERS:
             return {ARITHMETIC[node.connector]: [expression(scope, side) for side in (node.lhs, node.rhs)]}
-        raise refused("arithmetic on other than numbers")
+        raise unsupported("arithmetic on other than numbers")
     if isinstance(node, Extract) and node.lookup_name in PARTS:
-        return {PARTS[node.lookup_name]: {"date": expression(scope, node.lhs), "timezone": zone(node)}}
+        return {
+            PARTS[node.lookup_name]: {"date": expression(scope, node.lhs), "timezone": timezone_name(node)}
+        }
     if isinstance(node, TruncDate):
-        return truncated(scope, node, "day")
+        return truncated_date(scope, node, "day")
     if isinstance(node, TruncBase) and not isinstance(node, TruncTime) and node.kind in UNITS:
-        return truncated(scope, node, node.kind)
+        return truncated_date(scope, node, node.kind)
     if type(node) is Greatest:
         if scope.nullable(node):
-            raise refused("Greatest of what may be null")  # databases differ, MongoDB ignores nulls
+            raise unsupported("Greatest of what may be null")  # databases differ, MongoDB ignores nulls
         return {"$max": [expression(scope, source) for source in node.get_source_expressions()]}
     if (
         type(node) is Cast
-        and kind_of(node) == "CharField"
-        and kind_of(node.get_source_expressions()[0]) in INTEGERS
+        and internal_type(node) == "CharField"
+        and internal_type(node.get_source_expressions()[0]) in INTEGERS
     ):
         return {
             "$toString": expression(scope, node.get_source_expressions()[0])
         }  # the admin's "number__exact" search
     if type(node) is Case:
-        return chosen_by_pk(scope, node)
+        return case_by_pk(scope, node)
     if hasattr(node, "as_djongo"):
         return node.as_djongo(
             *(expression(scope, e) for e in node.get_source_expressions()), scope.connection
         )
-    raise refused(node)
+    raise unsupported(node)
 
 
 def literal(scope: Scope, node: Value):
@@ -72,7 +74,7 @@ def literal(scope: Scope, node: Value):
     return {"$literal": value}
 
 
-def zone(node) -> str:
+def timezone_name(node) -> str:
     """MongoDB's name of the time zone a date function works in; dates without a time have none."""
     if node.lhs.output_field.get_internal_type() != "DateTimeField":
         return "UTC"
@@ -80,25 +82,25 @@ def zone(node) -> str:
     return re.sub(r"^UTC(?=[+-])", "", name)
 
 
-def truncated(scope: Scope, node, unit: str):
+def truncated_date(scope: Scope, node, unit: str):
     """The start of the unit on the local clock, as Django expects it: wall-clock time without a zone."""
     if node.lhs.output_field.get_internal_type() not in ("DateField", "DateTimeField"):
-        raise refused(node)
+        raise unsupported(node)
     date = expression(scope, node.lhs)
-    if (name := zone(node)) != "UTC":
+    if (name := timezone_name(node)) != "UTC":
         shown = {"$dateToString": {"date": date, "timezone": name, "format": "%Y-%m-%dT%H:%M:%S"}}
         date = {"$dateFromString": {"dateString": shown}}
     return {"$dateTrunc": {"date": date, "unit": unit, "startOfWeek": "monday"}}
 
 
-def chosen_by_pk(scope: Scope, node: Case):
+def case_by_pk(scope: Scope, node: Case):
     """Case(When(pk=.., then=Value(..)), ..): one lookup in two arrays, whatever the number of cases."""
     keys, values, path = [], [], None
     for case in node.cases:
-        column, key = pk_of(scope, case)
+        column, key = pk_condition(scope, case)
         if not isinstance(case.result, Value):
-            raise refused("When(then=) with other than a value")
-        path = scope.column(column)
+            raise unsupported("When(then=) with other than a value")
+        path = scope.stored_path(column)
         keys.append(key)
         values.append(literal(scope, case.result)["$literal"])
     position, default = {"$indexOfArray": [{"$literal": keys}, f"${path}"]}, expression(scope, node.default)
@@ -106,7 +108,7 @@ def chosen_by_pk(scope: Scope, node: Case):
     return {"$let": {"vars": {"i": position}, "in": {"$cond": [{"$gte": ["$$i", 0]}, chosen, default]}}}
 
 
-def pk_of(scope: Scope, case: When):
+def pk_condition(scope: Scope, case: When):
     """The column and the value of When(pk=value), the one condition that is understood."""
     condition = case.condition
     while getattr(condition, "children", None) and len(condition.children) == 1 and not condition.negated:
@@ -118,4 +120,4 @@ def pk_of(scope: Scope, case: When):
         and getattr(column, "primary_key", False)
     ):
         return condition.lhs, condition.process_rhs(scope.compiler, scope.connection)[1][0]
-    raise refused("When() with other than pk=value")
+    raise unsupported("When() with other than pk=value")

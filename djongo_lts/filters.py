@@ -15,11 +15,11 @@ from django.db.models.sql.query import Query
 from django.db.models.sql.where import AND, XOR, NothingNode, WhereNode
 from django.utils import timezone
 
-from .errors import refused
+from .errors import unsupported
 from .expressions import expression
 from .logic import Filter, all_of, any_of, none_of
 from .operations import INTEGERS
-from .scope import Scope, is_json, kind_of
+from .scope import Scope, internal_type, is_json_column
 from .search import is_text_search, text_filter
 from .subqueries import Subqueries
 
@@ -34,7 +34,7 @@ PATTERNS = {
     "iendswith": ("", END, "i"),
     "iexact": ("^", END, "i"),
 }
-TEXT = {
+TEXT_FIELDS = {
     "CharField",
     "TextField",
     "SlugField",
@@ -67,38 +67,38 @@ class Where(Subqueries):
         if node is None or not node.children:
             return {}
         if node.connector == XOR:
-            raise refused("XOR")
+            raise unsupported("XOR")
         inner, conjunction = negated ^ node.negated, node.connector == AND
         top = top and conjunction and not node.negated
         # Django writes NOT (a = 1 AND a IS NOT NULL): beside that guard unknown cannot happen
         guarded = [c.lhs for c in node.children if type(c) is lookups.IsNull and not c.rhs] if inner else []
-        parts, settled = [], None if conjunction else {}
+        parts, decisive = [], None if conjunction else {}
         for child in node.children:
-            parts.append(self.child(child, inner, top, guarded))
-            if parts[-1] == settled:
+            parts.append(self.condition(child, inner, top, guarded))
+            if parts[-1] == decisive:
                 break  # before a subquery is run for nothing
         result = all_of(parts) if conjunction else any_of(parts)
         return none_of(result) if node.negated else result
 
-    def child(self, node, negated: bool, top: bool, guarded: list) -> Filter:
+    def condition(self, node, negated: bool, top: bool, guarded: list) -> Filter:
         if isinstance(node, WhereNode):
             return self.filter(node, negated, top)
         if isinstance(node, NothingNode):
             return None
         if isinstance(node, NegatedExpression):
-            return none_of(self.child(node.expression, not negated, False, []))
+            return none_of(self.condition(node.expression, not negated, False, []))
         if isinstance(node, Exists):
             return self.exists(node.query)
         if not isinstance(node, lookups.Lookup) or getattr(node, "bilateral_transforms", None):
-            raise refused(node)
+            raise unsupported(node)
         if isinstance(node, lookups.Exact) and isinstance(
             node.lhs, (Exists, NegatedExpression, lookups.Lookup)
         ):
             if node.rhs is True:
-                return self.child(node.lhs, negated, top, [])
-            raise refused("a condition compared to other than True")
+                return self.condition(node.lhs, negated, top, [])
+            raise unsupported("a condition compared to other than True")
         if isinstance(node.lhs, lookups.Lookup):
-            raise refused("a lookup on a condition")
+            raise unsupported("a lookup on a condition")
         try:
             result = self.lookup(node, negated, top)
         except EmptyResultSet:
@@ -116,18 +116,18 @@ class Where(Subqueries):
     def lookup(self, node, negated: bool, top: bool) -> Filter:
         name, rhs = node.lookup_name, node.rhs
         direct = node.rhs_is_direct_value()
-        if direct and name in OPERATORS and type(node.lhs) is Col and not is_json(node.lhs):
-            return self.operator(node, self.scope.column(node.lhs))  # most are of this kind
+        if direct and name in OPERATORS and type(node.lhs) is Col and not is_json_column(node.lhs):
+            return self.native_comparison(node, self.scope.stored_path(node.lhs))  # most are of this kind
         if isinstance(node, lookups.YearLookup) and direct and (path := self.scope.path(node.lhs.lhs)):
             first, last = node.year_lookup_bounds(self.connection, int(rhs))
-            return self.span(path, name, {"$gte": first}, {"$lte": last}, node.lhs.lhs, negated)
+            return self.time_range(path, name, {"$gte": first}, {"$lte": last}, node.lhs.lhs, negated)
         if (
             isinstance(node.lhs, TruncDate)
             and direct
             and name in OPERATORS
             and (path := self.scope.path(node.lhs.lhs))
         ):
-            return self.span(path, name, *self.day(node), node.lhs.lhs, negated)
+            return self.time_range(path, name, *self.day_bounds(node), node.lhs.lhs, negated)
         path = self.scope.path(node.lhs)
         if name == "isnull":
             if not isinstance(rhs, bool):
@@ -137,34 +137,34 @@ class Where(Subqueries):
                 return {"$expr": {op: [expression(self.scope, node.lhs), None]}}
             return {path: None} if rhs else {path: {"$ne": None}}
         if path is None or (not direct and not isinstance(rhs, Query)):
-            return self.compared(node, negated)
-        if is_json(node.lhs):
-            raise refused("a lookup in JSON")
+            return self.computed_comparison(node, negated)
+        if is_json_column(node.lhs):
+            raise unsupported("a lookup in JSON")
         if name == "in":
-            return self.member(node, path, negated)
+            return self.in_list(node, path, negated)
         if isinstance(rhs, Query):
             if name != "exact":
-                raise refused(f"{name} of a subquery")
-            return self.member(node, path, negated, scalar=True)
+                raise unsupported(f"{name} of a subquery")
+            return self.in_list(node, path, negated, scalar=True)
         if name in OPERATORS:
-            return self.operator(node, path)
+            return self.native_comparison(node, path)
         if name == "range":
             low, high = node.get_db_prep_lookup(rhs, self.connection)[1]
             if any(bound is None or hasattr(bound, "resolve_expression") for bound in (low, high)):
-                raise refused("a range with None or an expression")
+                raise unsupported("a range with None or an expression")
             return {path: {"$gte": low, "$lte": high}}
-        return self.text(node, path, name, top, negated)
+        return self.text_lookup(node, path, name, top, negated)
 
-    def operator(self, node, path: str) -> Filter:
+    def native_comparison(self, node, path: str) -> Filter:
         value = node.process_rhs(self.scope.compiler, self.connection)[1][0]
         if value is None:
-            raise refused("a comparison with None")
+            raise unsupported("a comparison with None")
         return {path: value} if node.lookup_name == "exact" else {path: {OPERATORS[node.lookup_name]: value}}
 
-    def text(self, node, path: str, name: str, top: bool, negated: bool) -> Filter:
-        kind = kind_of(node.lhs)
-        if name == "iexact" and kind not in TEXT:  # the admin's "=id" search
-            return self.same_text(node, path)
+    def text_lookup(self, node, path: str, name: str, top: bool, negated: bool) -> Filter:
+        kind = internal_type(node.lhs)
+        if name == "iexact" and kind not in TEXT_FIELDS:  # the admin's "=id" search
+            return self.id_lookup(node, path)
         if kind in INTEGERS and name in PATTERNS:  # the admin's "id" search: of its digits
             digits = {
                 "input": {"$toString": f"${path}"},
@@ -172,8 +172,8 @@ class Where(Subqueries):
             }
             found = {"$expr": {"$regexMatch": digits}}
             return any_of([found, {path: None}]) if negated and self.scope.nullable(node.lhs) else found
-        if kind not in TEXT:
-            raise refused(f"{name} on {kind}")
+        if kind not in TEXT_FIELDS:
+            raise unsupported(f"{name} on {kind}")
         if is_text_search(node):
             found = (
                 text_filter(self.connection, node, path) if top and path == node.lhs.target.column else None
@@ -183,18 +183,18 @@ class Where(Subqueries):
             return {path: text_pattern(name, str(node.rhs))}
         if name in ("regex", "iregex"):
             return {path: regex(str(node.rhs), "i" if name == "iregex" else "")}
-        raise refused(f"lookup {name}")
+        raise unsupported(f"lookup {name}")
 
-    def same_text(self, node, path: str) -> Filter:
+    def id_lookup(self, node, path: str) -> Filter:
         try:
-            if kind_of(node.lhs) == "UUIDField":
+            if internal_type(node.lhs) == "UUIDField":
                 return {path: uuid.UUID(str(node.rhs))}
             number = int(node.rhs)
         except ValueError:
             return None
         return {path: number} if str(number) == str(node.rhs) else None
 
-    def span(self, path, name, first: dict, last: dict, column, negated) -> Filter:
+    def time_range(self, path, name, first: dict, last: dict, column, negated) -> Filter:
         """A comparison with a stretch of time, from `first` through `last`."""
         (_, start), ((closing, end),) = *first.items(), last.items()
         after = "$gt" if closing == "$lte" else "$gte"
@@ -209,7 +209,7 @@ class Where(Subqueries):
             return any_of([{path: result}, {path: None}])
         return {path: result}
 
-    def day(self, node) -> tuple[dict, dict]:
+    def day_bounds(self, node) -> tuple[dict, dict]:
         """A day as the moments it begins and ends, so that an index on the time serves created__date=."""
         day = node.rhs
         start, end = (
@@ -221,18 +221,18 @@ class Where(Subqueries):
             start, end = start.replace(tzinfo=zone), end.replace(tzinfo=zone)
         return {"$gte": start}, {"$lt": end}
 
-    def compared(self, node, negated: bool) -> Filter:
+    def computed_comparison(self, node, negated: bool) -> Filter:
         """A comparison in which a side has to be computed: $expr, which no index serves."""
         name = node.lookup_name
-        if name not in OPERATORS or is_json(node.lhs):
-            raise refused(f"lookup {name} on {type(node.lhs).__name__} and {type(node.rhs).__name__}")
+        if name not in OPERATORS or is_json_column(node.lhs):
+            raise unsupported(f"lookup {name} on {type(node.lhs).__name__} and {type(node.rhs).__name__}")
         left, right = expression(self.scope, node.lhs), node.rhs
         maybe_null = [left] if self.scope.nullable(node.lhs) else []
         if node.rhs_is_direct_value():
             value = node.process_rhs(self.scope.compiler, self.connection)[1][0]
             right = {"$literal": value}
         elif isinstance(right, Query):
-            raise refused("a subquery compared with an expression")
+            raise unsupported("a subquery compared with an expression")
         else:
             if self.scope.nullable(right):
                 maybe_null.append(expression(self.scope, right))

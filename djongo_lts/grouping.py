@@ -6,7 +6,7 @@ from django.db.models import Aggregate, Avg, Count, Max, Min, Sum, Value
 from django.db.models.expressions import Star
 from django.db.models.functions import Coalesce
 
-from .errors import refused
+from .errors import unsupported
 from .expressions import expression, literal
 from .scope import Scope
 
@@ -29,22 +29,22 @@ def filter_of(node):
 class Accumulators:
     def __init__(self, scope: Scope):
         self.scope, self.group, self.final = scope, {}, {}
-        self.empty: list = []  # their values over no rows at all
+        self.empty_values: list = []  # their values over no rows at all
 
     def add(self, node, filtered: bool = False) -> str:
         """Takes an aggregate in and returns the name of its output."""
-        name, default = f"a{len(self.empty)}", None
+        name, default = f"a{len(self.empty_values)}", None
         if type(node) is Coalesce:
             node, default_node = node.source_expressions
             if not isinstance(node, Aggregate) or type(default_node) is not Value:
-                raise refused("Coalesce over aggregates")
+                raise unsupported("Coalesce over aggregates")
             default = literal(self.scope, default_node)
         if node.filter is not None and not filtered:
-            raise refused("an aggregate with a filter in a group")
+            raise unsupported("an aggregate with a filter in a group")
         self.accumulate(name, node)
         if default is not None:
             self.final[name] = {"$ifNull": [self.final.get(name, f"${name}"), default]}
-        self.empty.append(0 if type(node) is Count else default and default["$literal"])
+        self.empty_values.append(0 if type(node) is Count else default and default["$literal"])
         return name
 
     def accumulate(self, name: str, node) -> None:
@@ -58,28 +58,28 @@ class Accumulators:
                 self.group[name] = {"$addToSet": value}
                 self.final[name] = {"$size": {"$setDifference": [f"${name}", [None]]}}
             else:
-                self.group[name] = {"$sum": self.known(value)}
+                self.group[name] = {"$sum": self.one_unless_null(value)}
             return
         if type(node) not in ACCUMULATORS:
-            raise refused(node)
+            raise unsupported(node)
         if node.distinct and type(node) not in (Max, Min):
-            raise refused(f"{type(node).__name__} over distinct values")
+            raise unsupported(f"{type(node).__name__} over distinct values")
         value = expression(self.scope, source)
         self.group[name] = {ACCUMULATORS[type(node)]: value}
         if type(node) is Sum:  # SQL's sum of no value is NULL, MongoDB's is 0
-            self.group[f"{name}n"] = {"$sum": self.known(value)}
+            self.group[f"{name}n"] = {"$sum": self.one_unless_null(value)}
             self.final[name] = {"$cond": [{"$eq": [f"${name}n", 0]}, None, f"${name}"]}
 
-    def known(self, value) -> dict:
+    def one_unless_null(self, value) -> dict:
         return {"$cond": [{"$gt": [value, None]}, 1, 0]}
 
-    def finish(self) -> list[dict]:
+    def final_stages(self) -> list[dict]:
         return [{"$set": self.final}] if self.final else []
 
 
-def one_document(scope: Scope, stages: list[dict], nodes: list) -> tuple:
+def one_row_pipeline(scope: Scope, stages: list[dict], nodes: list) -> tuple:
     """Aggregates over all that the stages yield: the pipeline, what to read, and the answer for no rows."""
     accumulators = Accumulators(scope)
     paths = [accumulators.add(node, filtered=True) for node in nodes]
-    pipeline = [*stages, {"$group": {"_id": None, **accumulators.group}}, *accumulators.finish()]
-    return pipeline, lambda document: [document.get(path) for path in paths], accumulators.empty
+    pipeline = [*stages, {"$group": {"_id": None, **accumulators.group}}, *accumulators.final_stages()]
+    return pipeline, lambda document: [document.get(path) for path in paths], accumulators.empty_values

@@ -11,13 +11,13 @@ from django.db.models.sql.query import Query
 from pymongo.errors import OperationFailure
 
 from . import search
-from .errors import refused
+from .errors import unsupported
 from .filters import Where
 from .scope import Scope
 
 # The least value of each type: {"$gte": it} is true of all that is not null, and MongoDB lets an equality
 # use an index that is partial by it, which it does not for {"$type": ..}.
-LEAST = {
+LOWEST_VALUES = {
     "binData": Binary(b""),
     "bool": False,
     "date": datetime.datetime.min,
@@ -66,47 +66,51 @@ class Indexes:
         if field.primary_key:
             self.create_index(model, [(column, 1)], "__primary_key__", unique=True)
         elif field.unique:
-            self.create_index(model, [(column, 1)], f"{column}_uniq", True, self.not_null([field]))
+            self.create_index(model, [(column, 1)], f"{column}_uniq", True, self.not_null_filter([field]))
         elif field.db_index:
             self.create_index(model, [(column, 1)], f"{column}_idx")
 
-    def unique(self, model, names, name=None, where=None, nulls_distinct=True):
+    def create_unique(self, model, names, name=None, where=None, nulls_distinct=True):
         fields = [model._meta.get_field(field) for field in names]
-        parts = [part for part in (where, self.not_null(fields) if nulls_distinct else None) if part]
+        parts = [part for part in (where, self.not_null_filter(fields) if nulls_distinct else None) if part]
         where = {"$and": parts} if len(parts) > 1 else parts[0] if parts else None
         columns = [field.column for field in fields]
         self.create_index(model, [(c, 1) for c in columns], name or "_".join([*columns, "uniq"]), True, where)
 
-    def not_null(self, fields) -> dict | None:
+    def not_null_filter(self, fields) -> dict | None:
         """Leaves rows with a null out of a unique index, as SQL does."""
         where = {}
         for field in fields:
             if field.null:
-                if self.type_of(field) not in LEAST:
-                    raise refused(f"a unique index on a nullable {field.get_internal_type()}")
-                where[field.column] = {"$gte": LEAST[self.type_of(field)]}
+                if self.bson_type(field) not in LOWEST_VALUES:
+                    raise unsupported(f"a unique index on a nullable {field.get_internal_type()}")
+                where[field.column] = {"$gte": LOWEST_VALUES[self.bson_type(field)]}
         return where or None
 
-    def condition(self, model, q) -> dict | None:
+    def condition_filter(self, model, q) -> dict | None:
         """The filter of a partial index; MongoDB takes few operators there."""
         if q is None:
             return None
         query = Query(model, alias_cols=True)
         compiler = query.get_compiler(connection=self.connection)
         built = query.build_where(q)
-        return self.partial(model, Where(Scope(compiler, query.get_initial_alias())).filter(built))
+        return self.partial_filter(model, Where(Scope(compiler, query.get_initial_alias())).filter(built))
 
-    def partial(self, model, where) -> dict:
+    def partial_filter(self, model, where) -> dict:
         found = {}
         for name, value in (where or {"$none": None}).items():
             if name == "$and":
-                found[name] = [self.partial(model, part) for part in value]
+                found[name] = [self.partial_filter(model, part) for part in value]
             elif isinstance(value, dict) and value.get("$ne", value) is None:  # IS NOT NULL
                 field = next(f for f in model._meta.local_concrete_fields if f.column == name)
                 others = {operator: bound for operator, bound in value.items() if operator != "$ne"}
-                found.update(self.partial(model, {name: others or {"$gte": LEAST[self.type_of(field)]}}))
+                found.update(
+                    self.partial_filter(
+                        model, {name: others or {"$gte": LOWEST_VALUES[self.bson_type(field)]}}
+                    )
+                )
             elif name.startswith("$") or (isinstance(value, dict) and not value.keys() <= PARTIAL_OPERATORS):
-                raise refused(f"an index on the condition {where}")
+                raise unsupported(f"an index on the condition {where}")
             else:
                 found[name] = value
         return found
@@ -115,10 +119,10 @@ class Indexes:
         if not isinstance(constraint, UniqueConstraint):
             return  # a CHECK, which Django warns of (models.W027)
         if constraint.contains_expressions or constraint.deferrable:
-            raise refused("a deferrable or computed unique constraint")
-        where = self.condition(model, constraint.condition)
+            raise unsupported("a deferrable or computed unique constraint")
+        where = self.condition_filter(model, constraint.condition)
         distinct = constraint.nulls_distinct is not False
-        self.unique(model, constraint.fields, constraint.name, where, distinct)
+        self.create_unique(model, constraint.fields, constraint.name, where, distinct)
 
     def remove_constraint(self, model, constraint):
         if isinstance(constraint, UniqueConstraint):
@@ -126,12 +130,12 @@ class Indexes:
 
     def add_index(self, model, index):
         if index.contains_expressions:
-            raise refused("an index over expressions")
+            raise unsupported("an index over expressions")
         keys = [(model._meta.get_field(f).column, -1 if order else 1) for f, order in index.fields_orders]
         if not search.is_text_index(index):
-            self.create_index(model, keys, index.name, where=self.condition(model, index.condition))
+            self.create_index(model, keys, index.name, where=self.condition_filter(model, index.condition))
             return
-        search.known.clear()
+        search.text_index_cache.clear()
         keys = [(column, "text") for column, _ in keys]
         try:
             self.create_index(model, keys, index.name, default_language="none")
@@ -142,7 +146,7 @@ class Indexes:
 
     def remove_index(self, model, index):
         if search.is_text_index(index):
-            search.known.clear()
+            search.text_index_cache.clear()
             if index.name not in self.connection.indexes(model._meta.db_table):
                 return
         self.drop_index(model, index.name)
@@ -157,7 +161,7 @@ class Indexes:
         for fields in old - new:
             self.drop_unique(model, [model._meta.get_field(name).column for name in fields])
         for fields in new - old:
-            self.unique(model, fields)
+            self.create_unique(model, fields)
 
-    def type_of(self, field) -> str:
+    def bson_type(self, field) -> str:
         return field.rel_db_type(self.connection) if field.is_relation else field.db_type(self.connection)

@@ -16,23 +16,26 @@ from django.db.models.expressions import DatabaseDefault
 from django.db.models.sql import compiler as sql
 
 from .commands import Insert
-from .errors import refused
-from .operations import is_json
+from .errors import unsupported
+from .operations import is_json_value
 from .scope import target
-from .statement import MongoCompiler, null_in
+from .statement import MongoCompiler, not_null_error
 
 
 class SQLInsertCompiler(MongoCompiler, sql.SQLInsertCompiler):
     def execute_sql(self, returning_fields=None):
         query, options = self.query, self.query.get_meta().concrete_model._meta
         if query.on_conflict not in (None, OnConflict.IGNORE):
-            raise refused("bulk_create(update_conflicts=True)")
-        number = next((f for f in options.local_concrete_fields if isinstance(f, AutoField)), None)
-        documents = self.documents(options, number)
+            raise unsupported("bulk_create(update_conflicts=True)")
+        auto_field = next((f for f in options.local_concrete_fields if isinstance(f, AutoField)), None)
+        documents = self.documents(options, auto_field)
         if not documents:
             return []
         insert = Insert(
-            options.db_table, documents, number and number.column, query.on_conflict is OnConflict.IGNORE
+            options.db_table,
+            documents,
+            auto_field and auto_field.column,
+            query.on_conflict is OnConflict.IGNORE,
         )
         with self.connection.cursor() as cursor:
             cursor.execute(insert)
@@ -42,49 +45,49 @@ class SQLInsertCompiler(MongoCompiler, sql.SQLInsertCompiler):
         columns = [field.get_col(options.db_table) for field in returning_fields]
         return list(self.apply_converters(rows, self.get_converters(columns)))
 
-    def documents(self, options, number) -> list[dict]:
+    def documents(self, options, auto_field) -> list[dict]:
         """The documents, worked out column by column: what a field has to be asked, it is asked once."""
         columns = {
-            field.column: self.values(field, plain, saves, nullable or field is number)
-            for field, plain, saves, nullable in self.plan(options)
+            field.column: self.values(field, as_is_type, pre_save, nullable or field is auto_field)
+            for field, as_is_type, pre_save, nullable in self.field_plan(options)
         }
         for field in options.local_concrete_fields:
             columns.setdefault(field.column, [None] * len(self.query.objs))
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
-    def plan(self, options) -> list[tuple]:
+    def field_plan(self, options) -> list[tuple]:
         """Per field: the type whose values are stored as they are, whether it has a say at saving, null."""
         fields, plan = options.__dict__.get("djongo_lts_plan", ([], []))
         if fields != self.query.fields:
             fields = list(self.query.fields)
-            plan = [(field, plain_type(field), pre_saves(field), field.null) for field in fields]
+            plan = [(field, type_stored_as_is(field), changes_on_save(field), field.null) for field in fields]
             options.djongo_lts_plan = fields, plan
         return plan
 
-    def values(self, field, plain, saves: bool, nullable: bool) -> list:
-        if saves and not self.query.raw:
+    def values(self, field, as_is_type, pre_save: bool, nullable: bool) -> list:
+        if pre_save and not self.query.raw:
             values = [field.pre_save(obj, add=True) for obj in self.query.objs]
         else:
             values = list(map(attrgetter(field.attname), self.query.objs))
         kinds = set(map(type, values))
-        if not kinds <= {plain, NoneType} and not all(map(self.storable(field), values)):
-            values = [self.stored(field, value) for value in values]
+        if not kinds <= {as_is_type, NoneType} and not all(map(self.accepts_as_is(field), values)):
+            values = [self.prepared(field, value) for value in values]
             kinds = set(map(type, values))
         if NoneType in kinds and not nullable:
-            raise null_in(field)
+            raise not_null_error(field)
         if uuid.UUID in kinds and kinds <= UUIDS and not field.db_returning:
-            return list(binaries(values))
+            return list(uuid_binaries(values))
         return values
 
-    def storable(self, field):
+    def accepts_as_is(self, field):
         """Tells of a value whether the field would store it as it is."""
         if type(field) is models.DateTimeField and settings.USE_TZ:
             return lambda value: value is None or (type(value) is datetime and value.tzinfo is not None)
         if type(field) is JSONField and field.encoder is None:
-            return is_json
+            return is_json_value
         return lambda value: False
 
-    def stored(self, field, value):
+    def prepared(self, field, value):
         if value is None:
             return None
         if hasattr(value, "resolve_expression"):
@@ -95,7 +98,7 @@ class SQLInsertCompiler(MongoCompiler, sql.SQLInsertCompiler):
         if isinstance(value, DatabaseDefault):
             value = value.expression
         if not isinstance(value, Value):
-            raise refused("an expression in an insert")
+            raise unsupported("an expression in an insert")
         if isinstance(field, JSONField):
             return value  # which takes Value(None) for a JSON null, and refuses it
         return value.value
@@ -104,7 +107,7 @@ class SQLInsertCompiler(MongoCompiler, sql.SQLInsertCompiler):
 UUIDS = {uuid.UUID, NoneType}
 
 
-def binaries(values: list):
+def uuid_binaries(values: list):
     """UUIDs as BSON's own, which the driver encodes ten times as quickly; one for each run of the same."""
     last = made = None
     for value in values:
@@ -114,7 +117,7 @@ def binaries(values: list):
 
 
 # Values of just this type are stored as they are: no need to ask the field about each.
-PLAIN = {
+STORED_AS_IS = {
     models.BooleanField: bool,
     models.CharField: str,
     models.EmailField: str,
@@ -139,13 +142,13 @@ PLAIN = {
 }
 
 
-def pre_saves(field) -> bool:
+def changes_on_save(field) -> bool:
     """Whether saving may change the value: auto_now, files, and fields of one's own that do."""
     if type(field) in (models.DateField, models.DateTimeField, models.TimeField):
         return field.auto_now or field.auto_now_add
     return type(field).pre_save is not models.Field.pre_save
 
 
-def plain_type(field) -> type | None:
+def type_stored_as_is(field) -> type | None:
     own = type(field) in (models.ForeignKey, models.OneToOneField)
-    return PLAIN.get(type(target(field) if own else field))
+    return STORED_AS_IS.get(type(target(field) if own else field))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from django.db.models.sql.constants import LOUTER
 from django.db.models.sql.query import Query
 
-from .errors import refused
-from .scope import JOINED
+from .errors import unsupported
+from .scope import JOINED_PREFIX
 
 
 @dataclass
@@ -30,19 +30,23 @@ def joins(query: Query, base: str) -> list[Join]:
             continue
         table = query.alias_map[alias]
         if table.parent_alias is None or table.filtered_relation or len(table.join_cols) != 1:
-            raise refused("a join with a condition of its own")
+            raise unsupported("a join with a condition of its own")
         field = table.join_field
         if field.get_extra_restriction(alias, table.parent_alias):
-            raise refused("a generic relation")
+            raise unsupported("a generic relation")
         (local, foreign), is_outer = table.join_fields[0], table.join_type == LOUTER
         if foreign.null and (local.null or table.parent_alias in outer):
-            raise refused(
+            raise unsupported(
                 "a join between columns that may both be null"
             )  # $lookup would match null with null
         if is_outer:
             outer.add(alias)
-        name = f"{JOINED}{alias}"
-        place = local.column if table.parent_alias == base else f"{JOINED}{table.parent_alias}.{local.column}"
+        name = f"{JOINED_PREFIX}{alias}"
+        place = (
+            local.column
+            if table.parent_alias == base
+            else f"{JOINED_PREFIX}{table.parent_alias}.{local.column}"
+        )
         forward = getattr(field, "concrete", False) and not field.many_to_many
         found.append(
             Join(

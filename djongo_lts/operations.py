@@ -14,8 +14,8 @@ from django.db.backends.base.operations import BaseDatabaseOperations
 from django.db.models.expressions import Col
 from django.utils import timezone
 
-from .errors import refused
-from .scope import kind_of
+from .errors import unsupported
+from .scope import internal_type
 
 DECIMAL128 = create_decimal128_context()
 NUMBERS = {
@@ -79,8 +79,8 @@ class DatabaseOperations(BaseDatabaseOperations):
 
     def adapt_json_value(self, value, encoder):
         if value is None:
-            raise refused("a JSON null beside SQL's NULL")
-        if encoder is None and is_json(value):
+            raise unsupported("a JSON null beside SQL's NULL")
+        if encoder is None and is_json_value(value):
             return value
         # by way of JSON, so that keys become strings, tuples lists, and what JSON cannot say is refused
         return json.loads(json.dumps(value, cls=encoder))
@@ -88,7 +88,7 @@ class DatabaseOperations(BaseDatabaseOperations):
     # --- from BSON
 
     def get_db_converters(self, expression):
-        converter = CONVERTERS.get(kind_of(expression))
+        converter = CONVERTERS.get(internal_type(expression))
         return [] if converter is None else [converter]
 
 
@@ -114,10 +114,10 @@ def to_integer(value, expression, connection):
 
 
 def to_json(value, expression, connection):
-    return plain(value)
+    return without_int64(value)
 
 
-# A decoder in the codec would do what `plain` does, and cost each command a sixth of its client CPU.
+# A decoder in the codec would do what `without_int64` does, and cost each command a sixth of its client CPU.
 CONVERTERS = {
     "DateField": to_date,
     "TimeField": to_time,
@@ -126,7 +126,7 @@ CONVERTERS = {
     **dict.fromkeys(INTEGERS, to_integer),
 }
 # The types whose values a converter changes; it leaves all others as they are.
-CONVERTED = {
+CONVERTED_TYPES = {
     to_date: {datetime.datetime},
     to_time: {datetime.datetime},
     to_decimal: {Decimal128, Int64, float, int},
@@ -135,24 +135,24 @@ CONVERTED = {
 }
 
 
-def plain(value):
+def without_int64(value):
     """The value without bson's own class of 64-bit numbers, which strict encoders such as msgspec refuse."""
     kind = type(value)
     if kind is Int64:
         return int(value)
     if kind is dict:
-        return {name: plain(item) for name, item in value.items()}
-    return list(map(plain, value)) if kind is list else value
+        return {name: without_int64(item) for name, item in value.items()}
+    return list(map(without_int64, value)) if kind is list else value
 
 
 SCALARS = {str, int, float, bool, NoneType}
 
 
-def is_json(value) -> bool:
+def is_json_value(value) -> bool:
     """Whether JSON, and so BSON, has the value as it is."""
     kind = type(value)
     if kind in SCALARS:
         return True
     if kind is dict:
-        return set(map(type, value)) <= {str} and all(map(is_json, value.values()))
-    return kind is list and all(map(is_json, value))
+        return set(map(type, value)) <= {str} and all(map(is_json_value, value.values()))
+    return kind is list and all(map(is_json_value, value))

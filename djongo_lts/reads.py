@@ -8,17 +8,17 @@ from django.core.exceptions import EmptyResultSet
 from django.db.models.expressions import Col, RawSQL
 from django.db.models.sql.where import AND, WhereNode
 
-from .commands import Aggregate, Find, OneRow
-from .errors import refused
+from .commands import Aggregate, Find, SingleRow
+from .errors import unsupported
 from .expressions import expression
 from .filters import Where
-from .grouping import Accumulators, filter_of, is_aggregate, one_document
+from .grouping import Accumulators, filter_of, is_aggregate, one_row_pipeline
 from .joins import joins
 from .logic import NEVER
-from .scope import JOINED, Scope, aliases, children, unwrapped
+from .scope import JOINED_PREFIX, Scope, aliases, children, unwrapped
 
 
-class Read:
+class SelectBuilder:
     """One SELECT, on its way to a command."""
 
     def __init__(self, compiler, order_by, grouped: bool):
@@ -41,24 +41,24 @@ class Read:
     @staticmethod
     def ordering(node):
         if (node.nulls_first and node.descending) or (node.nulls_last and not node.descending):
-            raise refused("nulls_first or nulls_last against MongoDB's order")
+            raise unsupported("nulls_first or nulls_last against MongoDB's order")
         return unwrapped(node.expression), -1 if node.descending else 1
 
     def command(self):
         aggregates = [node for node in self.select if is_aggregate(node)]
         if aggregates and not self.grouped:
             if len(aggregates) < len(self.select) or self.query.is_sliced:
-                raise refused("an aggregate beside columns without a group")
+                raise unsupported("an aggregate beside columns without a group")
             return self.aggregated()
         if not self.joins and not self.grouped:
-            found = self.found()
+            found = self.simple_find()
             if found is not None:
                 return found
-        return self.pipelined()
+        return self.pipeline()
 
     # --- find()
 
-    def found(self) -> Find | None:
+    def simple_find(self) -> Find | None:
         """The plain case; None where something has to be computed."""
         if not all(isinstance(node, (Col, RawSQL)) for node in self.select):
             return None
@@ -69,34 +69,34 @@ class Read:
                 return None
             sort.setdefault(path, direction)
         where = self.compiler.filter(self.scope, self.compiler.where)
-        columns = [self.scope.column(node) for node in self.select]
+        columns = [self.scope.stored_path(node) for node in self.select]
         return Find(self.collection, where, columns, sort, self.skip, self.limit)
 
     # --- pipelines
 
-    def pipelined(self) -> Aggregate:
+    def pipeline(self) -> Aggregate:
         if self.grouped:
-            return Aggregate(self.collection, *self.group(self.matched()))
-        sort, computed = self.sorting()
-        stages = self.matched(used=set().union(*(aliases(node) for node, _ in self.order_by)))
+            return Aggregate(self.collection, *self.group(self.match_and_join()))
+        sort, computed = self.sort_keys()
+        stages = self.match_and_join(used=set().union(*(aliases(node) for node, _ in self.order_by)))
         if computed:
             stages.append({"$set": computed})
-        stages += self.sliced(sort)
-        stages += self.late
-        project, places = {}, []
+        stages += self.sort_and_slice(sort)
+        stages += self.late_joins
+        project, paths = {}, []
         for position, node in enumerate(self.select):
             path = self.scope.path(node)
             if path is None:
-                path = f"{JOINED}{position}"
+                path = f"{JOINED_PREFIX}{position}"
                 project[path] = expression(self.scope, node)
             else:
                 project[path] = 1
-            places.append(path)
+            paths.append(path)
         if "_id" not in project:
             project["_id"] = 0
-        return Aggregate(self.collection, [*stages, {"$project": project}], places)
+        return Aggregate(self.collection, [*stages, {"$project": project}], paths)
 
-    def matched(self, used=frozenset(), postpone=True) -> list[dict]:
+    def match_and_join(self, used=frozenset(), postpone=True) -> list[dict]:
         """The filter and the joins: what concerns the base first, so that an index serves it; a join that
         keeps the rows as they are last (`late`), unless `used` or another join needs it."""
         where, early, rest = self.compiler.where, [], []
@@ -110,29 +110,29 @@ class Read:
         for join in reversed(self.joins):
             if join.alias in needed or not join.keeps_rows:
                 needed |= {join.alias, join.parent}
-        stages = self.match(early)
+        stages = self.match_stages(early)
         for join in self.joins:
             if join.alias in needed:
                 stages += join.stages
-        self.late = [stage for join in self.joins if join.alias not in needed for stage in join.stages]
-        return stages + self.match(rest)
+        self.late_joins = [stage for join in self.joins if join.alias not in needed for stage in join.stages]
+        return stages + self.match_stages(rest)
 
-    def match(self, children) -> list[dict]:
+    def match_stages(self, children) -> list[dict]:
         where = self.compiler.filter(self.scope, WhereNode(children))
         return [{"$match": where}] if where else []
 
-    def sorting(self) -> tuple[dict, dict]:
+    def sort_keys(self) -> tuple[dict, dict]:
         sort: dict[str, int] = {}
         computed = {}
         for position, (node, direction) in enumerate(self.order_by):
             path = self.scope.path(node)
             if path is None:
-                path = f"{JOINED}order{position}"
+                path = f"{JOINED_PREFIX}order{position}"
                 computed[path] = expression(self.scope, node)
             sort.setdefault(path, direction)
         return sort, computed
 
-    def sliced(self, sort: dict) -> list[dict]:
+    def sort_and_slice(self, sort: dict) -> list[dict]:
         stages = [("$sort", sort), ("$skip", self.skip), ("$limit", self.limit)]
         return [{name: value} for name, value in stages if value]
 
@@ -143,58 +143,59 @@ class Read:
         accumulators = Accumulators(self.scope)
         named: list[tuple] = []
 
-        def place(node) -> str:
+        def path_of(node) -> str:
             for known, path in named:
                 if known == node:
                     return path
             if is_aggregate(node):
                 if self.query.distinct:
-                    raise refused("distinct() with aggregates")
+                    raise unsupported("distinct() with aggregates")
                 path = accumulators.add(node)
             else:
                 path = f"_id.k{len(named)}"
             named.append((node, path))
             return path
 
-        places = [place(node) for node in self.select]
+        paths = [path_of(node) for node in self.select]
         if self.query.group_by and self.query.group_by is not True:
             for node in self.query.group_by:
-                place(unwrapped(node if hasattr(node, "as_sql") else self.query.resolve_ref(node)))
+                path_of(unwrapped(node if hasattr(node, "as_sql") else self.query.resolve_ref(node)))
         for node, _ in self.order_by:
-            place(node)
+            path_of(node)
         having = self.compiler.having
         if having is not None:
             for node in aggregates_in(having):
-                place(node)
+                path_of(node)
         keys = {
             path.removeprefix("_id."): {"$ifNull": [expression(self.scope, node), None]}
             for node, path in named
             if path.startswith("_id.")
         }
-        stages = [*stages, {"$group": {"_id": keys, **accumulators.group}}, *accumulators.finish()]
+        stages = [*stages, {"$group": {"_id": keys, **accumulators.group}}, *accumulators.final_stages()]
         if having is not None:
             after = Scope(self.compiler, None, named=named)
             found = self.compiler.filter(after, having)
             stages += [{"$match": found}] if found else []
         sort: dict[str, int] = {}
         for node, direction in self.order_by:
-            sort.setdefault(place(node), direction)
-        return stages + self.sliced(sort), places
+            sort.setdefault(path_of(node), direction)
+        return stages + self.sort_and_slice(sort), paths
 
     def aggregated(self):
         """aggregate(): one row, of one pipeline for the aggregates that share a filter."""
-        stages = self.matched(postpone=False)
+        stages = self.match_and_join(postpone=False)
         parts = [
-            self.part(stages, condition, list(nodes)) for condition, nodes in groupby(self.select, filter_of)
+            self.aggregate_part(stages, condition, list(nodes))
+            for condition, nodes in groupby(self.select, filter_of)
         ]
-        return OneRow(self.collection, parts)
+        return SingleRow(self.collection, parts)
 
-    def part(self, stages, condition, nodes):
+    def aggregate_part(self, stages, condition, nodes):
         match = []
         if condition is not None:
             where = Where(self.scope).filter(condition)
             match = [{"$match": NEVER if where is None else where}]
-        return one_document(self.scope, [*stages, *match], nodes)
+        return one_row_pipeline(self.scope, [*stages, *match], nodes)
 
 
 def aggregates_in(node) -> list:

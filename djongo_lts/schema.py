@@ -10,7 +10,7 @@ from django.db.models.fields import NOT_PROVIDED
 
 from .commands import SCHEMA
 from .cursor import Result
-from .errors import refused
+from .errors import unsupported
 from .indexes import Indexes
 
 CONVERSIONS = {
@@ -25,7 +25,7 @@ CONVERSIONS = {
 
 class DatabaseSchemaEditor(Indexes, BaseDatabaseSchemaEditor):
     def execute(self, sql, params=()):
-        raise refused("raw SQL")
+        raise unsupported("raw SQL")
 
     def run(self, description: str, function) -> None:
         if self.collect_sql:
@@ -45,14 +45,14 @@ class DatabaseSchemaEditor(Indexes, BaseDatabaseSchemaEditor):
         meta = model._meta
         columns = [field.column for field in meta.local_concrete_fields]
         if any(column.startswith(("$", "__")) or "." in column for column in columns) or "$" in meta.db_table:
-            raise refused(f"the names of {meta.db_table}'s columns")
+            raise unsupported(f"the names of {meta.db_table}'s columns")
         schema = {
             "name": meta.db_table,
-            "fields": {f.column: self.described(f) for f in meta.local_concrete_fields},
+            "fields": {f.column: self.schema_entry(f) for f in meta.local_concrete_fields},
         }
         for field in meta.local_concrete_fields:
             if field.generated:
-                raise refused("a generated field")
+                raise unsupported("a generated field")
             if isinstance(field, AutoField):
                 schema["auto"] = {"field_names": [field.column], "seq": 0}
 
@@ -65,7 +65,7 @@ class DatabaseSchemaEditor(Indexes, BaseDatabaseSchemaEditor):
         for field in meta.local_concrete_fields:
             self.index_field(model, field)
         for fields in meta.unique_together:
-            self.unique(model, fields)
+            self.create_unique(model, fields)
         for constraint in meta.constraints:
             self.add_constraint(model, constraint)
         for index in meta.indexes:
@@ -105,7 +105,7 @@ class DatabaseSchemaEditor(Indexes, BaseDatabaseSchemaEditor):
             return
         if field.column is None:
             return
-        table, default = model._meta.db_table, self.default(field)
+        table, default = model._meta.db_table, self.stored_default(field)
 
         def add(collections):
             collection = collections[table]
@@ -113,13 +113,13 @@ class DatabaseSchemaEditor(Indexes, BaseDatabaseSchemaEditor):
                 raise IntegrityError(f"NOT NULL constraint failed: {table}.{field.column}")
             collection.update_many({}, {"$set": {field.column: default}})
             collections[SCHEMA].update_one(
-                {"name": table}, {"$set": {f"fields.{field.column}": self.described(field)}}
+                {"name": table}, {"$set": {f"fields.{field.column}": self.schema_entry(field)}}
             )
 
         self.run(f"add {table}.{field.column}", add)
         self.index_field(model, field)
 
-    def default(self, field):
+    def stored_default(self, field):
         """The value existing rows get, as it is stored."""
         if field.db_default is not NOT_PROVIDED:
             value = (
@@ -128,7 +128,7 @@ class DatabaseSchemaEditor(Indexes, BaseDatabaseSchemaEditor):
                 else field.db_default
             )
             if not isinstance(value, Value):
-                raise refused("an expression as db_default")
+                raise unsupported("an expression as db_default")
             return field.get_db_prep_save(value.value, self.connection)
         return self.effective_default(field)
 
@@ -158,13 +158,13 @@ class DatabaseSchemaEditor(Indexes, BaseDatabaseSchemaEditor):
         if old_field.primary_key != new_field.primary_key or "_id" in {old_field.column, column} - {
             column if old_field.column == column else None
         }:
-            raise refused("another primary key for an existing collection")
+            raise unsupported("another primary key for an existing collection")
         if old_field.column != column:
             self.rename_column(table, old_field.column, column)
         converted = CONVERSIONS.get(new_type)
         if old_type != new_type and {old_type, new_type} != {"int", "long"}:
             if converted is None or old_type not in CONVERSIONS:
-                raise refused(f"changing {table}.{column} from {old_type} to {new_type}")
+                raise unsupported(f"changing {table}.{column} from {old_type} to {new_type}")
             update = [{"$set": {column: {"$convert": {"input": f"${column}", "to": converted}}}}]
             self.run(
                 f"convert {table}.{column} to {converted}",
@@ -176,13 +176,13 @@ class DatabaseSchemaEditor(Indexes, BaseDatabaseSchemaEditor):
             self.run(
                 f"describe {table}.{column}",
                 lambda collections: collections[SCHEMA].update_one(
-                    {"name": table}, {"$set": {f"fields.{column}": self.described(new_field)}}
+                    {"name": table}, {"$set": {f"fields.{column}": self.schema_entry(new_field)}}
                 ),
             )
         self.alter_field_index(model, old_field, new_field)
 
     def fill_nulls(self, table, field):
-        column, default = field.column, self.default(field)
+        column, default = field.column, self.stored_default(field)
 
         def fill(collections):
             if default is None and collections[table].find_one({column: None}, {"_id": 1}):
@@ -237,5 +237,5 @@ class DatabaseSchemaEditor(Indexes, BaseDatabaseSchemaEditor):
                              (old_field.m2m_field_name(), new_field.m2m_field_name())):  # fmt: skip
             self.alter_field(new, old._meta.get_field(source), new._meta.get_field(name))
 
-    def described(self, field) -> dict[str, str]:
-        return {"type_code": self.type_of(field)}
+    def schema_entry(self, field) -> dict[str, str]:
+        return {"type_code": self.bson_type(field)}

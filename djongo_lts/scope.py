@@ -10,10 +10,10 @@ from django.db.models.expressions import Col, RawSQL, Ref, Subquery
 from django.db.models.fields.json import JSONField
 from django.db.models.sql.query import Query
 
-from .errors import refused
+from .errors import unsupported
 
 # Joined documents are put beside the columns under their alias; no field of a model begins like this.
-JOINED = "__"
+JOINED_PREFIX = "__"
 
 
 class Scope:
@@ -29,24 +29,24 @@ class Scope:
         if self.named is not None:
             return next((path for expression, path in self.named if expression == node), None)
         if isinstance(node, Col):
-            return self.place(node.alias, node.target.column)
+            return self.column_path(node.alias, node.target.column)
         if type(node) is RawSQL:
             # prefetch_related() over a many-to-many selects "through"."column" with extra()
             match = re.fullmatch(r'\(?"(\w+)"\."(\w+)"\)?', node.sql)
-            return self.place(*match.groups()) if match and not node.params else None
+            return self.column_path(*match.groups()) if match and not node.params else None
         return None
 
-    def place(self, alias: str, column: str) -> str:
+    def column_path(self, alias: str, column: str) -> str:
         if alias == self.base:
             return column
         if alias in self.joined:
-            return f"{JOINED}{alias}.{column}"
-        raise refused("a column of an outer query")
+            return f"{JOINED_PREFIX}{alias}.{column}"
+        raise unsupported("a column of an outer query")
 
-    def column(self, node) -> str:
+    def stored_path(self, node) -> str:
         path = self.path(node)
         if path is None:
-            raise refused(node)
+            raise unsupported(node)
         return path
 
     def nullable(self, node) -> bool:
@@ -117,10 +117,10 @@ def target(field):
     return field
 
 
-def kind_of(node) -> str:
+def internal_type(node) -> str:
     """The internal type of an expression's values."""
     return target(node.output_field).get_internal_type()
 
 
-def is_json(node) -> bool:
+def is_json_column(node) -> bool:
     return isinstance(target(node.output_field), JSONField)

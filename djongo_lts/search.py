@@ -8,7 +8,7 @@ import re
 
 logger = logging.getLogger(__name__)
 
-known: dict[tuple[str, str, str], bool] = {}
+text_index_cache: dict[tuple[str, str, str], bool] = {}
 
 
 def is_text_index(index) -> bool:
@@ -33,12 +33,12 @@ def text_filter(connection, lookup, column: str) -> dict | None:
 def has_text_index(connection, table: str, column: str) -> bool:
     """Asked once per process; the answer no is logged, because it costs."""
     key = (connection.settings_dict["NAME"], table, column)
-    if key not in known:
-        known[key] = any(
+    if key not in text_index_cache:
+        text_index_cache[key] = any(
             list(index.get("weights", ())) == [column] for index in connection.indexes(table).values()
         )
-        if not known[key]:
+        if not text_index_cache[key]:
             logger.warning(
                 "no text index on %s.%s: searches scan what their other filters leave", table, column
             )
-    return known[key]
+    return text_index_cache[key]

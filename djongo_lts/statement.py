@@ -11,10 +11,10 @@ from django.db.models import JSONField
 from django.db.models.expressions import OrderBy
 from django.db.models.sql.constants import GET_ITERATOR_CHUNK_SIZE
 
-from .errors import refused
+from .errors import unsupported
 from .filters import Where
 from .logic import NEVER
-from .operations import CONVERTED
+from .operations import CONVERTED_TYPES
 from .scope import Scope
 
 
@@ -47,7 +47,7 @@ class MongoCompiler:
         active = (alias for alias in query.alias_map if query.alias_refcount[alias])
         alias = next(active, None) or query.get_initial_alias()
         if alias is None or query.alias_map[alias].parent_alias is not None:
-            raise refused("a query without a table")
+            raise unsupported("a query without a table")
         return alias
 
     def apply_converters(self, rows, converters):
@@ -58,7 +58,7 @@ class MongoCompiler:
             columns = list(zip(*batch, strict=True))
             for position, (functions, node) in converters.items():
                 for function in functions:
-                    if not CONVERTED.get(function, types).isdisjoint(types):
+                    if not CONVERTED_TYPES.get(function, types).isdisjoint(types):
                         columns[position] = [
                             function(value, node, self.connection) for value in columns[position]
                         ]
@@ -79,5 +79,5 @@ class MongoCompiler:
         return converters
 
 
-def null_in(field) -> IntegrityError:
+def not_null_error(field) -> IntegrityError:
     return IntegrityError(f"NOT NULL constraint failed: {field.model._meta.db_table}.{field.column}")

@@ -10,12 +10,12 @@ from django.db.models.sql import compiler as sql
 from django.db.models.sql.query import Query
 
 from .commands import DeleteMany, UpdateMany
-from .errors import refused
+from .errors import unsupported
 from .expressions import expression
-from .filters import TEXT
+from .filters import TEXT_FIELDS
 from .operations import INTEGERS, NUMBERS
 from .scope import Scope, target
-from .statement import MongoCompiler, null_in
+from .statement import MongoCompiler, not_null_error
 
 
 class SQLDeleteCompiler(MongoCompiler, sql.SQLDeleteCompiler):
@@ -39,7 +39,7 @@ class SQLUpdateCompiler(MongoCompiler, sql.SQLUpdateCompiler):
         values, computed = {}, {}
         for field, _, value in query.values:
             if field.primary_key and field.column == "_id":
-                raise refused("an update of a primary key stored as _id")
+                raise unsupported("an update of a primary key stored as _id")
             if hasattr(value, "resolve_expression"):
                 value = value.resolve_expression(query, allow_joins=False, for_save=True)
                 if not isinstance(value, Value) or isinstance(value.output_field, JSONField):
@@ -50,7 +50,7 @@ class SQLUpdateCompiler(MongoCompiler, sql.SQLUpdateCompiler):
                 value = value.prepare_database_save(field)
             values[field.column] = value = field.get_db_prep_save(value, self.connection)
             if value is None and not field.null:
-                raise null_in(field)
+                raise not_null_error(field)
         if not values and not computed:
             raise EmptyResultSet
         where = self.filter(scope, query.where)
@@ -61,13 +61,13 @@ class SQLUpdateCompiler(MongoCompiler, sql.SQLUpdateCompiler):
         return UpdateMany(query.base_table, where, [{"$set": {**literals, **computed}}])
 
     def computed(self, scope, field, value):
-        if isinstance(value, Case) and self.covers(value):
+        if isinstance(value, Case) and self.covers_every_row(value):
             value.default = field.get_col(scope.base)  # of bulk_update(): never reached
         if not field.null and scope.nullable(value):
-            raise refused("an update of a NOT NULL column with what may be null")
-        return stored_as(field, value, expression(scope, value))
+            raise unsupported("an update of a NOT NULL column with what may be null")
+        return converted(field, value, expression(scope, value))
 
-    def covers(self, case: Case) -> bool:
+    def covers_every_row(self, case: Case) -> bool:
         """Whether every row filtered has a When() of its own."""
         if not (isinstance(case.default, Value) and case.default.value is None):
             return False
@@ -78,24 +78,24 @@ class SQLUpdateCompiler(MongoCompiler, sql.SQLUpdateCompiler):
         return False
 
 
-def stored_as(field, value, computed):
+def converted(field, value, computed):
     """The computed value in the type the field is stored in: in MongoDB a sum of integers stays an integer."""
-    kind, given = target(field).get_internal_type(), kinds(value)
+    kind, given = target(field).get_internal_type(), source_types(value)
     if kind in ("FloatField", "DecimalField") and given <= NUMBERS:
         return {"$toDouble" if kind == "FloatField" else "$toDecimal": computed}
     if given <= {kind}:
         return computed
-    if (kind in INTEGERS and given <= INTEGERS) or given | {kind} <= TEXT:
+    if (kind in INTEGERS and given <= INTEGERS) or given | {kind} <= TEXT_FIELDS:
         return computed
-    raise refused(f"an update of a {kind} with {', '.join(sorted(given))}")
+    raise unsupported(f"an update of a {kind} with {', '.join(sorted(given))}")
 
 
-def kinds(node) -> set[str]:
+def source_types(node) -> set[str]:
     """The types of the values an expression is made of; not its output_field, which Django often cannot tell."""
     if isinstance(node, When):
-        return kinds(node.result)
+        return source_types(node.result)
     whole = isinstance(node, (Col, Value)) or hasattr(node, "as_djongo")
     if whole or not node.get_source_expressions():
         field = node._output_field_or_none
         return set() if field is None else {target(field).get_internal_type()}
-    return set().union(*(kinds(source) for source in node.get_source_expressions()))
+    return set().union(*(source_types(source) for source in node.get_source_expressions()))

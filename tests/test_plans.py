@@ -118,7 +118,7 @@ def test_last_messages_when_hints_are_wrong_or_missing_then_are_the_last_all_the
 def test_search_then_asks_the_text_index_where_there_is_one_and_else_says_that_there_is_none(
     chat: Chat, caplog: pytest.LogCaptureFixture
 ) -> None:
-    search.known.clear()
+    search.text_index_cache.clear()
     query = selectors.search_messages(user_id=chat.ann.pk, text="message 4", room_id=chat.room.pk)
     assert [message.seq for message in query] == [5]
     warnings = [record for record in caplog.records if "no text index" in record.message]
@@ -128,6 +128,6 @@ def test_search_then_asks_the_text_index_where_there_is_one_and_else_says_that_t
         assert scanned(lambda: list(query)) == []
     else:
         assert len(warnings) == 1
-        search.known[(connection.settings_dict["NAME"], "messaging_message", "content")] = True
+        search.text_index_cache[(connection.settings_dict["NAME"], "messaging_message", "content")] = True
         assert "'$text': {'$search': '\"message\" \"4\"'" in str(query.query)
-    search.known.clear()
+    search.text_index_cache.clear()

@@ -38,7 +38,7 @@ def mongo(django_db_setup, django_db_blocker):
     with django_db_blocker.unblock():
         for name in connection.introspection.table_names():
             if name not in ("django_migrations", "django_content_type", "auth_permission"):
-                connection.ask(lambda database, name=name: database[name].delete_many({}))
+                connection.run_on_database(lambda database, name=name: database[name].delete_many({}))
         yield
 
 

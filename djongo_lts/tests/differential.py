@@ -153,7 +153,7 @@ class Shape:
     """One random query: the same seed builds the same one for either database."""
 
     def __init__(self, seed: str, ids: list[uuid.UUID]):
-        self.rng, self.ids, self.said = random.Random(seed), ids, []
+        self.rng, self.ids, self.steps = random.Random(seed), ids, []
 
     def pick(self, *options):
         return self.rng.choice(options)
@@ -265,7 +265,7 @@ class Shape:
         for _ in range(self.rng.randrange(3)):
             tree = self.tree(model, self.pick(1, 1, 2, 3))
             exclude = self.chance(0.3)
-            self.said.append(f"{'exclude' if exclude else 'filter'}({tree})")
+            self.steps.append(f"{'exclude' if exclude else 'filter'}({tree})")
             queryset = queryset.exclude(tree) if exclude else queryset.filter(tree)
         return queryset
 
@@ -277,12 +277,12 @@ class Shape:
     def run(self, alias: str):
         self.alias = alias
         model = self.pick("Message", "Message", "Message", "Room", "User")
-        self.said.append(model)
+        self.steps.append(model)
         queryset = self.filtered(model)
         terminal = self.pick("rows", "rows", "values", "slice", "count", "exists", "distinct", "aggregate", "group",
                              "related", "dates", "first", "sliced count", "in_bulk", "annotated", "tags", "update",
                              "facets", "bulk_update")  # fmt: skip
-        self.said.append(terminal)
+        self.steps.append(terminal)
         return getattr(self, terminal.replace(" ", "_"))(model, queryset)
 
     # --- what is asked of it; lists are compared in order, sets and counters without
@@ -292,12 +292,12 @@ class Shape:
 
     def values(self, model, queryset):
         names = self.rng.sample(list(fields_of(model)), self.rng.randrange(1, 4))
-        self.said.append(str(names))
+        self.steps.append(str(names))
         return Counter(map(comparable, queryset.values_list(*names)))
 
     def slice(self, model, queryset):
         order, low = self.order(model), self.rng.randrange(5)
-        self.said.append(str(order))
+        self.steps.append(str(order))
         return [row.pk for row in queryset.order_by(*order)[low : low + self.rng.randrange(12)]]
 
     def first(self, model, queryset):
@@ -317,7 +317,7 @@ class Shape:
     def distinct(self, model, queryset):
         names = self.rng.sample(list(fields_of(model)), self.rng.randrange(1, 3))
         queryset = queryset.order_by().values_list(*names).distinct()
-        self.said.append(str(names))
+        self.steps.append(str(names))
         if self.chance(0.3):
             return queryset.count()
         if self.chance(0.5):
@@ -342,7 +342,7 @@ class Shape:
 
     def aggregate(self, model, queryset):
         asked = {f"x{i}": self.some_aggregate(model) for i in range(self.rng.randrange(1, 4))}
-        self.said.append(str(asked))
+        self.steps.append(str(asked))
         return {name: comparable(value) for name, value in queryset.aggregate(**asked).items()}
 
     def facets(self, model, queryset):
@@ -355,7 +355,7 @@ class Shape:
             [n for n, k in fields_of(model).items() if k != SPAN], self.rng.randrange(1, 3)
         )
         asked = self.some_aggregate(model)
-        self.said.append(f"{names} {asked}")
+        self.steps.append(f"{names} {asked}")
         queryset = queryset.order_by().values_list(*names).annotate(x=asked)
         if self.chance(0.3):
             queryset = queryset.filter(x__gt=1)
@@ -412,7 +412,7 @@ class Shape:
         if model == "User":
             return list(queryset.dates("date_joined", "year"))[:0]
         kind = self.pick("year", "month", "week", "day", "hour", "minute")
-        self.said.append(kind)
+        self.steps.append(kind)
         return list(queryset.datetimes(self.pick("at", "edited"), kind, self.pick("ASC", "DESC")))
 
     def update(self, model, queryset):
@@ -429,7 +429,7 @@ class Shape:
             {"edited": self.value(MOMENT), "price": None},
             {"seq": F("seq")},
         )
-        self.said.append(str(changes))
+        self.steps.append(str(changes))
         changed = queryset.update(**changes)
         return changed, [vars_of(row) for row in Message.objects.using(self.alias).order_by("pk")]
 
@@ -499,12 +499,12 @@ def run(queries: int, seed: str) -> Report:
                 report.both_failed += 1
             elif isinstance(theirs, Exception) or isinstance(ours, Exception) or theirs != ours:
                 report.wrong.append(
-                    f"#{number} {' '.join(shape.said)}\n    sqlite {theirs!r:.600}\n    mongo  {ours!r:.600}"
+                    f"#{number} {' '.join(shape.steps)}\n    sqlite {theirs!r:.600}\n    mongo  {ours!r:.600}"
                 )
             else:
                 report.right += 1
                 continue
-            if "update" in shape.said[-1] or "update" in " ".join(shape.said[-2:]):
+            if "update" in shape.steps[-1] or "update" in " ".join(shape.steps[-2:]):
                 # one has changed and the other not
                 populate(rng)
                 ids, rooms = known_ids()

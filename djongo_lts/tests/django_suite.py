@@ -59,21 +59,21 @@ class Result(unittest.TextTestResult):
     def printErrors(self):
         """Not here: describing a subtest may run a query that is refused."""
 
-    def keep(self, test, error):
+    def record(self, test, error):
         name = re.sub(r" \(.*", "", test.id()) if hasattr(test, "id") else str(test)
         self.reasons.setdefault(name, f"{error[0].__name__}: {error[1]}")
 
     def addError(self, test, err):
-        self.keep(test, err)
+        self.record(test, err)
         super().addError(test, err)
 
     def addFailure(self, test, err):
-        self.keep(test, err)
+        self.record(test, err)
         super().addFailure(test, err)
 
     def addSubTest(self, test, subtest, err):
         if err is not None:
-            self.keep(test, err)
+            self.record(test, err)
         super().addSubTest(test, subtest, err)
 
 
@@ -90,16 +90,16 @@ class Runner(DiscoverRunner):
         made = super().setup_databases(**kwargs)
         kept = {}
         for alias in connections:
-            database = connections[alias].ask(lambda database: database)
+            database = connections[alias].run_on_database(lambda database: database)
             kept[alias] = {name: list(database[name].find()) for name in database.list_collection_names()}
 
         written: set[tuple[str, str]] = set()
         for command in (Insert, UpdateMany, DeleteMany):
-            note_writes(command, written)
+            record_writes(command, written)
 
         def restore(test):
             for alias in test._databases_names(include_mirrors=False):
-                database = connections[alias].ask(lambda database: database)
+                database = connections[alias].run_on_database(lambda database: database)
                 for name, documents in kept[alias].items():
                     if (database.name, name) in written:
                         database[name].delete_many({})
@@ -123,14 +123,14 @@ class Runner(DiscoverRunner):
         return super().suite_result(suite, result, **kwargs)
 
 
-def note_writes(command: type, written: set) -> None:
+def record_writes(command: type, written: set) -> None:
     call = command.__call__
 
-    def noted(self, collections):
+    def recorded(self, collections):
         written.add((collections.database.name, self.collection))
         return call(self, collections)
 
-    command.__call__ = noted
+    command.__call__ = recorded
 
 
 # --- in the process that runs them all
@@ -187,7 +187,7 @@ def cause(reason: str) -> str:
     """A reason without what differs from test to test."""
     first = reason.split("\n", 1)[0]
     if match := re.search(r"djongo_lts does not support (.*)", first):
-        return f"refused: {match[1]}"
+        return f"unsupported: {match[1]}"
     for pattern, why in CAUSES.items():
         if re.search(pattern, reason):
             return why
@@ -244,11 +244,11 @@ def main() -> int:
     if options.update:
         write(failed, known, options.modules)
         return 0
-    mended = [test for test in known if test not in failed and test.split(".")[0] in options.modules]
+    now_passing = [test for test in known if test not in failed and test.split(".")[0] in options.modules]
     print(f"passed {passed}, failed as expected {len(failed.keys() & known.keys())}")
-    for test in mended:
+    for test in now_passing:
         print(f"    passes now, take it off the list: {test}")
-    return 1 if mended or failed.keys() - known.keys() else 0
+    return 1 if now_passing or failed.keys() - known.keys() else 0
 
 
 if __name__ == "__main__":

@@ -141,7 +141,7 @@ def test_server_when_lost_and_back_then_operational_error_and_then_answers(mongo
     server = MongoServer(sync=True)
     try:
         other = wrapper_for(server.start())
-        other.ask(lambda database: database["x"].insert_one({"_id": 1}))
+        other.run_on_database(lambda database: database["x"].insert_one({"_id": 1}))
         with other.cursor() as cursor:
             server.kill()
             with pytest.raises(OperationalError) as lost:
@@ -149,7 +149,7 @@ def test_server_when_lost_and_back_then_operational_error_and_then_answers(mongo
         assert isinstance(lost.value.__cause__, PyMongoError)
         assert not other.is_usable()
         server.start()
-        assert other.ask(lambda database: database["x"].count_documents({})) == 1
+        assert other.run_on_database(lambda database: database["x"].count_documents({})) == 1
         assert other.is_usable()
     finally:
         server.stop()
@@ -250,7 +250,7 @@ def test_iterator_when_the_server_goes_away_midway_then_operational_error(mongo)
     server = MongoServer()
     try:
         other = wrapper_for(server.start())
-        other.ask(lambda database: database["x"].insert_many([{"n": n} for n in range(500)]))
+        other.run_on_database(lambda database: database["x"].insert_many([{"n": n} for n in range(500)]))
         with other.cursor() as cursor:
             cursor.execute(Find("x", {}, ["n"]))
             assert len(cursor.fetchmany(50)) == 50

@@ -19,7 +19,9 @@ BERLIN = ZoneInfo("Europe/Berlin")
 
 
 def stored(instance) -> dict:
-    return connection.ask(lambda database: database[instance._meta.db_table].find_one({"_id": instance.pk}))
+    return connection.run_on_database(
+        lambda database: database[instance._meta.db_table].find_one({"_id": instance.pk})
+    )
 
 
 def test_save_when_reloaded_then_every_field_is_the_same(room):

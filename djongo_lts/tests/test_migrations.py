@@ -18,9 +18,9 @@ def empty_database(mongo):
     settings = connection.settings_dict
     name, settings["NAME"] = settings["NAME"], "test_engine_migrations"
     connection.close()
-    connection.ask(lambda database: database.client.drop_database(database.name))
+    connection.run_on_database(lambda database: database.client.drop_database(database.name))
     yield
-    connection.ask(lambda database: database.client.drop_database(database.name))
+    connection.run_on_database(lambda database: database.client.drop_database(database.name))
     settings["NAME"] = name
     connection.close()
 
@@ -157,7 +157,7 @@ def test_field_when_added_and_removed_then_rows_and_indexes_follow(steps):
     for _ in range(3):
         steps.undo()
     assert indexes() == {"name_idx": {"name": 1}}
-    assert connection.ask(lambda database: database["probe_item"].find_one())["name"] == "a"
+    assert connection.run_on_database(lambda database: database["probe_item"].find_one())["name"] == "a"
 
 
 def test_field_that_must_not_be_null_when_added_without_a_default_then_integrity_error(steps):

@@ -11,7 +11,7 @@ from .testapp.models import Message, Room
 
 
 def test_text_search_when_words_are_looked_for_then_they_are_found(messages, caplog):
-    search.known.clear()
+    search.text_index_cache.clear()
     other = Room.objects.create(name="other")
     make.message(other, 1, content="message 3 elsewhere").save()
     with caplog.at_level(logging.WARNING):
@@ -25,7 +25,7 @@ def test_text_search_when_words_are_looked_for_then_they_are_found(messages, cap
 
 def test_text_search_when_an_index_exists_then_it_is_asked_word_by_word(messages):
     key = (connection.settings_dict["NAME"], "testapp_message", "content")
-    search.known[key] = True
+    search.text_index_cache[key] = True
     try:
         query = Message.objects.filter(room=messages[0].room, content__text_search='two -"words $x')
         text = {"$search": '"two" "words" "x"', "$language": "none"}
@@ -36,13 +36,13 @@ def test_text_search_when_an_index_exists_then_it_is_asked_word_by_word(messages
         # below an OR or a NOT MongoDB does not take it
         assert "$text" not in str(Message.objects.exclude(content__text_search="x").query)
     finally:
-        search.known.clear()
+        search.text_index_cache.clear()
 
 
 def test_text_index_when_migrated_then_it_is_there_or_the_lookup_knows_that_it_is_not(mongo):
     names = connection.indexes("testapp_message")
     try:
-        connection.ask(lambda database: database["probe"].create_index([("x", "text")]))
+        connection.run_on_database(lambda database: database["probe"].create_index([("x", "text")]))
     except DatabaseError:
         possible = False
     else:
