@@ -1,3 +1,4 @@
-"""MongoDB for Django through djongo: its wrapper and bookkeeping kept, its SQL translator never run.
-Knows Django and pymongo; must not know any project that uses it. SPDX-License-Identifier: AGPL-3.0-only
+"""A Django database engine for MongoDB. It uses djongo's connection wrapper and `__schema__` collection,
+and compiles queries itself instead of calling djongo's SQL translator. It imports no project that uses it.
+SPDX-License-Identifier: AGPL-3.0-only
 """

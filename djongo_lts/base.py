@@ -1,5 +1,6 @@
-"""The Django connection: djongo's wrapper over a client that is shared, and commands in the place of SQL.
-Knows settings and codecs; must not know how queries are translated.
+"""The Django connection: djongo's wrapper over a MongoClient that all threads share.
+
+Cursors execute command objects (`commands.py`) instead of SQL strings. Queries are compiled in `compiler.py`.
 """
 
 import datetime
@@ -29,7 +30,7 @@ from .schema import DatabaseSchemaEditor
 
 counts.install()
 
-# Every wait on the server ends; the URL or CLIENT may say otherwise.
+# Each wait for the server is bounded. The URL and CLIENT override these defaults.
 TIMEOUTS_MS = {
     "serverSelectionTimeoutMS": 5_000,
     "connectTimeoutMS": 5_000,
@@ -39,7 +40,11 @@ TIMEOUTS_MS = {
 
 
 class Collections(dict):
-    """A database's collections by name, made once: pymongo builds a new object at each access."""
+    """A database's collections by name. They are cached because pymongo builds a new object at each access.
+
+    `enforced` holds the names of the existing collections; any other name then raises PyMongoError.
+    None allows every name.
+    """
 
     def __init__(self, database, enforced):
         self.database, self.enforced = database, enforced
@@ -100,15 +105,16 @@ class DatabaseWrapper(DjongoWrapper):
 
     def ensure_connection(self):
         if self.connection is not None and self._pid != os.getpid():
-            self.connection = None  # forked: the parent's client is not ours
+            # This process was forked: the client belongs to the parent.
+            self.connection = None
         super().ensure_connection()
 
     def init_connection_state(self):
-        # djongo's would configure logging from DATABASES
+        # Skips djongo's method, which configures logging from DATABASES.
         BaseDatabaseWrapper.init_connection_state(self)
 
     def ensure_timezone(self) -> bool:
-        """Called when USE_TZ changes (in tests): the codec decides whether times come with a zone."""
+        """Reconnects, because the codec decides whether datetimes are aware. Tests that change USE_TZ call this."""
         if self.connection is not None:
             self.connection = self.get_new_connection(self.get_connection_params())
         return False
@@ -118,7 +124,8 @@ class DatabaseWrapper(DjongoWrapper):
 
     @async_unsafe
     def cursor(self):
-        """As Django's, without its wrapper where that has nothing to log, to call or to warn of."""
+        """A cursor, without Django's wrapper when it has no query to log, no execute wrapper to call and no
+        warning about queries before the apps are ready to give."""
         if self.queries_logged or self.execute_wrappers or not apps.ready:
             return super().cursor()
         self.close_if_health_check_failed()
@@ -137,10 +144,14 @@ class DatabaseWrapper(DjongoWrapper):
         return tuple(self.run_on_database(lambda database: database.client.server_info()["versionArray"][:2]))
 
     def indexes(self, table: str) -> dict[str, dict]:
+        """The indexes of a collection by name, for example `{"_id_": {"key": [("_id", 1)], "v": 2}}`."""
         return self.run_on_database(lambda database: database[table].index_information())
 
     def explain(self, command) -> dict[str, Any]:
-        """The server's plan for a command; nothing is run but the explaining."""
+        """The server's query plan for a command, for example `{"winningPlan": {"stage": "IXSCAN", ..}}`.
+
+        The command itself does not run. Raises a django.db error.
+        """
         asked = {name: value for name, value in command.explainable().items() if value or name == "cursor"}
         plan = self.run_on_database(
             lambda db: db.command("explain", asked, verbosity="queryPlanner", codec_options=db.codec_options)
@@ -148,7 +159,10 @@ class DatabaseWrapper(DjongoWrapper):
         return plan.get("queryPlanner", plan)
 
     def run_on_database(self, function):
-        """The answer of function(database), outside the query log."""
+        """Calls function with the pymongo database and returns its result; the query log does not show the call.
+
+        A driver error is raised as a django.db error.
+        """
         self.ensure_connection()
         try:
             return function(self.connection)
@@ -156,12 +170,12 @@ class DatabaseWrapper(DjongoWrapper):
             raise django_error(error) from error
 
     def _close(self):
-        """The client is the process's: closing one thread's connection leaves it open."""
+        """Does nothing: the client belongs to the process and stays open when one thread closes its connection."""
 
-    # --- transactions: there are none, so atomic() groups nothing and undoes nothing
+    # --- transactions: there are none, so atomic() neither groups writes nor rolls them back
 
     def set_autocommit(self, autocommit, force_begin_transaction_with_broken_autocommit=False):
-        # as Django's, without a BEGIN in the query log that nobody sends
+        # Repeats Django's method without its BEGIN entry in the query log: no BEGIN is sent.
         self.validate_no_atomic_block()
         self.ensure_connection()
         self.autocommit = autocommit

@@ -1,6 +1,4 @@
-"""The MongoClients of this process: one, with one pool, per set of parameters.
-Knows pymongo; must not know Django connections, threads or requests.
-"""
+"""The MongoClients of this process: one client, with one connection pool, for each set of parameters."""
 
 import os
 from threading import Lock
@@ -14,7 +12,10 @@ _inherited_clients: list[dict[str, MongoClient]] = []
 
 
 def get_client(parameters: dict[str, Any]) -> MongoClient:
-    """The process's client for these MongoClient parameters; it connects on first use and stays open."""
+    """Returns the process's client for these MongoClient parameters. Threads may call it at the same time.
+
+    The client connects on first use and stays open.
+    """
     key = repr(sorted(parameters.items()))
     client = _clients.get(key)
     if client is None:
@@ -26,11 +27,10 @@ def get_client(parameters: dict[str, Any]) -> MongoClient:
 
 
 def _drop_inherited_clients() -> None:
-    """A forked child has its parent's sockets; using one would mix two processes' answers."""
+    """A forked child has its parent's sockets. If both used them, each could read the other's replies."""
     global _lock
-    _inherited_clients.append(
-        dict(_clients)
-    )  # kept, so that the child does not close what the parent still uses
+    # The reference stays: a garbage-collected client would close what the parent still uses.
+    _inherited_clients.append(dict(_clients))
     _clients.clear()
     _lock = Lock()
 

@@ -1,6 +1,4 @@
-"""Test databases: dropped before and after, made by the migrations.
-Knows database names only.
-"""
+"""Test databases: dropped before and after the run. The migrations create the collections."""
 
 from djongo.creation import DatabaseCreation as DjongoCreation
 
@@ -19,4 +17,4 @@ class DatabaseCreation(DjongoCreation):
         self.connection.client_connection.drop_database(test_database_name)
 
     def _clone_test_db(self, suffix, verbosity, keepdb=False):
-        raise unsupported("copies of the test database")
+        raise unsupported("cloning the test database")

@@ -1,18 +1,24 @@
-"""The cursor: runs one command in the place of a SQL string, so that query logging and execute wrappers work.
-Knows commands only as callables; must not know what they ask.
+"""The cursor: runs a command object where Django passes a SQL string.
+
+Query logging and execute wrappers therefore work as with SQL. A command is any callable that takes the
+collections and returns a Result.
 """
 
 from itertools import islice
 from typing import Any
 
-import djongo.base  # noqa: F401  before djongo.cursor, which imports it in a circle
+# Imported before djongo.cursor, because the two import each other.
+import djongo.base  # noqa: F401
 from djongo.cursor import Cursor as DjongoCursor
 
 from .errors import DRIVER_ERRORS, django_error, unsupported
 
 
 class Result:
-    """What a command brought: rows, perhaps still arriving, or a count of documents."""
+    """The result of a command: an iterator of row tuples, or a number of documents (-1 if it counts none).
+
+    The rows may still be arriving from `source`, a pymongo cursor.
+    """
 
     __slots__ = ("count", "rows", "source")
 
@@ -25,14 +31,14 @@ class Result:
 
 
 class Cursor(DjongoCursor):
-    """Makes Django's errors and minds broken transactions by itself, so that it can do without Django's wrapper."""
+    """Converts driver errors and checks for broken transactions itself, so it needs no wrapper of Django's."""
 
     def __init__(self, connection):
         super().__init__(connection.client_connection, connection.connection, connection.djongo_connection)
         self.connection = connection
 
     def __getattr__(self, name: str) -> Any:
-        # djongo's answers any unknown name with a collection
+        # djongo's cursor returns a collection for an unknown attribute, which hides spelling errors.
         raise AttributeError(name)
 
     def __enter__(self):

@@ -1,6 +1,4 @@
-"""What a pymongo error means to Django, and the refusal of a shape that has no sound translation.
-Knows error codes; must not know queries.
-"""
+"""Maps pymongo errors to django.db errors, and makes the error for a query without a correct translation."""
 
 from bson.errors import BSONError
 from django.db import DatabaseError, DataError, IntegrityError, NotSupportedError, OperationalError
@@ -8,21 +6,28 @@ from pymongo import errors
 
 DUPLICATE_KEY = {11000, 11001, 12582}
 VALIDATION_FAILED = 121
-# Worth a retry by whoever asked: write conflict, lock and time limits, step-downs, and a server that refuses us.
+# OperationalError, after which the caller may retry: write conflicts, lock timeouts and time limits, a primary
+# that steps down, a host that cannot be reached. Failed authentication (13, 18) is here because SQL databases
+# raise OperationalError for it too.
 TRANSIENT = {6, 7, 13, 18, 24, 50, 64, 89, 91, 112, 189, 262, 10107, 11600, 11602, 13435, 13436}
 
 DRIVER_ERRORS = (errors.PyMongoError, BSONError, OverflowError)
 
 
 def unsupported(shape: object) -> NotSupportedError:
-    """The error to raise for a shape (a phrase, or a node of a query) that is not understood."""
+    """The NotSupportedError for a query shape: a phrase such as "raw SQL", or a query node, named by its class."""
     if not isinstance(shape, str):
         shape = type(shape).__name__
     return NotSupportedError(f"djongo_lts does not support {shape}")
 
 
 def django_error(error: Exception) -> DatabaseError:
-    """The django.db error for a driver error; raise it `from` the latter."""
+    """Returns the django.db error for a driver error. The caller raises it `from` the driver error.
+
+    IntegrityError: a duplicate key or a failed validation. DataError: a value or document that BSON or the
+    server cannot hold. OperationalError: a lost connection, a timeout or a transient code; only reads and
+    idempotent writes may be retried blindly, because the server may have run the command. DatabaseError: the rest.
+    """
     if isinstance(error, (BSONError, OverflowError, errors.DocumentTooLarge)):
         return DataError(str(error))
     if isinstance(error, errors.ConnectionFailure) or getattr(error, "timeout", False):

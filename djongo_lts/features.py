@@ -1,5 +1,6 @@
-"""What MongoDB and this engine can do, in Django's words.
-Knows no queries: what is refused is refused where it is met.
+"""Django's feature flags for MongoDB and this engine.
+
+Most flags tell Django's own tests what to skip. An unsupported query raises NotSupportedError in the compiler.
 """
 
 from djongo.features import DatabaseFeatures as DjongoFeatures
@@ -38,5 +39,5 @@ class DatabaseFeatures(DjongoFeatures):
     supports_tuple_lookups = False
     supports_unspecified_pk = False
     test_db_allows_multiple_connections = True
-    # Savepoints do nothing, and are there so that an error caught inside atomic() does not bar the rest of it.
+    # Savepoints do nothing. Without them, an error caught inside a nested atomic() would block the outer block.
     uses_savepoints = True

@@ -1,6 +1,4 @@
-"""What the database holds, read from djongo's `__schema__` and from MongoDB's indexes.
-Knows the bookkeeping; must not change it.
-"""
+"""Introspection: tables and columns from djongo's `__schema__` collection, primary keys from MongoDB's indexes."""
 
 from django.db import DatabaseError
 from django.db.backends.base.introspection import FieldInfo

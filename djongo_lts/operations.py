@@ -1,6 +1,4 @@
-"""How values are written to and read from BSON.
-Knows field types; must not know queries. Times are milliseconds: BSON cuts the rest off.
-"""
+"""Converts field values to BSON and back. BSON keeps times to the millisecond and cuts off the rest."""
 
 import datetime
 import json
@@ -39,7 +37,7 @@ class DatabaseOperations(BaseDatabaseOperations):
         return str(sql)
 
     def integer_field_range(self, internal_type):
-        # 64 bits whatever the field, as in SQLite
+        # Every integer field holds 64 bits, as in SQLite.
         return (0 if internal_type.startswith("Positive") else -(2**63), 2**63 - 1)
 
     def sql_flush(self, style, tables, *, reset_sequences=False, allow_cascade=False):
@@ -62,7 +60,7 @@ class DatabaseOperations(BaseDatabaseOperations):
 
     def adapt_datetimefield_value(self, value):
         if value is not None and not settings.USE_TZ and timezone.is_aware(value):
-            raise ValueError("djongo_lts does not take a time with a zone while USE_TZ is False")
+            raise ValueError("djongo_lts does not accept aware datetimes while USE_TZ is False")
         return value
 
     def adapt_timefield_value(self, value):
@@ -71,7 +69,7 @@ class DatabaseOperations(BaseDatabaseOperations):
         if isinstance(value, str):
             value = datetime.time.fromisoformat(value)
         if timezone.is_aware(value):
-            raise ValueError("djongo_lts does not take a time of day with a zone")
+            raise ValueError("djongo_lts does not accept aware times of day")
         return datetime.datetime.combine(datetime.date(1900, 1, 1), value)
 
     def adapt_decimalfield_value(self, value, max_digits=None, decimal_places=None):
@@ -79,10 +77,10 @@ class DatabaseOperations(BaseDatabaseOperations):
 
     def adapt_json_value(self, value, encoder):
         if value is None:
-            raise unsupported("a JSON null beside SQL's NULL")
+            raise unsupported("a JSON null (None in a JSONField is stored as SQL's NULL)")
         if encoder is None and is_json_value(value):
             return value
-        # by way of JSON, so that keys become strings, tuples lists, and what JSON cannot say is refused
+        # Through JSON text, so that keys become strings, tuples become lists, and other types raise TypeError.
         return json.loads(json.dumps(value, cls=encoder))
 
     # --- from BSON
@@ -117,7 +115,7 @@ def to_json(value, expression, connection):
     return without_int64(value)
 
 
-# A decoder in the codec would do what `without_int64` does, and cost each command a sixth of its client CPU.
+# A type decoder in the codec could replace `without_int64`, but costs each command a sixth of its client CPU.
 CONVERTERS = {
     "DateField": to_date,
     "TimeField": to_time,
@@ -125,7 +123,7 @@ CONVERTERS = {
     "JSONField": to_json,
     **dict.fromkeys(INTEGERS, to_integer),
 }
-# The types whose values a converter changes; it leaves all others as they are.
+# The types a converter changes. It returns values of all other types unchanged.
 CONVERTED_TYPES = {
     to_date: {datetime.datetime},
     to_time: {datetime.datetime},
@@ -136,7 +134,7 @@ CONVERTED_TYPES = {
 
 
 def without_int64(value):
-    """The value without bson's own class of 64-bit numbers, which strict encoders such as msgspec refuse."""
+    """The value with each bson Int64 replaced by an int, because strict encoders such as msgspec reject Int64."""
     kind = type(value)
     if kind is Int64:
         return int(value)
@@ -149,7 +147,7 @@ SCALARS = {str, int, float, bool, NoneType}
 
 
 def is_json_value(value) -> bool:
-    """Whether JSON, and so BSON, has the value as it is."""
+    """Whether the value is stored unchanged: str, int, float, bool, None, or lists and str-keyed dicts of these."""
     kind = type(value)
     if kind in SCALARS:
         return True
