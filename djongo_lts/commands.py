@@ -1,6 +1,4 @@
-"""The calls on pymongo that stand in the place of SQL statements, each with its text for logs and explain.
-Knows pymongo collections; must not know Django queries.
-"""
+"""Commands: the pymongo calls that replace SQL statements. Each also has a text for logs and a form for explain."""
 
 from itertools import chain
 from typing import Any
@@ -11,20 +9,22 @@ from pymongo.errors import BulkWriteError
 from .cursor import Result
 from .errors import DUPLICATE_KEY
 
+# djongo's collection with one document per table, for example
+# {"name": "tag", "fields": {"id": {"type_code": "long"}}, "auto": {"field_names": ["id"], "seq": 7}}.
 SCHEMA = "__schema__"
 
 
 class Command:
-    """Called with the database's collections, it returns a Result."""
+    """Takes the database's collections when it is called, and returns a Result."""
 
     collection: str
 
     def pymongo_call(self) -> tuple[str, list]:
-        """The name and the arguments of the call, for logs."""
+        """The name and the arguments of the pymongo call for logs, for example `("delete_many", [{"seq": 1}])`."""
         raise NotImplementedError
 
     def explainable(self) -> dict[str, Any] | None:
-        """The database command whose plan is this call's; None for inserts."""
+        """The database command to pass to `explain`; None for inserts, which have no plan."""
         return None
 
     def __str__(self) -> str:
@@ -32,11 +32,12 @@ class Command:
         return f"db.{self.collection}.{name}({', '.join(map(repr, args))})"
 
     def __mod__(self, params) -> str:
-        return str(self)  # str(queryset.query) is sql % params
+        # str(queryset.query) is sql % params.
+        return str(self)
 
 
 class Find(Command):
-    """Rows of one collection: stored fields, in order, a stretch of them."""
+    """A find(): the named columns of one collection, filtered, sorted and sliced. A limit of 0 means no limit."""
 
     def __init__(self, collection, where, columns, sort=(), skip=0, limit=0):
         self.collection, self.where, self.columns = collection, where, columns
@@ -57,7 +58,7 @@ class Find(Command):
         return Count(self.collection, self.where, self.skip, self.limit)
 
     def stages(self) -> tuple[list[dict], list[str]]:
-        """The same as a pipeline, and where in its documents the columns are."""
+        """The equivalent pipeline, and the path of each column in its documents."""
         named = (("$match", self.where), ("$sort", self.sort), ("$skip", self.skip), ("$limit", self.limit))
         return [{name: value} for name, value in named if value], self.columns
 
@@ -77,7 +78,10 @@ class Find(Command):
 
 
 class Aggregate(Command):
-    """Rows of a pipeline; `paths` are where in its documents the columns are, at most two names deep."""
+    """An aggregation pipeline that gives rows.
+
+    `paths` has the path of each column in the documents: `"name"` or `"parent.name"`, at most two names deep.
+    """
 
     def __init__(self, collection, pipeline, paths=()):
         self.collection, self.pipeline, self.paths = collection, pipeline, paths
@@ -101,7 +105,7 @@ class Aggregate(Command):
 
 
 def row_reader(paths: list[str]):
-    """Makes a row of a document."""
+    """Returns a function that turns a document into a row tuple. A missing value is read as None."""
     split = [path.split(".", 1) for path in paths]
 
     def read(document):
@@ -117,7 +121,11 @@ def row_reader(paths: list[str]):
 
 
 class SingleRow(Aggregate):
-    """One row put together from pipelines of one document each; (pipeline, read, what no document means)."""
+    """One row, joined from several pipelines that give at most one document each.
+
+    `parts` has a tuple for each pipeline: the pipeline, a function that reads the columns of its document, and the
+    columns to use if there is no document. For example `([{"$count": "n"}], lambda d: [d["n"]], [0])`.
+    """
 
     def __init__(self, collection, parts):
         super().__init__(collection, parts[0][0])
@@ -140,7 +148,7 @@ class Count(Command):
         return Result([(self.matching_count(collections),)])
 
     def matching_count(self, collections) -> int:
-        # a large number would come as bson's own class
+        # pymongo returns a large count as bson's Int64.
         return int(collections[self.collection].count_documents(self.where, **self.options))
 
     def pymongo_call(self):
@@ -152,7 +160,10 @@ class Count(Command):
 
 
 class Exists(Count):
-    """One row, without columns, if any document is left: pymongo counts to one with less than it finds one."""
+    """One row without columns if a document matches, else no row.
+
+    It counts with a limit of one, because this costs pymongo less CPU than a find_one().
+    """
 
     def __init__(self, collection, where, skip=0):
         super().__init__(collection, where, skip, 1)
@@ -162,7 +173,7 @@ class Exists(Count):
 
 
 class UpdateMany(Command):
-    """The count is of the documents the filter matched within this one command."""
+    """An update_many(). Its result counts the documents that the filter matched in this command, changed or not."""
 
     def __init__(self, collection, where, update):
         self.collection, self.where, self.update = collection, where, update
@@ -193,8 +204,10 @@ class DeleteMany(Command):
 
 
 class Insert(Command):
-    """Documents in order; the first that fails stops the rest, unless duplicates are to be passed over.
-    `auto_column` is the column that djongo's counter fills where it is empty."""
+    """Inserts documents in order. The first failure stops the rest, unless `skip_duplicates` is set.
+
+    `auto_column` is the column to fill from the counter in `__schema__` where it is None.
+    """
 
     def __init__(self, collection, documents, auto_column=None, skip_duplicates=False):
         self.collection, self.documents = collection, documents
@@ -217,7 +230,10 @@ class Insert(Command):
         return Result(count=len(self.documents))
 
     def assign_numbers(self, schema) -> None:
-        """Takes as many numbers as are wanted in one atomic step; given ones move the counter past them."""
+        """Reserves a range of numbers in one atomic step.
+
+        Explicit numbers in the documents first raise the counter to their maximum.
+        """
         column, entry = self.auto_column, {"name": self.collection}
         unnumbered = [document for document in self.documents if document.get(column) is None]
         given = [document[column] for document in self.documents if document.get(column) is not None]

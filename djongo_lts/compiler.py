@@ -1,6 +1,4 @@
-"""Django's SQL compilers under the names it looks for; here those of SELECT.
-Knows which query becomes which command; must not know how lookups are translated.
-"""
+"""The compilers, under the class names that Django looks up. Those for SELECT and aggregates are defined here."""
 
 import json
 from dataclasses import dataclass
@@ -29,9 +27,10 @@ __all__ = [
 
 @dataclass
 class FullSelect:
-    """What "every field of the model" selects: always the same, so worked out once and kept on the model."""
+    """The select list "every field of the model". It never changes, so it is computed once and kept in `_meta`."""
 
-    fields: list  # the model's, as they were
+    # The model's concrete_fields at that time. Django replaces the list when the model changes.
+    fields: list
     alias: str
     select: list
     klass_info: dict
@@ -58,15 +57,11 @@ class SQLCompiler(MongoCompiler, sql.SQLCompiler):
         if with_col_aliases or not self.selects_all_fields():
             return super().get_select(with_col_aliases)
         options, alias = self.query.model._meta, self.query.get_initial_alias()
-        full_select = options.__dict__.get("djongo_lts_full_select")
-        if (
-            full_select is None
-            or full_select.fields is not options.concrete_fields
-            or full_select.alias != alias
-        ):
+        cached = options.__dict__.get("djongo_lts_full_select")
+        if cached is None or cached.fields is not options.concrete_fields or cached.alias != alias:
             select, klass_info, _ = super().get_select()
             columns = [node for node, _, _ in select]
-            full_select = FullSelect(
+            cached = FullSelect(
                 options.concrete_fields,
                 alias,
                 select,
@@ -74,14 +69,14 @@ class SQLCompiler(MongoCompiler, sql.SQLCompiler):
                 [node.target.column for node in columns],
                 self.get_converters(columns),
             )
-            options.djongo_lts_full_select = full_select
-        self.full_select = full_select
-        return list(full_select.select), full_select.klass_info.copy(), {}
+            options.djongo_lts_full_select = cached
+        self.full_select = cached
+        return list(cached.select), cached.klass_info.copy(), {}
 
     def get_converters(self, expressions):
-        return (
-            super().get_converters(expressions) if self.full_select is None else self.full_select.converters
-        )
+        if self.full_select is None:
+            return super().get_converters(expressions)
+        return self.full_select.converters
 
     def command(self):
         query = self.query
@@ -93,24 +88,23 @@ class SQLCompiler(MongoCompiler, sql.SQLCompiler):
             raise unsupported("select_for_update()")
         if query.extra_tables or query.extra_order_by:
             raise unsupported("extra()")
-        if (
-            self.reads_one_collection()
-            and self.selects_all_fields()
-            and (sort := self.plain_order()) is not None
-        ):
-            return self.simple_find(sort)
+        if self.reads_one_collection() and self.selects_all_fields():
+            sort = self.plain_order()
+            if sort is not None:
+                return self.simple_find(sort)
         _, order_by, group_by = self.pre_sql_setup()
         if self.qualify is not None:
             raise unsupported("filters on window functions")
         if group_by and self._meta_ordering:
-            order_by = []  # a model's own order neither orders groups nor divides them
+            # Meta.ordering must neither sort groups nor add columns to group by.
+            order_by = []
         return SelectBuilder(self, order_by, bool(group_by)).command()
 
     def pre_sql_setup(self, with_col_aliases=False):
         query = self.query
         if query.group_by is not None or query.annotations or with_col_aliases:
             return super().pre_sql_setup(with_col_aliases)
-        # Without groups all is WHERE and nothing HAVING: Django would walk the tree to learn it.
+        # Without groups the whole tree is WHERE and none of it HAVING. Django would walk the tree to find out.
         self.setup_query()
         order_by = self.get_order_by()
         self.where, self.having, self.qualify = query.where, None, None
@@ -119,14 +113,18 @@ class SQLCompiler(MongoCompiler, sql.SQLCompiler):
         return extra_select, order_by, []
 
     def plain_order(self) -> dict[str, int] | None:
-        """The order where it names the model's own columns, for which Django needs a hundred microseconds."""
+        """The sort keys if the query orders only by columns of its model, for example `{"at": -1, "seq": 1}`.
+
+        None for any other order. This avoids about 100 µs in Django's get_order_by().
+        """
         query, options, order = self.query, self.query.get_meta(), {}
         if query.extra_order_by or (query.default_ordering and options.ordering and not query.order_by):
             return None
         for name in query.order_by:
             try:
                 field = options.get_field(name.removeprefix("-"))
-            except (AttributeError, FieldDoesNotExist):  # an expression, a path over a relation, "?", "pk"
+            # An expression, a path over a relation, "?" or "pk".
+            except (AttributeError, FieldDoesNotExist):
                 return None
             if field.is_relation or not field.concrete:
                 return None
@@ -134,7 +132,7 @@ class SQLCompiler(MongoCompiler, sql.SQLCompiler):
         return order
 
     def simple_find(self, sort: dict[str, int]) -> Find:
-        """FullSelect documents of one collection, the most frequent of queries, without what the others need."""
+        """The find() for all fields of one collection: the most frequent query, without setup that others need."""
         self.setup_query()
         self.has_extra_select = False
         low, high = self.query.low_mark, self.query.high_mark
@@ -146,7 +144,7 @@ class SQLCompiler(MongoCompiler, sql.SQLCompiler):
         return Find(self.query.alias_map[alias].table_name, where, self.full_select.columns, sort, low, limit)
 
     def reads_one_collection(self) -> bool:
-        """Whether it asks one collection for documents as they are stored."""
+        """Whether the query reads stored documents of one collection: no join, annotation, group or combinator."""
         query = self.query
         return not (
             query.combinator
@@ -159,14 +157,14 @@ class SQLCompiler(MongoCompiler, sql.SQLCompiler):
         )
 
     def count(self) -> int | None:
-        """The number of rows where one collection tells it by the filter alone; else None."""
+        """The number of rows if a filter on one collection is enough to count them, else None."""
         if self.query.is_sliced or not self.reads_one_collection():
             return None
         collection, where = self.collection_and_filter()
         return 0 if where is None else self.first_row(Count(collection, where))[0]
 
     def exists(self) -> bool | None:
-        """Whether there are rows, where one collection tells it by the filter alone; else None."""
+        """Whether the query has rows, if a filter on one collection is enough to know, else None."""
         query = self.query
         if query.select_for_update or query.high_mark is not None or not self.reads_one_collection():
             return None
@@ -183,7 +181,7 @@ class SQLCompiler(MongoCompiler, sql.SQLCompiler):
             return cursor.fetchone()
 
     def explain_query(self):
-        """The server's winning plan, as JSON; collections and stages are as MongoDB names them."""
+        """Yields the server's query plan as one JSON string, with MongoDB's names of collections and stages."""
         try:
             command = self.command()
         except EmptyResultSet:
@@ -193,7 +191,7 @@ class SQLCompiler(MongoCompiler, sql.SQLCompiler):
 
 class SQLAggregateCompiler(MongoCompiler, sql.SQLAggregateCompiler):
     def command(self):
-        """Aggregates over the rows of a query that is distinct, sliced or grouped."""
+        """The command for aggregates over the rows of a distinct, sliced or grouped query."""
         selected = list(self.query.annotation_select.values())
         self.col_count = len(selected)
         inner = self.query.inner_query.get_compiler(self.using, elide_empty=self.elide_empty)
@@ -202,7 +200,7 @@ class SQLAggregateCompiler(MongoCompiler, sql.SQLAggregateCompiler):
             return command.count()
         stages, paths = command.stages()
         if len(paths) != len(inner.select) or any(filter_of(node) is not None for node in selected):
-            raise unsupported("such an aggregate over a distinct, sliced or annotated query")
+            raise unsupported("this aggregate over a distinct, sliced or annotated query")
         paths_by_alias = {alias: path for (_, _, alias), path in zip(inner.select, paths, strict=True)}
         named = [(ref, paths_by_alias[ref.refs]) for node in selected for ref in references(node)]
         return SingleRow(

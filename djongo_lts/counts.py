@@ -1,5 +1,7 @@
-"""count() and exists() of one collection asked of the engine first: what Django builds for them, resolves and
-converts costs as much as the driver. Knows the two methods of Query it goes before; other databases keep Django's.
+"""Patches Query.get_count() and Query.has_results() to try the engine's shorter way first.
+
+Django builds, resolves and converts an aggregate for them, which costs as much CPU as the driver's call.
+Queries on other databases keep Django's methods.
 """
 
 from django.db import connections

@@ -1,6 +1,4 @@
-"""Django expressions as MongoDB aggregation expressions.
-Knows arithmetic, parts of dates and what updates compute; must not know the where tree.
-"""
+"""Translates Django expressions to MongoDB aggregation expressions. Conditions are translated in `filters.py`."""
 
 import re
 
@@ -24,7 +22,10 @@ UNITS = {"year", "quarter", "month", "week", "day", "hour", "minute", "second"}
 
 
 def expression(scope: Scope, node):
-    """The aggregation expression for node; refuses what it does not know."""
+    """The aggregation expression for a node, for example `{"$add": ["$seq", {"$literal": 1}]}` for F("seq") + 1.
+
+    Raises NotSupportedError for an expression without a translation.
+    """
     path = scope.path(node)
     if path is not None:
         return f"${path}"
@@ -33,7 +34,7 @@ def expression(scope: Scope, node):
     if type(node) is CombinedExpression and node.connector in ARITHMETIC:
         if node.output_field.get_internal_type() in NUMBERS:
             return {ARITHMETIC[node.connector]: [expression(scope, side) for side in (node.lhs, node.rhs)]}
-        raise unsupported("arithmetic on other than numbers")
+        raise unsupported("arithmetic on values that are not numbers")
     if isinstance(node, Extract) and node.lookup_name in PARTS:
         return {
             PARTS[node.lookup_name]: {"date": expression(scope, node.lhs), "timezone": timezone_name(node)}
@@ -44,16 +45,14 @@ def expression(scope: Scope, node):
         return truncated_date(scope, node, node.kind)
     if type(node) is Greatest:
         if scope.nullable(node):
-            raise unsupported("Greatest of what may be null")  # databases differ, MongoDB ignores nulls
+            # Databases differ in how they treat a null here; MongoDB ignores it.
+            raise unsupported("Greatest() of a nullable expression")
         return {"$max": [expression(scope, source) for source in node.get_source_expressions()]}
-    if (
-        type(node) is Cast
-        and internal_type(node) == "CharField"
-        and internal_type(node.get_source_expressions()[0]) in INTEGERS
-    ):
-        return {
-            "$toString": expression(scope, node.get_source_expressions()[0])
-        }  # the admin's "number__exact" search
+    if type(node) is Cast and internal_type(node) == "CharField":
+        source = node.get_source_expressions()[0]
+        # The admin's search by "number__exact" needs this cast.
+        if internal_type(source) in INTEGERS:
+            return {"$toString": expression(scope, source)}
     if type(node) is Case:
         return case_by_pk(scope, node)
     if hasattr(node, "as_djongo"):
@@ -64,10 +63,11 @@ def expression(scope: Scope, node):
 
 
 def literal(scope: Scope, node: Value):
-    """A value that stays data: "$name" in an expression would be a field's."""
+    """The value as a $literal. Without it, MongoDB would read a string such as "$name" as a field path."""
     value = node.value
     if type(value) in (bool, float, int, str) and "output_field" not in node.__dict__:
-        return {"$literal": value}  # Django would make a field to learn the type
+        # These types need no preparation. Reading the output field would make Django create one to infer the type.
+        return {"$literal": value}
     field = node._output_field_or_none
     if field is not None and value is not None:
         value = field.get_db_prep_value(value, scope.connection)
@@ -75,7 +75,7 @@ def literal(scope: Scope, node: Value):
 
 
 def timezone_name(node) -> str:
-    """MongoDB's name of the time zone a date function works in; dates without a time have none."""
+    """The time zone of a date function in MongoDB's notation: "Europe/Berlin", "+02:00", or "UTC" for dates."""
     if node.lhs.output_field.get_internal_type() != "DateTimeField":
         return "UTC"
     name = node.get_tzname() or "UTC"
@@ -83,7 +83,7 @@ def timezone_name(node) -> str:
 
 
 def truncated_date(scope: Scope, node, unit: str):
-    """The start of the unit on the local clock, as Django expects it: wall-clock time without a zone."""
+    """The start of the unit in local time. Django expects it as wall-clock time without a time zone."""
     if node.lhs.output_field.get_internal_type() not in ("DateField", "DateTimeField"):
         raise unsupported(node)
     date = expression(scope, node.lhs)
@@ -94,12 +94,15 @@ def truncated_date(scope: Scope, node, unit: str):
 
 
 def case_by_pk(scope: Scope, node: Case):
-    """Case(When(pk=.., then=Value(..)), ..): one lookup in two arrays, whatever the number of cases."""
+    """Case(When(pk=.., then=Value(..)), ..) as one search in an array of keys and one read from an array of values.
+
+    The size of the expression tree therefore does not depend on the number of cases.
+    """
     keys, values, path = [], [], None
     for case in node.cases:
         column, key = pk_condition(scope, case)
         if not isinstance(case.result, Value):
-            raise unsupported("When(then=) with other than a value")
+            raise unsupported("When(then=..) with an expression")
         path = scope.stored_path(column)
         keys.append(key)
         values.append(literal(scope, case.result)["$literal"])
@@ -109,7 +112,7 @@ def case_by_pk(scope: Scope, node: Case):
 
 
 def pk_condition(scope: Scope, case: When):
-    """The column and the value of When(pk=value), the one condition that is understood."""
+    """The column and the prepared value of When(pk=value), the only supported condition."""
     condition = case.condition
     while getattr(condition, "children", None) and len(condition.children) == 1 and not condition.negated:
         condition = condition.children[0]
@@ -120,4 +123,4 @@ def pk_condition(scope: Scope, case: When):
         and getattr(column, "primary_key", False)
     ):
         return condition.lhs, condition.process_rhs(scope.compiler, scope.connection)[1][0]
-    raise unsupported("When() with other than pk=value")
+    raise unsupported("When() with a condition other than pk=value")

@@ -1,6 +1,4 @@
-"""The where tree as a MongoDB filter, with SQL's three-valued logic.
-Knows lookups; must not know what is done with the documents.
-"""
+"""Translates Django's where tree to a MongoDB filter, with SQL's three-valued logic."""
 
 import datetime
 import re
@@ -24,7 +22,9 @@ from .search import is_text_search, text_filter
 from .subqueries import Subqueries
 
 OPERATORS = {"exact": "$eq", "gt": "$gt", "gte": "$gte", "lt": "$lt", "lte": "$lte"}
-END = r"(?![\s\S])"  # $ also matches before a last newline
+# The end of the text. A $ would also match before a final newline.
+END = r"(?![\s\S])"
+# lookup -> what to put before and after the escaped text, and the regex options
 PATTERNS = {
     "contains": ("", "", ""),
     "icontains": ("", "", "i"),
@@ -46,19 +46,24 @@ TEXT_FIELDS = {
 
 
 def text_pattern(name: str, text: str) -> dict:
-    """The $regex for a text lookup: every character of the text is data."""
+    """The $regex for a text lookup, with every character of the text escaped."""
     start, end, options = PATTERNS[name]
     return regex(start + re.escape(text) + end, options)
 
 
 def regex(pattern: str, options: str) -> dict:
-    pattern = pattern.replace("\0", r"\x00")  # a BSON pattern cannot hold NUL
+    # A BSON pattern cannot contain a NUL.
+    pattern = pattern.replace("\0", r"\x00")
     return {"$regex": pattern, "$options": options} if options else {"$regex": pattern}
 
 
 class Where(Subqueries):
-    """Translates for one scope. Below an odd number of NOTs (`negated`) a comparison that SQL calls unknown
-    has to come out true, so that the NOT makes it false; elsewhere unknown is false by itself."""
+    """Translates the conditions of one scope.
+
+    MongoDB has no "unknown" as the result of a comparison with null. Below an odd number of NOTs (`negated`) such a
+    comparison must be true, so that the NOT makes it false. Elsewhere it must be false, as it is in MongoDB.
+    `top` is true while only ANDs are above: only there MongoDB accepts $text.
+    """
 
     def __init__(self, scope: Scope):
         self.scope, self.connection = scope, scope.connection
@@ -70,13 +75,14 @@ class Where(Subqueries):
             raise unsupported("XOR")
         inner, conjunction = negated ^ node.negated, node.connector == AND
         top = top and conjunction and not node.negated
-        # Django writes NOT (a = 1 AND a IS NOT NULL): beside that guard unknown cannot happen
+        # Django writes NOT (a = 1 AND a IS NOT NULL). Beside that guard, a comparison with a is never unknown.
         guarded = [c.lhs for c in node.children if type(c) is lookups.IsNull and not c.rhs] if inner else []
         parts, decisive = [], None if conjunction else {}
         for child in node.children:
             parts.append(self.condition(child, inner, top, guarded))
             if parts[-1] == decisive:
-                break  # before a subquery is run for nothing
+                # The result is known, so no further subquery has to run.
+                break
         result = all_of(parts) if conjunction else any_of(parts)
         return none_of(result) if node.negated else result
 
@@ -96,7 +102,7 @@ class Where(Subqueries):
         ):
             if node.rhs is True:
                 return self.condition(node.lhs, negated, top, [])
-            raise unsupported("a condition compared to other than True")
+            raise unsupported("a condition compared with a value other than True")
         if isinstance(node.lhs, lookups.Lookup):
             raise unsupported("a lookup on a condition")
         try:
@@ -117,7 +123,8 @@ class Where(Subqueries):
         name, rhs = node.lookup_name, node.rhs
         direct = node.rhs_is_direct_value()
         if direct and name in OPERATORS and type(node.lhs) is Col and not is_json_column(node.lhs):
-            return self.native_comparison(node, self.scope.stored_path(node.lhs))  # most are of this kind
+            # Most lookups are of this kind, so it is checked first.
+            return self.native_comparison(node, self.scope.stored_path(node.lhs))
         if isinstance(node, lookups.YearLookup) and direct and (path := self.scope.path(node.lhs.lhs)):
             first, last = node.year_lookup_bounds(self.connection, int(rhs))
             return self.time_range(path, name, {"$gte": first}, {"$lte": last}, node.lhs.lhs, negated)
@@ -139,12 +146,12 @@ class Where(Subqueries):
         if path is None or (not direct and not isinstance(rhs, Query)):
             return self.computed_comparison(node, negated)
         if is_json_column(node.lhs):
-            raise unsupported("a lookup in JSON")
+            raise unsupported("a lookup on a JSON field")
         if name == "in":
             return self.in_list(node, path, negated)
         if isinstance(rhs, Query):
             if name != "exact":
-                raise unsupported(f"{name} of a subquery")
+                raise unsupported(f"lookup {name} with a subquery")
             return self.in_list(node, path, negated, scalar=True)
         if name in OPERATORS:
             return self.native_comparison(node, path)
@@ -163,9 +170,11 @@ class Where(Subqueries):
 
     def text_lookup(self, node, path: str, name: str, top: bool, negated: bool) -> Filter:
         kind = internal_type(node.lhs)
-        if name == "iexact" and kind not in TEXT_FIELDS:  # the admin's "=id" search
+        # The admin searches so for "=id" in search_fields.
+        if name == "iexact" and kind not in TEXT_FIELDS:
             return self.id_lookup(node, path)
-        if kind in INTEGERS and name in PATTERNS:  # the admin's "id" search: of its digits
+        # The admin searches so for "id" in search_fields: the pattern applies to the digits.
+        if kind in INTEGERS and name in PATTERNS:
             digits = {
                 "input": {"$toString": f"${path}"},
                 "regex": text_pattern(name, str(node.rhs))["$regex"],
@@ -186,6 +195,7 @@ class Where(Subqueries):
         raise unsupported(f"lookup {name}")
 
     def id_lookup(self, node, path: str) -> Filter:
+        """iexact on a UUID or a number: an equality if the text is one, else no match."""
         try:
             if internal_type(node.lhs) == "UUIDField":
                 return {path: uuid.UUID(str(node.rhs))}
@@ -195,7 +205,10 @@ class Where(Subqueries):
         return {path: number} if str(number) == str(node.rhs) else None
 
     def time_range(self, path, name, first: dict, last: dict, column, negated) -> Filter:
-        """A comparison with a stretch of time, from `first` through `last`."""
+        """A comparison with a time range, such as the year 2024.
+
+        `first` and `last` are its bounds as conditions, for example `{"$gte": start}` and `{"$lt": end}`.
+        """
         (_, start), ((closing, end),) = *first.items(), last.items()
         after = "$gt" if closing == "$lte" else "$gte"
         result = {
@@ -210,7 +223,7 @@ class Where(Subqueries):
         return {path: result}
 
     def day_bounds(self, node) -> tuple[dict, dict]:
-        """A day as the moments it begins and ends, so that an index on the time serves created__date=."""
+        """The bounds of a day as conditions on the datetime, so that its index serves a lookup such as at__date."""
         day = node.rhs
         start, end = (
             datetime.datetime.combine(date, datetime.time())
@@ -222,7 +235,7 @@ class Where(Subqueries):
         return {"$gte": start}, {"$lt": end}
 
     def computed_comparison(self, node, negated: bool) -> Filter:
-        """A comparison in which a side has to be computed: $expr, which no index serves."""
+        """A comparison with a computed side, as an $expr. No index serves it."""
         name = node.lookup_name
         if name not in OPERATORS or is_json_column(node.lhs):
             raise unsupported(f"lookup {name} on {type(node.lhs).__name__} and {type(node.rhs).__name__}")

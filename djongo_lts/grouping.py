@@ -1,6 +1,4 @@
-"""Aggregates as accumulators of a $group stage, with SQL's idea of null.
-Knows Count, Sum, Avg, Min and Max; must not know the rest of the query.
-"""
+"""Translates Count, Sum, Avg, Min and Max to accumulators of a $group stage, with SQL's treatment of null."""
 
 from django.db.models import Aggregate, Avg, Count, Max, Min, Sum, Value
 from django.db.models.expressions import Star
@@ -14,7 +12,7 @@ ACCUMULATORS = {Avg: "$avg", Max: "$max", Min: "$min", Sum: "$sum"}
 
 
 def is_aggregate(node) -> bool:
-    """An aggregate, or one with a default, which Django writes as Coalesce(aggregate, value)."""
+    """Whether the node is an aggregate. One with a default is written by Django as Coalesce(aggregate, value)."""
     return isinstance(node, Aggregate) or (type(node) is Coalesce and node.contains_aggregate)
 
 
@@ -27,20 +25,26 @@ def filter_of(node):
 
 
 class Accumulators:
+    """The accumulators of one $group stage.
+
+    `group` maps output names to accumulators, for example `{"a0": {"$max": "$seq"}}`. `final` maps the outputs that
+    need a $set stage afterwards to its expressions. `empty_values` has each aggregate's value over no rows.
+    """
+
     def __init__(self, scope: Scope):
         self.scope, self.group, self.final = scope, {}, {}
-        self.empty_values: list = []  # their values over no rows at all
+        self.empty_values: list = []
 
     def add(self, node, filtered: bool = False) -> str:
-        """Takes an aggregate in and returns the name of its output."""
+        """Adds an aggregate and returns the name of its output. `filtered`: a $match already applied its filter."""
         name, default = f"a{len(self.empty_values)}", None
         if type(node) is Coalesce:
             node, default_node = node.source_expressions
             if not isinstance(node, Aggregate) or type(default_node) is not Value:
-                raise unsupported("Coalesce over aggregates")
+                raise unsupported("Coalesce() other than around an aggregate with a value as default")
             default = literal(self.scope, default_node)
         if node.filter is not None and not filtered:
-            raise unsupported("an aggregate with a filter in a group")
+            raise unsupported("a filtered aggregate in a group")
         self.accumulate(name, node)
         if default is not None:
             self.final[name] = {"$ifNull": [self.final.get(name, f"${name}"), default]}
@@ -66,7 +70,8 @@ class Accumulators:
             raise unsupported(f"{type(node).__name__} over distinct values")
         value = expression(self.scope, source)
         self.group[name] = {ACCUMULATORS[type(node)]: value}
-        if type(node) is Sum:  # SQL's sum of no value is NULL, MongoDB's is 0
+        # SQL's sum of no values is NULL, MongoDB's is 0.
+        if type(node) is Sum:
             self.group[f"{name}n"] = {"$sum": self.one_unless_null(value)}
             self.final[name] = {"$cond": [{"$eq": [f"${name}n", 0]}, None, f"${name}"]}
 
@@ -78,7 +83,10 @@ class Accumulators:
 
 
 def one_row_pipeline(scope: Scope, stages: list[dict], nodes: list) -> tuple:
-    """Aggregates over all that the stages yield: the pipeline, what to read, and the answer for no rows."""
+    """Aggregates over all documents of the stages, as a part of SingleRow.
+
+    Returns the pipeline, a function that reads the columns of its document, and the columns for no rows.
+    """
     accumulators = Accumulators(scope)
     paths = [accumulators.add(node, filtered=True) for node in nodes]
     pipeline = [*stages, {"$group": {"_id": None, **accumulators.group}}, *accumulators.final_stages()]

@@ -1,6 +1,4 @@
-"""SQL joins as $lookup stages.
-Knows a query's alias map; must not know what is selected.
-"""
+"""Translates the joins of a query to $lookup stages."""
 
 from dataclasses import dataclass
 
@@ -16,13 +14,13 @@ class Join:
     alias: str
     parent: str
     outer: bool
-    # a many-to-one join neither adds nor removes rows, so it can wait until after sort and limit
+    # A many-to-one join neither adds nor removes rows, so it can run after sort and limit.
     keeps_rows: bool
     stages: list[dict]
 
 
 def joins(query: Query, base: str) -> list[Join]:
-    """The joins of the query's active aliases, each after the one it hangs on."""
+    """The joins of the query's active aliases, each after its parent. `base` is the alias they start from."""
     found: list[Join] = []
     outer: set[str] = set()
     for alias in query.alias_map:
@@ -30,23 +28,18 @@ def joins(query: Query, base: str) -> list[Join]:
             continue
         table = query.alias_map[alias]
         if table.parent_alias is None or table.filtered_relation or len(table.join_cols) != 1:
-            raise unsupported("a join with a condition of its own")
+            raise unsupported("a join with an extra condition")
         field = table.join_field
         if field.get_extra_restriction(alias, table.parent_alias):
-            raise unsupported("a generic relation")
+            raise unsupported("a join over a generic relation")
         (local, foreign), is_outer = table.join_fields[0], table.join_type == LOUTER
         if foreign.null and (local.null or table.parent_alias in outer):
-            raise unsupported(
-                "a join between columns that may both be null"
-            )  # $lookup would match null with null
+            # $lookup matches null with null, SQL does not.
+            raise unsupported("a join between two nullable columns")
         if is_outer:
             outer.add(alias)
         name = f"{JOINED_PREFIX}{alias}"
-        place = (
-            local.column
-            if table.parent_alias == base
-            else f"{JOINED_PREFIX}{table.parent_alias}.{local.column}"
-        )
+        prefix = "" if table.parent_alias == base else f"{JOINED_PREFIX}{table.parent_alias}."
         forward = getattr(field, "concrete", False) and not field.many_to_many
         found.append(
             Join(
@@ -58,7 +51,7 @@ def joins(query: Query, base: str) -> list[Join]:
                     {
                         "$lookup": {
                             "from": table.table_name,
-                            "localField": place,
+                            "localField": prefix + local.column,
                             "foreignField": foreign.column,
                             "as": name,
                         }

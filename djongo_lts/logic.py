@@ -1,13 +1,15 @@
-"""Filters put together: and, or, not.
-Knows the form of MongoDB filters only. A filter is a dict; None matches nothing, {} all.
-"""
+"""Combines MongoDB filters with AND, OR and NOT. A filter is a dict; {} matches everything, None nothing."""
 
 Filter = dict | None
+# A filter for the server that matches no document.
 NEVER = {"_id": {"$in": []}}
 
 
 def all_of(parts: list[Filter]) -> Filter:
-    """Their conjunction, as one flat document where no two speak of a field in the same way."""
+    """The AND of the parts. They are merged into one flat filter unless two conditions on a field conflict.
+
+    For example `[{"seq": {"$gt": 1}}, {"seq": {"$lt": 9}}]` becomes `{"seq": {"$gt": 1, "$lt": 9}}`.
+    """
     if any(part is None for part in parts):
         return None
     parts = [part for part in parts if part]
@@ -24,13 +26,14 @@ def all_of(parts: list[Filter]) -> Filter:
 
 
 def disjoint(one, other) -> bool:
-    """Whether two conditions on a field can stand in one document of operators."""
+    """Whether two conditions on a field can share one operator document."""
     if not (isinstance(one, dict) and isinstance(other, dict)) or "$regex" in one or "$regex" in other:
         return False
     return not one.keys() & other.keys()
 
 
 def any_of(parts: list[Filter]) -> Filter:
+    """The OR of the parts."""
     if any(part == {} for part in parts):
         return {}
     parts = [part for part in parts if part is not None]
@@ -38,4 +41,5 @@ def any_of(parts: list[Filter]) -> Filter:
 
 
 def none_of(part: Filter) -> Filter:
+    """The NOT of the part."""
     return {} if part is None else {"$nor": [part]} if part else None

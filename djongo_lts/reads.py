@@ -1,6 +1,4 @@
-"""A SELECT as find() where it can be, as a pipeline where it must.
-Knows select lists, order, grouping and slices; must not know lookups.
-"""
+"""Builds the command for a SELECT: a find() if possible, otherwise an aggregation pipeline."""
 
 from itertools import groupby
 
@@ -19,7 +17,7 @@ from .scope import JOINED_PREFIX, Scope, aliases, children, unwrapped
 
 
 class SelectBuilder:
-    """One SELECT, on its way to a command."""
+    """Builds the command for one SELECT. `order_by` and `grouped` come from Django's pre_sql_setup()."""
 
     def __init__(self, compiler, order_by, grouped: bool):
         self.compiler, self.query = compiler, compiler.query
@@ -48,7 +46,7 @@ class SelectBuilder:
         aggregates = [node for node in self.select if is_aggregate(node)]
         if aggregates and not self.grouped:
             if len(aggregates) < len(self.select) or self.query.is_sliced:
-                raise unsupported("an aggregate beside columns without a group")
+                raise unsupported("an aggregate beside columns without GROUP BY")
             return self.aggregated()
         if not self.joins and not self.grouped:
             found = self.simple_find()
@@ -59,7 +57,7 @@ class SelectBuilder:
     # --- find()
 
     def simple_find(self) -> Find | None:
-        """The plain case; None where something has to be computed."""
+        """The find() for stored columns in the order of stored columns. None if a value has to be computed."""
         if not all(isinstance(node, (Col, RawSQL)) for node in self.select):
             return None
         sort: dict[str, int] = {}
@@ -97,8 +95,12 @@ class SelectBuilder:
         return Aggregate(self.collection, [*stages, {"$project": project}], paths)
 
     def match_and_join(self, used=frozenset(), postpone=True) -> list[dict]:
-        """The filter and the joins: what concerns the base first, so that an index serves it; a join that
-        keeps the rows as they are last (`late`), unless `used` or another join needs it."""
+        """The $match and $lookup stages.
+
+        Conditions on the base collection come first, so that an index can serve them. A join that neither adds nor
+        removes rows goes to `late_joins`, which run after sort and limit, unless `used` (a set of aliases), a
+        condition or another join needs it.
+        """
         where, early, rest = self.compiler.where, [], []
         if where is not None:
             splittable = where.connector == AND and not where.negated
@@ -139,7 +141,10 @@ class SelectBuilder:
     # --- groups
 
     def group(self, stages: list[dict]):
-        """$group by the columns selected, grouped by and ordered by; DISTINCT is a group by what is selected."""
+        """Adds a $group stage by the columns in SELECT, GROUP BY and ORDER BY; returns stages and column paths.
+
+        DISTINCT becomes a group by the selected columns.
+        """
         accumulators = Accumulators(self.scope)
         named: list[tuple] = []
 
@@ -182,7 +187,7 @@ class SelectBuilder:
         return stages + self.sort_and_slice(sort), paths
 
     def aggregated(self):
-        """aggregate(): one row, of one pipeline for the aggregates that share a filter."""
+        """The command for aggregate(): one row, with one pipeline for each run of aggregates with equal filters."""
         stages = self.match_and_join(postpone=False)
         parts = [
             self.aggregate_part(stages, condition, list(nodes))

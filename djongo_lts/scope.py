@@ -1,6 +1,4 @@
-"""Where in a document the columns of one query are found, and whether they may be null.
-Knows aliases and joins; must not know lookups.
-"""
+"""Maps the columns of a query to paths in its documents, and tells whether they can be null."""
 
 import re
 
@@ -12,26 +10,30 @@ from django.db.models.sql.query import Query
 
 from .errors import unsupported
 
-# Joined documents are put beside the columns under their alias; no field of a model begins like this.
+# A joined document is stored under this prefix and its alias, for example "__T3". No column may begin with it.
 JOINED_PREFIX = "__"
 
 
 class Scope:
-    """Columns of `base` are top-level fields; those of a joined alias are below it; `named` maps the
-    expressions a $group stage has computed to its outputs, which are then all that is left."""
+    """The document layout at one point of a pipeline.
+
+    A column of alias `base` is a top-level field: `seq`. A column of an alias in `joined` is one level below:
+    `__T3.name`; its value can also be null if the alias is in `outer`. After a $group stage only `named` applies, a
+    list of (expression, path) pairs with the outputs of that stage.
+    """
 
     def __init__(self, compiler, base, joined=(), outer=(), named=None):
         self.compiler, self.connection = compiler, compiler.connection
         self.base, self.joined, self.outer, self.named = base, set(joined), set(outer), named
 
     def path(self, node) -> str | None:
-        """The node's place in the document; None for what is not simply stored there."""
+        """The node's path in the document, or None if its value is not stored there and has to be computed."""
         if self.named is not None:
             return next((path for expression, path in self.named if expression == node), None)
         if isinstance(node, Col):
             return self.column_path(node.alias, node.target.column)
         if type(node) is RawSQL:
-            # prefetch_related() over a many-to-many selects "through"."column" with extra()
+            # prefetch_related() over a many-to-many field selects "through"."column" with extra().
             match = re.fullmatch(r'\(?"(\w+)"\."(\w+)"\)?', node.sql)
             return self.column_path(*match.groups()) if match and not node.params else None
         return None
@@ -61,7 +63,7 @@ class Scope:
 
 
 def unwrapped(node):
-    """The expression an ORDER BY or GROUP BY reference stands for."""
+    """The expression that a reference in ORDER BY or GROUP BY points to."""
     while isinstance(node, Ref):
         node = node.source
     return node
@@ -74,12 +76,13 @@ def references(node) -> list[Ref]:
 
 
 def aliases(node) -> set[str]:
-    """The aliases a node reads from."""
+    """The aliases of this query that a node reads columns of."""
     if isinstance(node, Col):
         return {node.alias}
     if type(node) is RawSQL:
         return set(re.findall(r'"(\w+)"\.', node.sql))
-    if isinstance(node, Query):  # a subquery: what it reads of this query
+    # Of a subquery, only its references to this query count.
+    if isinstance(node, Query):
         return set().union(*(aliases(column) for column in outer_columns(node.where, set(node.alias_map))))
     if isinstance(node, Subquery):
         return aliases(node.query)
@@ -100,7 +103,7 @@ def children(node) -> list:
 
 
 def outer_columns(node, own: set[str]) -> list:
-    """The columns below node that belong to none of the aliases `own`."""
+    """The columns below a node whose alias is not in `own`, so the references of a subquery to outer queries."""
     if isinstance(node, Col):
         return [] if node.alias in own else [node]
     if isinstance(node, Query):
@@ -111,14 +114,14 @@ def outer_columns(node, own: set[str]) -> list:
 
 
 def target(field):
-    """The field whose type a column has: a foreign key's is the one it points at."""
+    """The field that defines the type of a column. For a foreign key this is the field it points to."""
     while getattr(field, "target_field", None) is not None:
         field = field.target_field
     return field
 
 
 def internal_type(node) -> str:
-    """The internal type of an expression's values."""
+    """The internal type of an expression's values, for example `"CharField"`."""
     return target(node.output_field).get_internal_type()
 
 

@@ -1,6 +1,4 @@
-"""What all five compilers share: as_sql() returns a command in the place of the SQL string.
-Knows scopes and filters; must not know which statement it is.
-"""
+"""The base of all five compilers: as_sql() returns a command object where Django expects a SQL string."""
 
 import json
 from itertools import chain, islice
@@ -19,7 +17,7 @@ from .scope import Scope
 
 
 class MongoCompiler:
-    """What all five share. Refused are, by their shape, queries that are not understood."""
+    """Shared by the five compilers. A query shape that they do not handle raises NotSupportedError."""
 
     def as_sql(self, *args, **kwargs):
         return self.command(), ()
@@ -28,7 +26,7 @@ class MongoCompiler:
         raise NotImplementedError
 
     def compile(self, node):
-        """Django wants SQL only to tell expressions apart here; the node itself will do."""
+        """Returns the node itself. Django compiles an expression here only to tell it apart from others."""
         if isinstance(node, OrderBy):
             return f"{id(node)} ASC", ()
         return node, ()
@@ -42,7 +40,7 @@ class MongoCompiler:
         return found
 
     def base_alias(self) -> str:
-        """The alias of the collection asked."""
+        """The alias of the collection that the command runs on; the others are joined to it."""
         query = self.query
         active = (alias for alias in query.alias_map if query.alias_refcount[alias])
         alias = next(active, None) or query.get_initial_alias()
@@ -51,7 +49,7 @@ class MongoCompiler:
         return alias
 
     def apply_converters(self, rows, converters):
-        """As Django's, but by column: the engine's converters are called only among values they would change."""
+        """Converts rows column by column. An engine converter runs only if a batch has a value that it changes."""
         rows = iter(rows)
         while batch := list(islice(rows, GET_ITERATOR_CHUNK_SIZE)):
             types = set(map(type, chain.from_iterable(batch)))
@@ -68,7 +66,7 @@ class MongoCompiler:
         converters = super().get_converters(expressions)
         for position, (functions, node) in list(converters.items()):
             if isinstance(node.output_field, JSONField):
-                # stored as a document, so there is nothing to parse, unless the field has a decoder of its own
+                # JSON is stored as a document, so there is nothing to parse, unless the field has a decoder.
                 if node.output_field.decoder is not None:
                     functions = [lambda value, *_: value if value is None else json.dumps(value), *functions]
                 elif type(node.output_field).from_db_value is JSONField.from_db_value:

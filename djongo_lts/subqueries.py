@@ -1,6 +1,4 @@
-"""IN, EXISTS and = over subqueries: run first, their values put into the filter.
-Knows subqueries; must not know the other lookups.
-"""
+"""Translates IN, EXISTS and = with a subquery. The subquery runs first; its values become part of the filter."""
 
 from django.db.models import lookups
 from django.db.models.expressions import Col
@@ -11,22 +9,26 @@ from .errors import unsupported
 from .logic import Filter, any_of
 from .scope import Scope, outer_columns
 
+NOT_AN_EQUALITY = "an Exists() whose correlation is not an equality of columns"
+
 
 class Subqueries:
-    """The part of Where that asks the database while it translates."""
+    """The part of Where that queries the database during translation."""
 
     scope: Scope
 
     def in_list(self, node, path: str, negated: bool, scalar: bool = False) -> Filter:
+        """`path IN (list or subquery)`; with `scalar`, `path = (subquery)`."""
         rhs = node.rhs
         if isinstance(rhs, Query):
             values = self.subquery_values(rhs)
             known = sorted_unique(value for value in values if value is not None)
             if negated and (None in values or (scalar and not values)):
-                return {}  # NOT IN with a NULL among the values is true of nothing
+                # NOT IN is never true if a value is NULL; the NOT around this filter turns {} into no match.
+                return {}
         else:
             if any(hasattr(value, "resolve_expression") for value in rhs):
-                raise unsupported("expressions in a list")
+                raise unsupported("expressions in an IN list")
             values = [value for value in rhs if value is not None]
             known = sorted_unique(node.get_db_prep_lookup(values, self.connection)[1])
         if len(known) == 1:
@@ -34,7 +36,7 @@ class Subqueries:
         return {path: {"$in": known}} if known else None
 
     def subquery_values(self, query: Query) -> list:
-        """What a subquery of one column finds, as the database has it."""
+        """Runs a subquery with one column and returns its values."""
         if getattr(query, "_db", None) not in (None, self.connection.alias):
             raise ValueError(
                 "Subqueries aren't allowed across different databases. Force the "
@@ -50,11 +52,14 @@ class Subqueries:
         compiler = query.get_compiler(connection=self.connection)
         rows = [row for chunk in compiler.execute_sql("multi") for row in chunk]
         if compiler.col_count != 1 and rows:
-            raise unsupported("a subquery of several columns")
+            raise unsupported("a subquery with several columns")
         return [row[0] for row in rows]
 
     def exists(self, query: Query) -> Filter:
-        """[NOT] EXISTS tied to this query by an equality: the inner column's values, as an IN list."""
+        """EXISTS, which is correlated with this query by an equality of columns or by any of several (OR).
+
+        The filter is an IN list with the values of the inner column. Without a correlation it is {} or None.
+        """
         query = query.clone()
         query.subquery = False
         own, correlations, rest = set(query.alias_map), [], []
@@ -68,28 +73,22 @@ class Subqueries:
             return {} if query.exists().get_compiler(connection=self.connection).has_results() else None
         correlation, *others = correlations
         if isinstance(correlation, WhereNode) and correlation.connector == OR and not correlation.negated:
-            # any of several correlations: one EXISTS for each
-            return any_of(
-                [
-                    self.exists(self.with_conditions(query, [*rest, *others, each]))
-                    for each in correlation.children
-                ]
-            )
+            # An OR of correlations: one EXISTS for each.
+            queries = [self.with_conditions(query, [*rest, *others, each]) for each in correlation.children]
+            return any_of([self.exists(each) for each in queries])
         if others:
-            raise unsupported("an Exists() tied by more than one equality")
+            raise unsupported("an Exists() with more than one correlation")
+        inner, outer = getattr(correlation, "lhs", None), getattr(correlation, "rhs", None)
         if (
             not isinstance(correlation, lookups.Exact)
-            or not isinstance(correlation.lhs, Col)
-            or not isinstance(correlation.rhs, Col)
+            or not isinstance(inner, Col)
+            or not isinstance(outer, Col)
         ):
-            raise unsupported("an Exists() tied by other than an equality of columns")
-        inner, outer = (
-            (correlation.lhs, correlation.rhs)
-            if correlation.rhs.alias not in own
-            else (correlation.rhs, correlation.lhs)
-        )
+            raise unsupported(NOT_AN_EQUALITY)
+        if outer.alias in own:
+            inner, outer = outer, inner
         if inner.alias not in own:
-            raise unsupported("an Exists() tied by other than an equality of columns")
+            raise unsupported(NOT_AN_EQUALITY)
         query = self.with_conditions(query, rest)
         query.clear_select_clause()
         query.select = (inner,)
@@ -104,16 +103,20 @@ class Subqueries:
 
 
 def sorted_unique(values) -> list:
-    """Each once, in order: secantusdb, sorting by an index, would give the documents as the list has them."""
+    """The distinct values in ascending order, or the values as they are if their type has no order.
+
+    Sorted, because secantusdb returns documents in the order of the list when it sorts by an index.
+    """
     values = list(values)
     try:
         return sorted(set(values))
-    except TypeError:  # Decimal128
+    # Decimal128 values have no order.
+    except TypeError:
         return values
 
 
 def conjuncts(where: WhereNode) -> list:
-    """The conditions that all have to hold, however deep their ANDs are nested."""
+    """The conditions of a conjunction, with nested ANDs flattened."""
     if where.negated or where.connector != AND:
         return [where]
     nested = (conjuncts(child) if isinstance(child, WhereNode) else [child] for child in where.children)

@@ -28,7 +28,7 @@ MODULES = [
 EXPECTED = Path(__file__).with_name("django_expected_failures.toml")
 CACHE = Path(os.environ.get("DJANGO_SDIST_CACHE") or Path.home() / ".cache" / "djongo_lts")
 CAUSES = {
-    r"queries executed, \d+ expected": "counts queries, of which MongoDB needs others than SQL",
+    r"queries executed, \d+ expected": "counts queries, and MongoDB needs another number than SQL",
     r"not found in [\"'](db|DB)\.|count\(\) takes 1 positional": "reads the SQL text",
     r"datetime\.datetime\(.*\) != datetime\.datetime\(": "expects microseconds",
 }

@@ -267,8 +267,14 @@ def test_group_when_the_model_has_an_order_of_its_own_then_that_does_not_divide_
         ("regex on IntegerField", lambda: list(Room.objects.filter(rank__regex="1"))),
         ("nulls", lambda: list(Room.objects.order_by(F("rank").asc(nulls_last=True)))),
         ("Sum over distinct", lambda: Message.objects.aggregate(Sum("seq", distinct=True))),
-        ("When() with other", lambda: Message.objects.update(seq=Case(When(seq=1, then=2), default=F("seq")))),
-        ("Greatest of what may be null", lambda: Message.objects.update(score=Greatest(F("seq"), F("score")))),
+        (
+            "When() with a condition other than pk",
+            lambda: Message.objects.update(seq=Case(When(seq=1, then=2), default=F("seq"))),
+        ),
+        (
+            "Greatest() of a nullable expression",
+            lambda: Message.objects.update(score=Greatest(F("seq"), F("score"))),
+        ),
         ("_id", lambda: Room.objects.update(id=uuid.uuid4())),
         ("select_for_update()", lambda: Room.objects.select_for_update().exists()),
         ("extra()", lambda: list(Room.objects.extra(tables=["auth_user"]))),
