@@ -1,6 +1,4 @@
-"""Indexes and unique constraints, made in MongoDB.
-Knows models; must not know rows, beyond the filter of a partial index.
-"""
+"""Creates and drops indexes and unique constraints for migrations."""
 
 import datetime
 from decimal import Decimal
@@ -15,8 +13,8 @@ from .errors import unsupported
 from .filters import Where
 from .scope import Scope
 
-# The least value of each type: {"$gte": it} is true of all that is not null, and MongoDB lets an equality
-# use an index that is partial by it, which it does not for {"$type": ..}.
+# The lowest value of each BSON type. {"$gte": lowest} matches all values of the type and no null. MongoDB uses an
+# index with this partial filter for an equality, which it does not with {"$type": ..}.
 LOWEST_VALUES = {
     "binData": Binary(b""),
     "bool": False,
@@ -31,7 +29,7 @@ PARTIAL_OPERATORS = {"$gt", "$gte", "$lt", "$lte", "$in"}
 
 
 class Indexes:
-    """The part of the schema editor that makes and drops indexes, by `self.run(words, function)`."""
+    """The part of the schema editor for indexes. The editor provides `run(description, function)`."""
 
     def create_index(self, model, keys, name, unique=False, where=None, **options):
         table = model._meta.db_table
@@ -49,7 +47,7 @@ class Indexes:
         self.run(f"drop index {name} on {table}", lambda collections: collections[table].drop_index(name))
 
     def drop_unique(self, model, columns: list[str]):
-        """Drops the unique indexes over exactly these columns, whatever their names."""
+        """Drops all unique indexes over exactly these columns, under any name."""
 
         def drop(collections):
             collection = collections[model._meta.db_table]
@@ -78,7 +76,10 @@ class Indexes:
         self.create_index(model, [(c, 1) for c in columns], name or "_".join([*columns, "uniq"]), True, where)
 
     def not_null_filter(self, fields) -> dict | None:
-        """Leaves rows with a null out of a unique index, as SQL does."""
+        """The partial filter that leaves rows with a null out of a unique index, as SQL does.
+
+        For example `{"slug": {"$gte": ""}}`; None if no field is nullable.
+        """
         where = {}
         for field in fields:
             if field.null:
@@ -88,7 +89,7 @@ class Indexes:
         return where or None
 
     def condition_filter(self, model, q) -> dict | None:
-        """The filter of a partial index; MongoDB takes few operators there."""
+        """The filter of a partial index for a Q, or None without one."""
         if q is None:
             return None
         query = Query(model, alias_cols=True)
@@ -97,11 +98,16 @@ class Indexes:
         return self.partial_filter(model, Where(Scope(compiler, query.get_initial_alias())).filter(built))
 
     def partial_filter(self, model, where) -> dict:
+        """The filter in the few operators that MongoDB accepts in a partial index.
+
+        Raises NotSupportedError for a condition with others.
+        """
         found = {}
         for name, value in (where or {"$none": None}).items():
             if name == "$and":
                 found[name] = [self.partial_filter(model, part) for part in value]
-            elif isinstance(value, dict) and value.get("$ne", value) is None:  # IS NOT NULL
+            # IS NOT NULL
+            elif isinstance(value, dict) and value.get("$ne", value) is None:
                 field = next(f for f in model._meta.local_concrete_fields if f.column == name)
                 others = {operator: bound for operator, bound in value.items() if operator != "$ne"}
                 found.update(
@@ -117,9 +123,10 @@ class Indexes:
 
     def add_constraint(self, model, constraint):
         if not isinstance(constraint, UniqueConstraint):
-            return  # a CHECK, which Django warns of (models.W027)
+            # A CHECK constraint is not created; Django's check models.W027 warns about it.
+            return
         if constraint.contains_expressions or constraint.deferrable:
-            raise unsupported("a deferrable or computed unique constraint")
+            raise unsupported("a unique constraint that is deferrable or over expressions")
         where = self.condition_filter(model, constraint.condition)
         distinct = constraint.nulls_distinct is not False
         self.create_unique(model, constraint.fields, constraint.name, where, distinct)
@@ -142,7 +149,9 @@ class Indexes:
         except Exception as error:
             if not isinstance(error.__cause__, OperationFailure):
                 raise
-            search.logger.warning("no text index %s on %s: %s", index.name, model._meta.db_table, error)
+            search.logger.warning(
+                "could not create text index %s on %s: %s", index.name, model._meta.db_table, error
+            )
 
     def remove_index(self, model, index):
         if search.is_text_index(index):

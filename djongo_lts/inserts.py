@@ -1,5 +1,6 @@
-"""INSERT: model instances as documents.
-Knows fields and their values; must not know queries.
+"""The INSERT compiler: turns model instances into documents.
+
+It prepares values column by column, because most of the CPU time of an insert goes into asking fields about values.
 """
 
 import uuid
@@ -46,7 +47,7 @@ class SQLInsertCompiler(MongoCompiler, sql.SQLInsertCompiler):
         return list(self.apply_converters(rows, self.get_converters(columns)))
 
     def documents(self, options, auto_field) -> list[dict]:
-        """The documents, worked out column by column: what a field has to be asked, it is asked once."""
+        """The documents, prepared column by column, so that the properties of a field are read once per insert."""
         columns = {
             field.column: self.values(field, as_is_type, pre_save, nullable or field is auto_field)
             for field, as_is_type, pre_save, nullable in self.field_plan(options)
@@ -56,7 +57,11 @@ class SQLInsertCompiler(MongoCompiler, sql.SQLInsertCompiler):
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
     def field_plan(self, options) -> list[tuple]:
-        """Per field: the type whose values are stored as they are, whether it has a say at saving, null."""
+        """One tuple for each inserted field, cached on the model.
+
+        It has the field, the type whose values are stored unchanged, whether saving can change the value, and
+        whether the field is nullable.
+        """
         fields, plan = options.__dict__.get("djongo_lts_plan", ([], []))
         if fields != self.query.fields:
             fields = list(self.query.fields)
@@ -80,7 +85,7 @@ class SQLInsertCompiler(MongoCompiler, sql.SQLInsertCompiler):
         return values
 
     def accepts_as_is(self, field):
-        """Tells of a value whether the field would store it as it is."""
+        """Returns a function that tells whether the field would store a given value unchanged."""
         if type(field) is models.DateTimeField and settings.USE_TZ:
             return lambda value: value is None or (type(value) is datetime and value.tzinfo is not None)
         if type(field) is JSONField and field.encoder is None:
@@ -100,7 +105,8 @@ class SQLInsertCompiler(MongoCompiler, sql.SQLInsertCompiler):
         if not isinstance(value, Value):
             raise unsupported("an expression in an insert")
         if isinstance(field, JSONField):
-            return value  # which takes Value(None) for a JSON null, and refuses it
+            # The field itself recognises Value(None) as a JSON null, which is then not supported.
+            return value
         return value.value
 
 
@@ -108,7 +114,7 @@ UUIDS = {uuid.UUID, NoneType}
 
 
 def uuid_binaries(values: list):
-    """UUIDs as BSON's own, which the driver encodes ten times as quickly; one for each run of the same."""
+    """UUIDs as bson Binary, which the driver encodes ten times as fast. Equal neighbours share one object."""
     last = made = None
     for value in values:
         if value is not last:
@@ -116,7 +122,7 @@ def uuid_binaries(values: list):
         yield made
 
 
-# Values of just this type are stored as they are: no need to ask the field about each.
+# For each field class, the type whose values are stored unchanged, so the field need not prepare each of them.
 STORED_AS_IS = {
     models.BooleanField: bool,
     models.CharField: str,
@@ -143,7 +149,7 @@ STORED_AS_IS = {
 
 
 def changes_on_save(field) -> bool:
-    """Whether saving may change the value: auto_now, files, and fields of one's own that do."""
+    """Whether pre_save() can change the value: auto_now fields, file fields, and custom fields that override it."""
     if type(field) in (models.DateField, models.DateTimeField, models.TimeField):
         return field.auto_now or field.auto_now_add
     return type(field).pre_save is not models.Field.pre_save

@@ -1,6 +1,4 @@
-"""Migrations on MongoDB: collections and fields, with djongo's `__schema__` kept in step.
-Knows models; must not know indexes but by the field they belong to.
-"""
+"""The schema editor: migrates collections and fields, and updates djongo's `__schema__` collection to match."""
 
 from django.db import IntegrityError
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
@@ -13,6 +11,7 @@ from .cursor import Result
 from .errors import unsupported
 from .indexes import Indexes
 
+# BSON type of a column -> the $convert target for a change to this type.
 CONVERSIONS = {
     "string": "string",
     "int": "long",
@@ -28,12 +27,13 @@ class DatabaseSchemaEditor(Indexes, BaseDatabaseSchemaEditor):
         raise unsupported("raw SQL")
 
     def run(self, description: str, function) -> None:
+        """Calls function(collections) as one logged command. For sqlmigrate it only prints the description."""
         if self.collect_sql:
             self.collected_sql.append(description)
             return
 
         def operation(collections):
-            # ENFORCE_SCHEMA does not hold for what is about to be made
+            # Without ENFORCE_SCHEMA, which would reject a collection that the function is about to create.
             return Result([function(type(collections)(collections.database, None))])
 
         with self.connection.cursor() as cursor:
@@ -45,7 +45,7 @@ class DatabaseSchemaEditor(Indexes, BaseDatabaseSchemaEditor):
         meta = model._meta
         columns = [field.column for field in meta.local_concrete_fields]
         if any(column.startswith(("$", "__")) or "." in column for column in columns) or "$" in meta.db_table:
-            raise unsupported(f"the names of {meta.db_table}'s columns")
+            raise unsupported(f"the name of the table {meta.db_table} or of one of its columns")
         schema = {
             "name": meta.db_table,
             "fields": {f.column: self.schema_entry(f) for f in meta.local_concrete_fields},
@@ -120,7 +120,7 @@ class DatabaseSchemaEditor(Indexes, BaseDatabaseSchemaEditor):
         self.index_field(model, field)
 
     def stored_default(self, field):
-        """The value existing rows get, as it is stored."""
+        """The stored form of the value that existing rows get."""
         if field.db_default is not NOT_PROVIDED:
             value = (
                 field.db_default.expression
@@ -158,7 +158,7 @@ class DatabaseSchemaEditor(Indexes, BaseDatabaseSchemaEditor):
         if old_field.primary_key != new_field.primary_key or "_id" in {old_field.column, column} - {
             column if old_field.column == column else None
         }:
-            raise unsupported("another primary key for an existing collection")
+            raise unsupported("changing the primary key of an existing collection")
         if old_field.column != column:
             self.rename_column(table, old_field.column, column)
         converted = CONVERSIONS.get(new_type)

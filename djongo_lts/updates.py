@@ -1,6 +1,4 @@
-"""UPDATE and DELETE, each one command with its filter.
-Knows what is set and computed; must not know how lookups are translated.
-"""
+"""The UPDATE and DELETE compilers. Each statement becomes one update_many() or delete_many()."""
 
 from django.core.exceptions import EmptyResultSet
 from django.db.models import Case, JSONField, Value, When
@@ -56,19 +54,20 @@ class SQLUpdateCompiler(MongoCompiler, sql.SQLUpdateCompiler):
         where = self.filter(scope, query.where)
         if not computed:
             return UpdateMany(query.base_table, where, {"$set": values})
-        # a pipeline, in which a string that begins with $ would be a field
+        # In a pipeline, a string that begins with $ is a field path unless it is a $literal.
         literals = {column: {"$literal": value} for column, value in values.items()}
         return UpdateMany(query.base_table, where, [{"$set": {**literals, **computed}}])
 
     def computed(self, scope, field, value):
         if isinstance(value, Case) and self.covers_every_row(value):
-            value.default = field.get_col(scope.base)  # of bulk_update(): never reached
+            # bulk_update() gives the default NULL. It is never reached here, but would count as nullable below.
+            value.default = field.get_col(scope.base)
         if not field.null and scope.nullable(value):
-            raise unsupported("an update of a NOT NULL column with what may be null")
+            raise unsupported("an update of a NOT NULL column with a nullable expression")
         return converted(field, value, expression(scope, value))
 
     def covers_every_row(self, case: Case) -> bool:
-        """Whether every row filtered has a When() of its own."""
+        """Whether a `pk__in` filter limits the update to rows that have a When() of their own."""
         if not (isinstance(case.default, Value) and case.default.value is None):
             return False
         for child in self.query.where.children:
@@ -79,7 +78,7 @@ class SQLUpdateCompiler(MongoCompiler, sql.SQLUpdateCompiler):
 
 
 def converted(field, value, computed):
-    """The computed value in the type the field is stored in: in MongoDB a sum of integers stays an integer."""
+    """The computed value, converted to the stored type of the field: in MongoDB a sum of integers is an integer."""
     kind, given = target(field).get_internal_type(), source_types(value)
     if kind in ("FloatField", "DecimalField") and given <= NUMBERS:
         return {"$toDouble" if kind == "FloatField" else "$toDecimal": computed}
@@ -91,7 +90,10 @@ def converted(field, value, computed):
 
 
 def source_types(node) -> set[str]:
-    """The types of the values an expression is made of; not its output_field, which Django often cannot tell."""
+    """The internal types of the columns and values in an expression.
+
+    Its output_field is not used, because Django often cannot infer it.
+    """
     if isinstance(node, When):
         return source_types(node.result)
     whole = isinstance(node, (Col, Value)) or hasattr(node, "as_djongo")
