@@ -1,6 +1,4 @@
-"""Helpers for tests: a MongoDB server of one's own, and the plans of the commands that ran.
-Knows secantusd-py and processes; must not know any project's tests.
-"""
+"""Helpers for the tests of any project: a MongoDB server process, and the query plans of executed commands."""
 
 import os
 import shutil
@@ -21,8 +19,12 @@ from .commands import Aggregate, Find
 
 
 class MongoServer:
-    """A `secantusd-py` process on a free loopback port. After kill() or stop(), start() serves the same
-    data on the same port. `sync` makes acknowledged writes survive kill(), at a tenfold cost of writing."""
+    """A `secantusd-py` process on a free loopback port.
+
+    After kill(), start() serves the same data on the same port. So it does after stop(), if `storage` was given.
+    `sync` makes acknowledged writes survive kill(); writes then take ten times as long. `start_seconds` limits the
+    wait for the first answer.
+    """
 
     def __init__(self, storage: str | Path | None = None, sync: bool = False, start_seconds: float = 30):
         self._temporary = storage is None
@@ -36,7 +38,10 @@ class MongoServer:
         return f"mongodb://127.0.0.1:{self.port}"
 
     def start(self) -> str:
-        """Returns the URL, without a database name, once the server answers."""
+        """Starts the server, waits until it answers and returns its URL without a database name.
+
+        Raises RuntimeError with the end of the server's log if it does not answer in time.
+        """
         command = [str(Path(sys.executable).with_name("secantusd-py")), "--port", str(self.port)]
         command += ["--storage-path", str(self.storage / "data"), "--log-level", "ERROR"]
         command += ["--sync-on-commit"] if self.sync else []
@@ -54,16 +59,17 @@ class MongoServer:
         return self.url
 
     def stop(self) -> None:
-        """Ends the server in an orderly way and, where the storage was temporary, removes it."""
+        """Stops the server with SIGTERM and removes a temporary storage directory."""
         self._end(signal.SIGTERM)
         if self._temporary:
             shutil.rmtree(self.storage, ignore_errors=True)
 
     def kill(self) -> None:
-        """As a crash: no farewell to clients or disk."""
+        """Ends the server with SIGKILL, as a crash: it neither closes connections nor flushes to disk."""
         self._end(signal.SIGKILL)
 
     def restart(self) -> str:
+        """Stops the server with SIGTERM and starts it with the same data on the same port; returns the URL."""
         self._end(signal.SIGTERM)
         return self.start()
 
@@ -87,7 +93,7 @@ def free_port() -> int:
 
 @contextmanager
 def mongo_url():
-    """The URL of a server for tests: TEST_MONGODB_URL where it is set, else one started for the occasion."""
+    """Yields the URL of a server for tests: TEST_MONGODB_URL, or that of a MongoServer started for the block."""
     if given := os.environ.get("TEST_MONGODB_URL"):
         yield given.rstrip("/")
         return
@@ -100,11 +106,13 @@ def mongo_url():
 
 @contextmanager
 def plans(connection):
-    """The plan of every command run on the connection, in order, as (text, plan) pairs.
+    """Yields a list that collects a (command text, plan) pair for each command that runs on the connection.
 
-    The stand-in scans where a filter holds more than an index covers, and MongoDB asks the index for what it
-    covers. So of a plan that scans this gives the one for a filter cut down to the keys that some index begins
-    with, where that does not scan.
+    Inserts have no plan and are left out. Raises ImproperlyConfigured on another database.
+
+    secantusdb scans the collection if the filter has a field that the index does not cover. MongoDB would use the
+    index for the fields it covers. Where the plan scans, the list therefore gets the plan for a shorter filter,
+    with only the leading keys of an index, if that plan does not scan.
     """
     if connection.vendor != "djongo":
         raise ImproperlyConfigured("plans() explains djongo_lts commands only")
@@ -122,7 +130,7 @@ def plans(connection):
 
 
 def plan_by_index(connection, command) -> dict | None:
-    """The plan for what some index covers of the command's filter."""
+    """The plan for the part of the command's filter that an index covers; None if each such plan scans."""
     where = command.pipeline[0].get("$match", {}) if isinstance(command, Aggregate) else command.where
     if "$and" in where:
         where = {key: value for part in where["$and"] for key, value in part.items()}
