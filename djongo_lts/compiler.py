@@ -1,4 +1,4 @@
-"""The compilers, under the class names that Django looks up. Those for SELECT and aggregates are defined here."""
+"""The compilers, under the class names that Django looks up. The one for SELECT is defined here."""
 
 import json
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from django.core.exceptions import EmptyResultSet, FieldDoesNotExist
 from django.db.models.sql import compiler as sql
 
-from .commands import Count, Exists, Find, SingleRow
+from .aggregates import SQLAggregateCompiler
+from .commands import Count, Exists, Find
 from .errors import unsupported
 from .filters import Where
-from .grouping import filter_of, is_count_all, one_row_pipeline
 from .inserts import SQLInsertCompiler
 from .reads import SelectBuilder
-from .scope import Scope, references
+from .scope import Scope
 from .statement import MongoCompiler
 from .updates import SQLDeleteCompiler, SQLUpdateCompiler
 
@@ -187,22 +187,3 @@ class SQLCompiler(MongoCompiler, sql.SQLCompiler):
         except EmptyResultSet:
             return
         yield json.dumps(self.connection.explain(command), default=str)
-
-
-class SQLAggregateCompiler(MongoCompiler, sql.SQLAggregateCompiler):
-    def command(self):
-        """The command for aggregates over the rows of a distinct, sliced or grouped query."""
-        selected = list(self.query.annotation_select.values())
-        self.col_count = len(selected)
-        inner = self.query.inner_query.get_compiler(self.using, elide_empty=self.elide_empty)
-        command = inner.command()
-        if len(selected) == 1 and is_count_all(selected[0]):
-            return command.count()
-        stages, paths = command.stages()
-        if len(paths) != len(inner.select) or any(filter_of(node) is not None for node in selected):
-            raise unsupported("this aggregate over a distinct, sliced or annotated query")
-        paths_by_alias = {alias: path for (_, _, alias), path in zip(inner.select, paths, strict=True)}
-        named = [(ref, paths_by_alias[ref.refs]) for node in selected for ref in references(node)]
-        return SingleRow(
-            command.collection, [one_row_pipeline(Scope(self, None, named=named), stages, selected)]
-        )

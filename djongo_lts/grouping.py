@@ -6,7 +6,7 @@ from django.db.models.functions import Coalesce
 
 from .errors import unsupported
 from .expressions import expression, literal
-from .scope import Scope
+from .scope import Scope, children
 
 ACCUMULATORS = {Avg: "$avg", Max: "$max", Min: "$min", Sum: "$sum"}
 
@@ -22,6 +22,12 @@ def is_count_all(node) -> bool:
 
 def filter_of(node):
     return (node.source_expressions[0] if type(node) is Coalesce else node).filter
+
+
+def aggregates_in(node) -> list:
+    if is_aggregate(node):
+        return [node]
+    return [found for child in children(node) for found in aggregates_in(child)]
 
 
 class Accumulators:

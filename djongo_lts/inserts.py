@@ -16,11 +16,11 @@ from django.db.models.constants import OnConflict
 from django.db.models.expressions import DatabaseDefault
 from django.db.models.sql import compiler as sql
 
-from .commands import Insert
 from .errors import unsupported
 from .operations import is_json_value
 from .scope import target
 from .statement import MongoCompiler, not_null_error
+from .write_commands import Insert
 
 
 class SQLInsertCompiler(MongoCompiler, sql.SQLInsertCompiler):

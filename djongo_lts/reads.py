@@ -10,10 +10,10 @@ from .commands import Aggregate, Find, SingleRow
 from .errors import unsupported
 from .expressions import expression
 from .filters import Where
-from .grouping import Accumulators, filter_of, is_aggregate, one_row_pipeline
+from .grouping import Accumulators, aggregates_in, filter_of, is_aggregate, one_row_pipeline
 from .joins import joins
 from .logic import NEVER
-from .scope import JOINED_PREFIX, Scope, aliases, children, unwrapped
+from .scope import JOINED_PREFIX, Scope, aliases, unwrapped
 
 
 class SelectBuilder:
@@ -48,10 +48,8 @@ class SelectBuilder:
             if len(aggregates) < len(self.select) or self.query.is_sliced:
                 raise unsupported("an aggregate beside columns without GROUP BY")
             return self.aggregated()
-        if not self.joins and not self.grouped:
-            found = self.simple_find()
-            if found is not None:
-                return found
+        if not self.joins and not self.grouped and (found := self.simple_find()) is not None:
+            return found
         return self.pipeline()
 
     # --- find()
@@ -79,8 +77,7 @@ class SelectBuilder:
         stages = self.match_and_join(used=set().union(*(aliases(node) for node, _ in self.order_by)))
         if computed:
             stages.append({"$set": computed})
-        stages += self.sort_and_slice(sort)
-        stages += self.late_joins
+        stages += self.sort_and_slice(sort) + self.late_joins
         project, paths = {}, []
         for position, node in enumerate(self.select):
             path = self.scope.path(node)
@@ -201,9 +198,3 @@ class SelectBuilder:
             where = Where(self.scope).filter(condition)
             match = [{"$match": NEVER if where is None else where}]
         return one_row_pipeline(self.scope, [*stages, *match], nodes)
-
-
-def aggregates_in(node) -> list:
-    if is_aggregate(node):
-        return [node]
-    return [found for child in children(node) for found in aggregates_in(child)]

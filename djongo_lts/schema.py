@@ -1,33 +1,21 @@
-"""The schema editor: migrates collections and fields, and updates djongo's `__schema__` collection to match."""
+"""The schema editor: creates, renames and drops collections, and updates djongo's `__schema__` to match."""
 
-from django.db import IntegrityError
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
-from django.db.models import AutoField, Value
-from django.db.models.expressions import DatabaseDefault
-from django.db.models.fields import NOT_PROVIDED
+from django.db.models import AutoField
 
-from .commands import SCHEMA
+from .columns import Columns
 from .cursor import Result
 from .errors import unsupported
 from .indexes import Indexes
-
-# BSON type of a column -> the $convert target for a change to this type.
-CONVERSIONS = {
-    "string": "string",
-    "int": "long",
-    "long": "long",
-    "double": "double",
-    "decimal": "decimal",
-    "bool": "bool",
-}
+from .write_commands import SCHEMA
 
 
-class DatabaseSchemaEditor(Indexes, BaseDatabaseSchemaEditor):
+class DatabaseSchemaEditor(Columns, Indexes, BaseDatabaseSchemaEditor):
     def execute(self, sql, params=()):
         raise unsupported("raw SQL")
 
     def run(self, description: str, function) -> None:
-        """Calls function(collections) as one logged command. For sqlmigrate it only prints the description."""
+        """Calls function(collections) as one logged command. For sqlmigrate it only keeps the description."""
         if self.collect_sql:
             self.collected_sql.append(description)
             return
@@ -38,8 +26,6 @@ class DatabaseSchemaEditor(Indexes, BaseDatabaseSchemaEditor):
 
         with self.connection.cursor() as cursor:
             cursor.execute(operation)
-
-    # --- collections
 
     def create_model(self, model):
         meta = model._meta
@@ -96,146 +82,9 @@ class DatabaseSchemaEditor(Indexes, BaseDatabaseSchemaEditor):
 
         self.run(f"rename {old_db_table} to {new_db_table}", rename)
 
-    # --- fields
-
-    def add_field(self, model, field):
-        if field.many_to_many:
-            if field.remote_field.through._meta.auto_created:
-                self.create_model(field.remote_field.through)
-            return
-        if field.column is None:
-            return
-        table, default = model._meta.db_table, self.stored_default(field)
-
-        def add(collections):
-            collection = collections[table]
-            if default is None and not field.null and collection.find_one({}, {"_id": 1}):
-                raise IntegrityError(f"NOT NULL constraint failed: {table}.{field.column}")
-            collection.update_many({}, {"$set": {field.column: default}})
-            collections[SCHEMA].update_one(
-                {"name": table}, {"$set": {f"fields.{field.column}": self.schema_entry(field)}}
-            )
-
-        self.run(f"add {table}.{field.column}", add)
-        self.index_field(model, field)
-
-    def stored_default(self, field):
-        """The stored form of the value that existing rows get."""
-        if field.db_default is not NOT_PROVIDED:
-            value = (
-                field.db_default.expression
-                if isinstance(field.db_default, DatabaseDefault)
-                else field.db_default
-            )
-            if not isinstance(value, Value):
-                raise unsupported("an expression as db_default")
-            return field.get_db_prep_save(value.value, self.connection)
-        return self.effective_default(field)
-
-    def remove_field(self, model, field):
-        if field.many_to_many:
-            if field.remote_field.through._meta.auto_created:
-                self.delete_model(field.remote_field.through)
-            return
-        if field.column is None:
-            return
-        table, column = model._meta.db_table, field.column
-
-        def remove(collections):
-            collection = collections[table]
-            for name, index in collection.index_information().items():
-                if name != "_id_" and any(key == column for key, _ in index["key"]):
-                    collection.drop_index(name)
-            collection.update_many({}, {"$unset": {column: ""}})
-            collections[SCHEMA].update_one({"name": table}, {"$unset": {f"fields.{column}": ""}})
-
-        self.run(f"remove {table}.{column}", remove)
-
-    def _alter_field(
-        self, model, old_field, new_field, old_type, new_type, old_db_params, new_db_params, strict=False
-    ):
-        table, column = model._meta.db_table, new_field.column
-        if old_field.primary_key != new_field.primary_key or "_id" in {old_field.column, column} - {
-            column if old_field.column == column else None
-        }:
-            raise unsupported("changing the primary key of an existing collection")
-        if old_field.column != column:
-            self.rename_column(table, old_field.column, column)
-        converted = CONVERSIONS.get(new_type)
-        if old_type != new_type and {old_type, new_type} != {"int", "long"}:
-            if converted is None or old_type not in CONVERSIONS:
-                raise unsupported(f"changing {table}.{column} from {old_type} to {new_type}")
-            update = [{"$set": {column: {"$convert": {"input": f"${column}", "to": converted}}}}]
-            self.run(
-                f"convert {table}.{column} to {converted}",
-                lambda collections: collections[table].update_many({column: {"$ne": None}}, update),
-            )
-        if old_field.null and not new_field.null:
-            self.fill_nulls(table, new_field)
-        if old_type != new_type:
-            self.run(
-                f"describe {table}.{column}",
-                lambda collections: collections[SCHEMA].update_one(
-                    {"name": table}, {"$set": {f"fields.{column}": self.schema_entry(new_field)}}
-                ),
-            )
-        self.alter_field_index(model, old_field, new_field)
-
-    def fill_nulls(self, table, field):
-        column, default = field.column, self.stored_default(field)
-
-        def fill(collections):
-            if default is None and collections[table].find_one({column: None}, {"_id": 1}):
-                raise IntegrityError(f"NOT NULL constraint failed: {table}.{column}")
-            collections[table].update_many({column: None}, {"$set": {column: default}})
-
-        self.run(f"fill {table}.{column}", fill)
-
-    def alter_field_index(self, model, old, new):
-        def kind(field):
-            return "unique" if field.unique else "index" if field.db_index else None
-
-        if new.primary_key or (kind(old), old.unique and old.null) == (kind(new), new.unique and new.null):
-            return
-        if old.unique:
-            self.drop_unique(model, [new.column])
-        elif old.db_index:
-            name = f"{old.column}_idx"
-            if name in self.connection.indexes(model._meta.db_table):
-                self.drop_index(model, name)
-        self.index_field(model, new)
-
-    def rename_column(self, table, old, new):
-        def rename(collections):
-            collection, schema = collections[table], collections[SCHEMA]
-            moved = {
-                name: index
-                for name, index in collection.index_information().items()
-                if any(column == old for column, _ in index["key"])
-            }
-            for name in moved:
-                collection.drop_index(name)
-            collection.update_many({}, {"$rename": {old: new}})
-            for name, index in moved.items():
-                options = {k: index[k] for k in ("unique", "partialFilterExpression") if k in index}
-                if old in options.get("partialFilterExpression", {}):
-                    where = options["partialFilterExpression"]
-                    options["partialFilterExpression"] = {new if k == old else k: v for k, v in where.items()}
-                keys = [(new if column == old else column, order) for column, order in index["key"]]
-                for suffix in ("_idx", "_uniq"):
-                    name = new + suffix if name == old + suffix else name
-                collection.create_index(keys, name=name, **options)
-            schema.update_one({"name": table}, {"$rename": {f"fields.{old}": f"fields.{new}"}})
-            schema.update_one({"name": table, "auto.field_names": old}, {"$set": {"auto.field_names": [new]}})
-
-        self.run(f"rename {table}.{old} to {new}", rename)
-
     def _alter_many_to_many(self, model, old_field, new_field, strict):
         old, new = (field.remote_field.through for field in (old_field, new_field))
         self.alter_db_table(old, old._meta.db_table, new._meta.db_table)
         for source, name in ((old_field.m2m_reverse_field_name(), new_field.m2m_reverse_field_name()),
                              (old_field.m2m_field_name(), new_field.m2m_field_name())):  # fmt: skip
             self.alter_field(new, old._meta.get_field(source), new._meta.get_field(name))
-
-    def schema_entry(self, field) -> dict[str, str]:
-        return {"type_code": self.bson_type(field)}

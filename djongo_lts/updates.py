@@ -7,13 +7,13 @@ from django.db.models.lookups import In
 from django.db.models.sql import compiler as sql
 from django.db.models.sql.query import Query
 
-from .commands import DeleteMany, UpdateMany
 from .errors import unsupported
 from .expressions import expression
-from .filters import TEXT_FIELDS
 from .operations import INTEGERS, NUMBERS
 from .scope import Scope, target
 from .statement import MongoCompiler, not_null_error
+from .text_lookups import TEXT_FIELDS
+from .write_commands import DeleteMany, UpdateMany
 
 
 class SQLDeleteCompiler(MongoCompiler, sql.SQLDeleteCompiler):

@@ -18,7 +18,7 @@ from pathlib import Path
 import django
 from django.test.runner import DiscoverRunner
 
-from djongo_lts.commands import DeleteMany, Insert, UpdateMany
+from djongo_lts.write_commands import DeleteMany, Insert, UpdateMany
 
 MODULES = [
     "basic", "lookup", "many_to_one", "one_to_one", "many_to_many", "m2m_through", "or_lookups", "null_queries",
