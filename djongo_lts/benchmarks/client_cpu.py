@@ -1,6 +1,7 @@
-"""CPU the client spends on an operation, through the ORM and in raw pymongo, in one run.
-Knows the test app; must not count the server, which is a process of its own. What is inserted is made beforehand,
-instances for the ORM and documents for pymongo; "make 100" says what that making costs. `--rounds N`
+"""Measures the client's CPU time per operation, through the ORM and through raw pymongo, in one run.
+
+The server is a separate process and is not measured. Inserted objects are made before the clock starts: instances
+for the ORM, documents for pymongo. "make 100" measures the cost of making them. Option: `--rounds N`.
 """
 
 import argparse
@@ -13,13 +14,17 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 ROOMS, PAGE = 20, 50
-# None: the making of instances is Django's, no engine is asked
-TARGETS = {"insert 1": 2.5, "insert 10": 2.5, "update": 2.5, "make 100": None}  # the rest 2
+# Highest accepted ratio of ORM to pymongo; 2 for operations that are not listed. "make 100" has none, because only
+# Django makes instances, without the engine.
+TARGETS = {"insert 1": 2.5, "insert 10": 2.5, "update": 2.5, "make 100": None}
 
 
 class Operation(NamedTuple):
-    """The same fields of the same documents, both ways; `makes` what each call is given, outside the clock.
-    `repetitions` are few: in short turns both meet the same of what else the machine does."""
+    """One operation on the same fields of the same documents, through the ORM and through pymongo.
+
+    `makes` has two functions that make the arguments of a call, outside the clock. `repetitions` is the number of
+    calls in a turn. Turns are short, so that both sides are measured under the same load.
+    """
 
     orm: Callable
     raw: Callable
@@ -104,6 +109,7 @@ def operations(database) -> dict[str, Operation]:
 
 
 def cpu_us(call: Callable, make: Callable, repetitions: int) -> float:
+    """The mean CPU time of one call in µs."""
     given = [make() for _ in range(repetitions)]
     start = time.process_time()
     for arguments in given:
@@ -112,6 +118,7 @@ def cpu_us(call: Callable, make: Callable, repetitions: int) -> float:
 
 
 def measure(rounds: int) -> int:
+    """Prints the medians of `rounds` turns for each operation; returns the number of missed targets."""
     from django.db import connection
 
     connection.ensure_connection()
