@@ -1,5 +1,6 @@
-"""One MongoDB server for the run of the engine's tests.
-Knows the settings of these tests; pytest is started with `-c djongo_lts/tests/pytest.ini`.
+"""Fixtures of the engine's tests: one MongoDB server for each test process, and rows.
+
+Run pytest with `-c djongo_lts/tests/pytest.ini`. Under other settings no test here is collected.
 """
 
 import os
@@ -9,7 +10,8 @@ import pytest
 from djongo_lts.testing import mongo_url
 
 if os.environ.get("DJANGO_SETTINGS_MODULE") != "djongo_lts.tests.settings":
-    collect_ignore_glob = ["test_*.py"]  # collected by a project that has settings of its own
+    # A project that collects this folder has other settings.
+    collect_ignore_glob = ["test_*.py"]
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +34,10 @@ def django_db_setup(server_url, django_db_blocker):
 
 @pytest.fixture
 def mongo(django_db_setup, django_db_blocker):
-    """Empty but for content types and permissions; quicker than flush, which makes those anew."""
+    """A database that is empty except for content types and permissions.
+
+    This is faster than flush, which creates those again.
+    """
     from django.db import connection
 
     with django_db_blocker.unblock():
@@ -51,7 +56,7 @@ def room(mongo):
 
 @pytest.fixture
 def messages(room):
-    """Thirty messages, seq 0 to 29, a minute apart."""
+    """30 messages with seq 0 to 29, one minute apart."""
     from .testapp import make
 
     return make.messages(room, 30)

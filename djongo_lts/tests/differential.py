@@ -1,5 +1,6 @@
-"""Random ORM queries on SQLite and on MongoDB side by side; every answer must be the same or be refused.
-Knows the test app's models; must not know how the engine works. `python -m djongo_lts.tests.differential -h`
+"""Runs random ORM queries on SQLite and on MongoDB. Both must give the same answer, or MongoDB NotSupportedError.
+
+`python -m djongo_lts.tests.differential --queries 20000 --seed 5`
 """
 
 import argparse
@@ -45,20 +46,20 @@ START = datetime.datetime(2023, 12, 20, 21, 30, tzinfo=datetime.UTC)
 class Report:
     right: int = 0
     both_failed: int = 0
-    refused: Counter = field(default_factory=Counter)
+    unsupported: Counter = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         lines = [
-            f"right {self.right}, refused {self.refused.total()}, refused by Django on both {self.both_failed}, "
+            f"right {self.right}, unsupported {self.unsupported.total()}, error on both {self.both_failed}, "
             f"wrong {len(self.wrong)}"
         ]
-        lines += [f"  refused {count:5}  {shape}" for shape, count in self.refused.most_common()]
+        lines += [f"  unsupported {count:5}  {shape}" for shape, count in self.unsupported.most_common()]
         lines += [f"  WRONG {case}" for case in self.wrong[:20]]
         return "\n".join(lines)
 
 
-# --- data, the same in both databases
+# --- the same data in both databases
 
 
 def populate(rng: random.Random, messages: int = 40) -> None:
@@ -150,7 +151,7 @@ def fields_of(model: str) -> dict[str, str]:
 
 
 class Shape:
-    """One random query: the same seed builds the same one for either database."""
+    """One random query. The same seed builds the same query for both databases; `steps` describes it."""
 
     def __init__(self, seed: str, ids: list[uuid.UUID]):
         self.rng, self.ids, self.steps = random.Random(seed), ids, []
@@ -192,7 +193,7 @@ class Shape:
             lookup = self.pick("exact", "iexact", "contains", "icontains", "startswith", "istartswith", "endswith",
                                "iendswith", "gt", "lte", "in", "range")  # fmt: skip
             if lookup in ("contains", "startswith", "endswith"):
-                # SQLite's LIKE ignores the case of ASCII: compare where there is none
+                # SQLite's LIKE ignores the case of ASCII letters, so only these texts are compared by case.
                 text = self.rng.choice(HOSTILE)
                 return (
                     Q(**{f"{name}__{lookup}": text})
@@ -285,7 +286,7 @@ class Shape:
         self.steps.append(terminal)
         return getattr(self, terminal.replace(" ", "_"))(model, queryset)
 
-    # --- what is asked of it; lists are compared in order, sets and counters without
+    # --- the answers; a list is compared in order, a counter is not
 
     def rows(self, model, queryset):
         return [vars_of(row) for row in queryset.order_by(*self.order(model))]
@@ -470,7 +471,7 @@ def known_ids():
 
 
 def run(queries: int, seed: str) -> Report:
-    """Runs the queries on both databases, which are migrated and are filled here."""
+    """Runs `queries` random queries on both databases, which must be migrated; it fills them first."""
     from django.db import NotSupportedError
     from django.utils import timezone
 
@@ -491,9 +492,9 @@ def run(queries: int, seed: str) -> Report:
                     answers[alias] = error
             theirs, ours = answers[SQLITE], answers[MONGO]
             if isinstance(ours, NotSupportedError):
-                report.refused[re.sub(r".*djongo_lts does not support ", "", str(ours))] += 1
+                report.unsupported[re.sub(r".*djongo_lts does not support ", "", str(ours))] += 1
             elif isinstance(theirs, OverflowError) or (
-                # An overflow is SQLite's date functions having no answer to compare with.
+                # SQLite's date functions overflow, so there is no answer to compare with.
                 isinstance(theirs, Exception) and isinstance(ours, Exception)
             ):
                 report.both_failed += 1
@@ -505,7 +506,7 @@ def run(queries: int, seed: str) -> Report:
                 report.right += 1
                 continue
             if "update" in shape.steps[-1] or "update" in " ".join(shape.steps[-2:]):
-                # one has changed and the other not
+                # One database may have changed and the other not.
                 populate(rng)
                 ids, rooms = known_ids()
     return report

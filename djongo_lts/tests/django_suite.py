@@ -1,5 +1,6 @@
-"""Django's own test modules on the engine, against a checked-in list of what is expected to fail, by cause.
-Knows Django's sdist and its runner. `python -m djongo_lts.tests.django_suite [--update] [module ..]`
+"""Runs Django's own test modules on the engine and compares the failures with a checked-in list of expected ones.
+
+`python -m djongo_lts.tests.django_suite [--update] [module ..]`. It downloads Django's sdist once.
 """
 
 import argparse
@@ -27,6 +28,7 @@ MODULES = [
 ]  # fmt: skip
 EXPECTED = Path(__file__).with_name("django_expected_failures.toml")
 CACHE = Path(os.environ.get("DJANGO_SDIST_CACHE") or Path.home() / ".cache" / "djongo_lts")
+# Pattern in the reason of a failure -> cause in the list.
 CAUSES = {
     r"queries executed, \d+ expected": "counts queries, and MongoDB needs another number than SQL",
     r"not found in [\"'](db|DB)\.|count\(\) takes 1 positional": "reads the SQL text",
@@ -47,7 +49,7 @@ TEST_RUNNER = "djongo_lts.tests.django_suite.Runner"
 
 
 class Result(unittest.TextTestResult):
-    """Keeps the reason of every failure, by the test's name."""
+    """Records the reason of every failure by the name of the test."""
 
     reasons: dict[str, str] = {}
     run_count = 0
@@ -57,7 +59,7 @@ class Result(unittest.TextTestResult):
         super().stopTest(test)
 
     def printErrors(self):
-        """Not here: describing a subtest may run a query that is refused."""
+        """Prints nothing: the description of a subtest may run an unsupported query."""
 
     def record(self, test, error):
         name = re.sub(r" \(.*", "", test.id()) if hasattr(test, "id") else str(test)
@@ -78,7 +80,7 @@ class Result(unittest.TextTestResult):
 
 
 class Runner(DiscoverRunner):
-    """Restores the collections after a test instead of emptying them and making every permission anew."""
+    """Restores the written collections after a test. Django would flush all of them and create every permission."""
 
     def get_resultclass(self):
         return Result
@@ -137,7 +139,7 @@ def record_writes(command: type, written: set) -> None:
 
 
 def tests_directory() -> Path:
-    """The tests of the installed Django's sdist, fetched once."""
+    """The tests directory of the installed Django version's sdist, downloaded once."""
     version = django.get_version()
     directory = CACHE / f"django-{version}" / "tests"
     if not directory.exists():
@@ -184,7 +186,7 @@ def run_module(module: str, tests: Path, url: str) -> dict:
 
 
 def cause(reason: str) -> str:
-    """A reason without what differs from test to test."""
+    """The cause of a failure: its reason without the parts that differ between tests, such as numbers."""
     first = reason.split("\n", 1)[0]
     if match := re.search(r"djongo_lts does not support (.*)", first):
         return f"unsupported: {match[1]}"
@@ -201,7 +203,7 @@ def expectations() -> dict[str, str]:
 
 
 def write(failed: dict[str, str], known: dict[str, str], modules: list[str]) -> None:
-    """Rewrites the list: known causes stay as they were worded, new ones are taken from the error."""
+    """Rewrites the list. Known tests keep the wording of their cause; a new cause is derived from the error."""
     causes = defaultdict(list)
     for test, why in known.items():
         if test in failed or test.split(".")[0] not in modules:
@@ -223,7 +225,9 @@ def write(failed: dict[str, str], known: dict[str, str], modules: list[str]) -> 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("modules", nargs="*", default=MODULES)
-    parser.add_argument("--update", action="store_true", help="write what fails now as what is expected")
+    parser.add_argument(
+        "--update", action="store_true", help="save the current failures as the expected ones"
+    )
     options = parser.parse_args()
     from ..testing import mongo_url
 
@@ -247,7 +251,7 @@ def main() -> int:
     now_passing = [test for test in known if test not in failed and test.split(".")[0] in options.modules]
     print(f"passed {passed}, failed as expected {len(failed.keys() & known.keys())}")
     for test in now_passing:
-        print(f"    passes now, take it off the list: {test}")
+        print(f"    passes now, remove it from the list: {test}")
     return 1 if now_passing or failed.keys() - known.keys() else 0
 
 

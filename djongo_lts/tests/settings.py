@@ -1,6 +1,4 @@
-"""Settings of the engine's own tests: SQLite beside MongoDB, Django's apps and the token blacklist.
-Knows no project.
-"""
+"""Settings of the engine's tests: MongoDB as default, SQLite for comparison, Django's apps, the token blacklist."""
 
 import os
 

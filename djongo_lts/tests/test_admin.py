@@ -1,4 +1,4 @@
-"""The admin, auth, sessions and simplejwt's blacklist on the engine, through their own doors."""
+"""The admin, auth, sessions and simplejwt's blacklist on the engine, through their public interfaces."""
 
 import datetime
 
@@ -36,7 +36,8 @@ def admin(messages) -> Client:
         ("?q=.*", 0),
         ("?q=(", 0),
         ("?q=tag", 1),
-        ("?q=message+tag", 1),  # through the many-to-many, without doubles
+        # A search over the many-to-many relation gives no duplicate rows.
+        ("?q=message+tag", 1),
         ("?pinned__exact=0", 30),
         ("?author__is_active__exact=1", 3),
         ("?at__year=2024", 30),
@@ -47,19 +48,19 @@ def admin(messages) -> Client:
         ("?p=1", 30),
     ],
 )
-def test_changelist_when_searched_filtered_or_ordered_then_it_shows_the_rows(admin, query, count):
+def test_changelist_when_searched_or_filtered_then_it_shows_the_rows(admin, query, count):
     response = admin.get(MESSAGES + query)
     assert response.status_code == 200
     assert response.context["cl"].result_count == count
     assert len(response.context["cl"].result_list) == count
 
 
-def test_changelist_of_rooms_when_searched_by_id_then_one_is_found(admin, messages):
+def test_changelist_when_searched_by_id_then_one_row_is_found(admin, messages):
     for query, count in ((str(messages[0].room.pk), 1), ("no-uuid", 0), ("oom", 1)):
         assert admin.get(f"/admin/testapp/room/?q={query}").context["cl"].result_count == count
 
 
-def test_change_delete_and_history_when_used_then_the_log_tells(admin, messages):
+def test_change_and_delete_when_posted_then_the_history_records_them(admin, messages):
     room = messages[0].room
     page = f"/admin/testapp/room/{room.pk}/"
     assert admin.get(f"{page}change/").status_code == 200
@@ -76,7 +77,7 @@ def test_change_delete_and_history_when_used_then_the_log_tells(admin, messages)
     assert list(LogEntry.objects.values_list("action_flag", flat=True).order_by("pk")) == [2, 3]
 
 
-def test_action_when_rows_are_selected_then_they_are_deleted(admin, messages):
+def test_delete_action_when_rows_are_selected_then_they_are_deleted(admin, messages):
     chosen = [str(message.pk) for message in messages[:3]]
     form = {"action": "delete_selected", "_selected_action": chosen}
     assert admin.post(MESSAGES, form).status_code == 200
@@ -88,7 +89,7 @@ def test_action_when_rows_are_selected_then_they_are_deleted(admin, messages):
     "page", ["/admin/", "/admin/auth/user/", "/admin/auth/user/?q=root&is_staff__exact=1", "/admin/auth/group/add/",
              "/admin/auth/user/add/", "/admin/token_blacklist/outstandingtoken/", "/admin/testapp/message/add/"]
 )  # fmt: skip
-def test_page_when_opened_then_it_is_there(admin, page):
+def test_page_when_opened_then_status_is_200(admin, page):
     assert admin.get(page).status_code == 200
 
 
@@ -108,7 +109,7 @@ def test_permissions_when_given_to_user_and_group_then_both_count(mongo):
     assert not User.objects.get(pk=user.pk).has_perm("testapp.add_room")
 
 
-def test_session_when_it_ends_then_it_is_gone(admin):
+def test_session_when_it_expires_then_clearsessions_deletes_it(admin):
     assert Session.objects.count() == 1
     Session.objects.update(expire_date=datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC))
     call_command("clearsessions")
@@ -116,7 +117,7 @@ def test_session_when_it_ends_then_it_is_gone(admin):
     assert admin.get("/admin/").status_code == 302
 
 
-def test_refresh_token_when_blacklisted_then_it_is_refused(mongo):
+def test_refresh_token_when_blacklisted_then_it_is_rejected(mongo):
     token = RefreshToken.for_user(User.objects.create_user("ann"))
     RefreshToken(str(token)).check_blacklist()
     token.blacklist()

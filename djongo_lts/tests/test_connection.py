@@ -1,4 +1,4 @@
-"""One client for a process, whatever threads, forks and closed connections do; and what errors become."""
+"""Connections: one client for each process across threads, forks and closed connections; transactions; errors."""
 
 import logging
 import multiprocessing
@@ -55,7 +55,7 @@ def in_threads(call, count=8) -> list:
     return results
 
 
-def test_client_when_threads_ask_at_once_then_all_get_the_same(room):
+def test_client_when_threads_connect_at_once_then_all_share_it(room):
     def client():
         assert Room.objects.count() == 1
         return id(connection.client_connection)
@@ -80,7 +80,7 @@ def count_in_child(queue):
         queue.put(repr(error))
 
 
-def test_client_when_the_process_forks_then_the_child_has_one_of_its_own(room):
+def test_client_when_the_process_forks_then_the_child_makes_its_own(room):
     assert Room.objects.count() == 1
     context = multiprocessing.get_context("fork")
     queue = context.Queue()
@@ -91,7 +91,7 @@ def test_client_when_the_process_forks_then_the_child_has_one_of_its_own(room):
     assert Room.objects.count() == 1
 
 
-def test_atomic_when_an_error_leaves_it_then_what_was_written_stays(mongo):
+def test_atomic_when_it_raises_then_earlier_writes_stay(mongo):
 
     @transaction.atomic
     def write_and_fail():
@@ -105,10 +105,11 @@ def test_atomic_when_an_error_leaves_it_then_what_was_written_stays(mongo):
         Room.objects.create(name="b", slug="s")
         with pytest.raises(IntegrityError), transaction.atomic():
             Room.objects.create(name="c", slug="s")
-        assert Room.objects.count() == 2  # the error caught inside does not bar what follows
+        # The error caught inside does not block the rest of the outer block.
+        assert Room.objects.count() == 2
 
 
-def test_block_when_it_is_marked_for_rollback_then_queries_in_it_are_refused(mongo):
+def test_atomic_when_marked_for_rollback_then_queries_raise(mongo):
     for query in (User.objects.count, User.objects.exists, User.objects.first):
         with transaction.atomic():
             connection.set_rollback(True)
@@ -124,7 +125,7 @@ def test_on_commit_when_the_block_ends_then_it_runs(mongo):
     assert ran == [1]
 
 
-def test_get_or_create_when_another_thread_is_first_then_its_row_is_returned(mongo):
+def test_get_or_create_when_threads_race_then_all_return_one_row(mongo):
     made = in_threads(lambda: Room.objects.get_or_create(slug="same", defaults={"name": "x"}))
     assert len({room.pk for room, _ in made}) == 1
     assert [created for _, created in made].count(True) == 1
@@ -137,7 +138,7 @@ def wrapper_for(server_url: str) -> DatabaseWrapper:
     return DatabaseWrapper({**connections.settings["default"], **settings}, alias="crash")
 
 
-def test_server_when_lost_and_back_then_operational_error_and_then_answers(mongo):
+def test_server_when_killed_and_restarted_then_the_connection_recovers(mongo):
     server = MongoServer(sync=True)
     try:
         other = wrapper_for(server.start())
@@ -155,7 +156,7 @@ def test_server_when_lost_and_back_then_operational_error_and_then_answers(mongo
         server.stop()
 
 
-def test_errors_when_the_server_refuses_then_they_are_what_django_calls_them():
+def test_django_error_when_given_a_driver_error_then_the_class_fits():
     assert isinstance(django_error(OperationFailure("conflict", 112)), OperationalError)
     assert isinstance(django_error(OperationFailure("auth", 18)), OperationalError)
     assert isinstance(django_error(AutoReconnect("gone")), OperationalError)
@@ -168,7 +169,8 @@ def test_url_when_it_has_options_then_all_reach_the_client():
     assert entry == {"ENGINE": "djongo_lts", "NAME": "chat", "CLIENT": {"host": text}}
     params = DatabaseWrapper({**connections.settings["default"], **entry}, "x").get_connection_params()
     assert params["serverSelectionTimeoutMS"] == 5_000
-    assert "socketTimeoutMS" not in params  # the URL's stands
+    # The value in the URL applies.
+    assert "socketTimeoutMS" not in params
     params = {name: value for name, value in params.items() if name not in ("name", "enforce_schema")}
     options = get_client(params).options
     assert options.replica_set_name == "rs0"
@@ -181,7 +183,7 @@ def test_url_when_it_has_options_then_all_reach_the_client():
             url.parse(bad)
 
 
-def test_schema_when_enforced_then_an_unknown_collection_is_an_error(room):
+def test_schema_when_enforced_then_an_unknown_collection_raises(room):
     settings = {
         **connections.settings["default"],
         "NAME": connection.settings_dict["NAME"],
@@ -198,14 +200,15 @@ def test_schema_when_enforced_then_an_unknown_collection_is_an_error(room):
             cursor.execute(Count("nowhere", {}))
 
 
-def test_numbers_when_threads_insert_at_once_then_none_is_given_twice(mongo):
+def test_auto_numbers_when_threads_insert_at_once_then_all_are_unique(mongo):
     from .testapp.models import Tag
 
     def insert():
         made = Tag.objects.bulk_create([Tag(name="x") for _ in range(20)])
         made += [Tag.objects.create(name="y") for _ in range(5)]
         numbers = [tag.pk for tag in made]
-        assert numbers[:20] == list(range(numbers[0], numbers[0] + 20))  # a range of its own
+        # bulk_create() gets a range without gaps.
+        assert numbers[:20] == list(range(numbers[0], numbers[0] + 20))
         return numbers
 
     numbers = [number for made in in_threads(insert, 6) for number in made]
@@ -214,7 +217,7 @@ def test_numbers_when_threads_insert_at_once_then_none_is_given_twice(mongo):
     assert Tag.objects.create(name="after").pk == 10_001
 
 
-def test_output_when_queries_run_then_there_is_none_but_log_records(server_url):
+def test_output_when_queries_run_then_stdout_and_stderr_stay_empty(server_url):
     script = (
         "import django; django.setup()\n"
         "from django.db import connection, connections\n"
@@ -239,14 +242,14 @@ def test_output_when_queries_run_then_there_is_none_but_log_records(server_url):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_wrapper_keeps_what_is_djongos():
+def test_wrapper_when_defined_then_it_extends_djongos():
     from djongo.base import DatabaseWrapper as Djongo
 
     assert issubclass(DatabaseWrapper, Djongo)
     assert issubclass(DatabaseWrapper, BaseDatabaseWrapper)
 
 
-def test_iterator_when_the_server_goes_away_midway_then_operational_error(mongo):
+def test_rows_when_the_server_dies_while_fetching_then_operational_error(mongo):
     server = MongoServer()
     try:
         other = wrapper_for(server.start())
@@ -261,7 +264,7 @@ def test_iterator_when_the_server_goes_away_midway_then_operational_error(mongo)
         server.stop()
 
 
-def test_message_when_saved_through_a_closed_connection_then_it_is_stored(room):
+def test_save_when_the_connection_is_closed_then_it_reconnects(room):
     connection.close()
     make.message(room, 1).save()
     assert Message.objects.count() == 1

@@ -1,4 +1,4 @@
-"""What goes in comes out, and what must not go in is refused."""
+"""Fields: values are read back as they were saved, and invalid values raise."""
 
 import datetime
 import json
@@ -40,10 +40,11 @@ def test_save_when_reloaded_then_every_field_is_the_same(room):
     assert {name: getattr(again, name) for name in values} == values
     assert again.seq == 2**40
     assert type(again.seq) is int
-    assert type(again.meta["$set"]["a.b"][2]) is int  # bson's Int64 would break strict encoders
+    # Strict encoders reject bson's Int64.
+    assert type(again.meta["$set"]["a.b"][2]) is int
 
 
-def test_uuid_primary_key_is_the_documents_id_and_json_a_document(room):
+def test_document_when_stored_then_uuid_is_its_id_and_json_is_nested(room):
     message = make.message(room, 1, meta={"a": {"b": 1}})
     message.save()
     document = stored(message)
@@ -54,7 +55,7 @@ def test_uuid_primary_key_is_the_documents_id_and_json_a_document(room):
     assert "id" not in document
 
 
-def test_times_are_kept_to_the_millisecond(room):
+def test_time_when_saved_then_it_is_cut_to_milliseconds(room):
     message = make.message(room, 1, at=datetime.datetime(2024, 1, 1, 0, 0, 0, 123999, tzinfo=datetime.UTC))
     message.save()
     message.refresh_from_db()
@@ -64,7 +65,7 @@ def test_times_are_kept_to_the_millisecond(room):
     ).exists()
 
 
-def test_json_is_what_json_makes_of_it_and_its_null_is_refused(room):
+def test_json_when_saved_then_it_round_trips_and_json_null_raises(room):
     message = make.message(room, 1, meta={1: (1, 2)})
     message.save()
     message.refresh_from_db()
@@ -77,12 +78,12 @@ def test_json_is_what_json_makes_of_it_and_its_null_is_refused(room):
         make.message(room, 2, meta={"a\0b": 1}).save()
 
 
-def test_number_of_more_than_64_bits_when_saved_then_data_error(room):
+def test_number_when_above_64_bits_then_data_error(room):
     with pytest.raises(DataError):
         make.message(room, 2**70).save()
 
 
-def test_null_in_a_not_null_column_when_inserted_or_updated_then_integrity_error(messages):
+def test_null_when_written_to_a_not_null_column_then_integrity_error(messages):
     with pytest.raises(IntegrityError, match="NOT NULL"):
         make.message(messages[0].room, 99, content=None).save()
     with pytest.raises(IntegrityError, match="NOT NULL"):
@@ -97,7 +98,7 @@ def test_null_in_a_not_null_column_when_inserted_or_updated_then_integrity_error
     assert Message.objects.filter(content="message 0").count() == 1
 
 
-def test_duplicate_when_inserted_or_updated_then_integrity_error_with_the_drivers_as_its_cause(messages):
+def test_duplicate_when_written_then_integrity_error_has_its_cause(messages):
     room = messages[0].room
     with pytest.raises(IntegrityError) as inserted:
         make.message(room, 5).save()
@@ -105,7 +106,7 @@ def test_duplicate_when_inserted_or_updated_then_integrity_error_with_the_driver
     with pytest.raises(IntegrityError) as many:
         Message.objects.bulk_create([make.message(room, seq) for seq in (100, 5, 101)])
     assert isinstance(many.value.__cause__, BulkWriteError)
-    # in order: what stood before the duplicate is in, what stood after it is not
+    # In order: the row before the duplicate is stored, the row after it is not.
     assert list(Message.objects.filter(seq__gte=100).values_list("seq", flat=True)) == [100]
     with pytest.raises(IntegrityError):
         Message.objects.filter(seq=6).update(seq=5)
@@ -114,21 +115,22 @@ def test_duplicate_when_inserted_or_updated_then_integrity_error_with_the_driver
         messages[7].save()
 
 
-def test_unique_with_nulls_when_several_are_null_then_only_values_collide(room):
+def test_unique_when_values_are_null_then_they_do_not_collide(room):
     Room.objects.create(name="a", slug=None)
     Room.objects.create(name="b", slug=None)
     Room.objects.create(name="c", slug="s")
     with pytest.raises(IntegrityError):
         Room.objects.create(name="d", slug="s")
     make.message(room, 1, client_id="x").save()
-    make.message(room, 2, client_id="x").save()  # the author is null
+    # No conflict, because the author is null.
+    make.message(room, 2, client_id="x").save()
     author = User.objects.create_user("ann")
     make.message(room, 3, client_id="x", author=author).save()
     with pytest.raises(IntegrityError):
         make.message(room, 4, client_id="x", author=author).save()
 
 
-def test_unique_under_a_condition_when_it_holds_for_two_then_integrity_error(messages):
+def test_conditional_unique_when_two_rows_match_then_integrity_error(messages):
     Message.objects.filter(seq=1).update(pinned=True)
     with pytest.raises(IntegrityError):
         Message.objects.filter(seq=2).update(pinned=True)

@@ -1,4 +1,4 @@
-"""Migrations forwards and backwards, on empty and on filled collections; the indexes are MongoDB's own."""
+"""Migrations forwards and backwards, on empty and on filled collections. Indexes are read back from MongoDB."""
 
 import io
 
@@ -14,7 +14,7 @@ APPS = ["token_blacklist", "testapp", "sessions", "admin", "auth", "contenttypes
 
 @pytest.fixture
 def empty_database(mongo):
-    """A database of its own, without a single collection."""
+    """A separate database without any collection."""
     settings = connection.settings_dict
     name, settings["NAME"] = settings["NAME"], "test_engine_migrations"
     connection.close()
@@ -25,7 +25,7 @@ def empty_database(mongo):
     connection.close()
 
 
-def test_indexes_when_migrated_then_each_kind_is_there(mongo):
+def test_indexes_when_migrated_then_each_kind_exists(mongo):
     found = {
         name: (dict(index["key"]), index.get("unique", False), index.get("partialFilterExpression"))
         for name, index in connection.indexes("testapp_message").items()
@@ -50,11 +50,11 @@ def test_indexes_when_migrated_then_each_kind_is_there(mongo):
     assert connection.indexes("auth_user")["username_uniq"]["unique"]
 
 
-def test_models_when_compared_with_the_migrations_then_nothing_is_missing(mongo):
+def test_models_when_compared_with_migrations_then_nothing_is_missing(mongo):
     call_command("makemigrations", check=True, dry_run=True, verbosity=0)
 
 
-def test_migrations_when_undone_and_done_again_then_collections_come_and_go(empty_database):
+def test_migrations_when_reversed_and_reapplied_then_tables_match(empty_database):
     call_command("migrate", verbosity=0)
     tables = set(connection.introspection.table_names())
     assert {"testapp_message", "auth_user", "token_blacklist_outstandingtoken", "django_session"} <= tables
@@ -65,7 +65,7 @@ def test_migrations_when_undone_and_done_again_then_collections_come_and_go(empt
     assert set(connection.introspection.table_names()) == tables
 
 
-def test_migrations_of_the_blacklist_when_there_are_tokens_then_they_keep_them(empty_database):
+def test_blacklist_migrations_when_tokens_exist_then_they_are_kept(empty_database):
     call_command("migrate", "auth", verbosity=0)
     call_command("migrate", "token_blacklist", "0001", verbosity=0)
     old = MigrationExecutor(connection).loader.project_state(("token_blacklist", "0001_initial")).apps
@@ -79,13 +79,13 @@ def test_migrations_of_the_blacklist_when_there_are_tokens_then_they_keep_them(e
     found = OutstandingToken.objects.get()
     assert found.jti.replace("-", "") == "e" * 32
     assert found.user.username == "ann"
-    # back as far as the app's own migrations can go with rows: its 0005 would have to make up a NOT NULL jti
+    # Back to 0005: to undo that one with rows, the app would need a value for its NOT NULL column jti.
     call_command("migrate", "token_blacklist", "0005", verbosity=0)
     call_command("migrate", "token_blacklist", verbosity=0)
     assert OutstandingToken.objects.get().jti.replace("-", "") == "e" * 32
 
 
-def test_plan_of_a_migration_when_printed_then_it_is_told_in_words(mongo):
+def test_sqlmigrate_when_printed_then_it_describes_the_steps(mongo):
     out = io.StringIO()
     call_command("sqlmigrate", "testapp", "0001", stdout=out)
     assert "create testapp_room" in out.getvalue()
@@ -95,7 +95,7 @@ def test_plan_of_a_migration_when_printed_then_it_is_told_in_words(mongo):
 
 
 class Steps:
-    """Applies operations to an app that exists nowhere else, and undoes them."""
+    """Applies migration operations to an app that exists only here, and reverses them."""
 
     def __init__(self):
         self.states = [ProjectState()]
@@ -160,12 +160,12 @@ def test_field_when_added_and_removed_then_rows_and_indexes_follow(steps):
     assert connection.run_on_database(lambda database: database["probe_item"].find_one())["name"] == "a"
 
 
-def test_field_that_must_not_be_null_when_added_without_a_default_then_integrity_error(steps):
+def test_not_null_field_when_added_without_default_then_integrity_error(steps):
     with pytest.raises(IntegrityError):
         steps.apply(migrations.AddField("item", "must", models.DateField()))
 
 
-def test_field_when_renamed_then_its_values_and_indexes_have_the_new_name(steps):
+def test_field_when_renamed_then_values_and_indexes_have_the_new_name(steps):
     steps.apply(migrations.RenameField("item", "name", "title"))
     assert list(steps.model().objects.order_by("title").values_list("title", flat=True)) == ["a", "b", "c"]
     assert indexes() == {"title_idx": {"title": 1}}
@@ -173,7 +173,7 @@ def test_field_when_renamed_then_its_values_and_indexes_have_the_new_name(steps)
     assert indexes() == {"name_idx": {"name": 1}}
 
 
-def test_field_when_altered_then_nulls_are_filled_types_converted_and_indexes_made(steps):
+def test_field_when_altered_then_values_and_indexes_are_converted(steps):
     steps.apply(migrations.AlterField("item", "size", models.IntegerField(default=9)))
     assert rows(steps, "size") == [(1,), (2,), (9,)]
     steps.apply(migrations.AlterField("item", "size", models.CharField(max_length=5, unique=True)))
@@ -190,12 +190,12 @@ def test_field_when_altered_then_nulls_are_filled_types_converted_and_indexes_ma
         steps.apply(migrations.AlterField("item", "name", models.CharField(primary_key=True, max_length=9)))
 
 
-def test_field_with_nulls_when_made_not_null_without_a_default_then_integrity_error(steps):
+def test_field_when_made_not_null_without_default_then_integrity_error(steps):
     with pytest.raises(IntegrityError):
         steps.apply(migrations.AlterField("item", "size", models.IntegerField()))
 
 
-def test_indexes_and_constraints_when_added_and_removed_then_they_come_and_go(steps):
+def test_constraints_when_added_and_removed_then_indexes_follow(steps):
     steps.apply(migrations.AddIndex("item", models.Index(fields=["name", "-size"], name="by_size")))
     steps.apply(migrations.RenameIndex("item", "by_name_size", old_name="by_size"))
     assert indexes()["by_name_size"] == {"name": 1, "size": -1}
@@ -213,7 +213,7 @@ def test_indexes_and_constraints_when_added_and_removed_then_they_come_and_go(st
     assert set(indexes()) == {"name_idx"}
 
 
-def test_unique_index_when_rows_are_doubled_then_integrity_error(steps):
+def test_unique_index_when_rows_are_duplicates_then_integrity_error(steps):
     steps.model().objects.create(name="a")
     with pytest.raises(IntegrityError):
         steps.apply(migrations.AddConstraint("item", models.UniqueConstraint(fields=["name"], name="u")))
@@ -228,12 +228,12 @@ def test_unique_index_when_rows_are_doubled_then_integrity_error(steps):
         models.UniqueConstraint(fields=["name"], deferrable=models.Deferrable.DEFERRED, name="u"),
     ],
 )
-def test_constraint_when_mongodb_cannot_hold_it_then_it_is_refused(steps, constraint):
+def test_constraint_when_mongodb_cannot_hold_it_then_it_is_unsupported(steps, constraint):
     with pytest.raises(NotSupportedError):
         steps.apply(migrations.AddConstraint("item", constraint))
 
 
-def test_relation_and_table_when_added_and_renamed_then_rows_stay(steps):
+def test_relations_and_table_when_renamed_then_rows_stay(steps):
     steps.apply(migrations.AddField("item", "parent", models.ForeignKey("self", models.CASCADE, null=True)))
     steps.apply(migrations.AddField("item", "friends", models.ManyToManyField("self")))
     first, second = steps.model().objects.order_by("name")[:2]
@@ -245,12 +245,13 @@ def test_relation_and_table_when_added_and_renamed_then_rows_stay(steps):
     assert thing.parent.name == "a"
     assert [friend.name for friend in thing.friends.all()] == ["a"]
     assert thing.pk == second.pk
-    assert steps.model("Thing").objects.create(name="next").pk == 4  # the counter moved along
+    # The counter was renamed with the table.
+    assert steps.model("Thing").objects.create(name="next").pk == 4
     for _ in range(3):
         steps.undo()
     assert rows(steps, "name") == [("a",), ("b",), ("c",), ("next",)]
 
 
-def test_raw_sql_when_in_a_migration_then_it_is_refused(steps):
+def test_raw_sql_when_in_a_migration_then_it_is_unsupported(steps):
     with pytest.raises(NotSupportedError, match="raw SQL"):
         steps.apply(migrations.RunSQL("SELECT 2"))

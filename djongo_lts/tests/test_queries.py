@@ -1,4 +1,4 @@
-"""What queries become: commands an index can serve, and a refusal for what has no sound translation."""
+"""Queries: commands that use an index, correct answers, and NotSupportedError without a correct translation."""
 
 import sys
 import uuid
@@ -29,7 +29,7 @@ from djongo_lts.testing import plans, scans
 from .testapp import make
 from .testapp.models import Message, Room, Tag
 
-HOSTILE = [
+SPECIAL_TEXTS = [
     ".*",
     "a.b",
     "+",
@@ -50,11 +50,11 @@ HOSTILE = [
 ]
 
 
-# --- text is data
+# --- special characters in text are literal
 
 
-@pytest.mark.parametrize("text", HOSTILE)
-def test_text_lookup_when_the_text_is_hostile_then_it_is_found_as_it_is(room, text):
+@pytest.mark.parametrize("text", SPECIAL_TEXTS)
+def test_text_lookup_when_text_has_special_characters_then_it_is_literal(room, text):
     make.message(room, 1, content=f"x{text}y").save()
     make.message(room, 2, content="xy").save()
     make.message(room, 3, content=f"{text}").save()
@@ -71,7 +71,7 @@ def test_text_lookup_when_the_text_is_hostile_then_it_is_found_as_it_is(room, te
     assert found(content__gte=text, content__lte=text) == [3]
 
 
-def test_text_lookup_when_the_field_is_a_number_then_its_digits_are_searched(room):
+def test_text_lookup_when_the_field_is_a_number_then_digits_match(room):
     for rank in (18, 81, -180, None):
         Room.objects.create(name=f"{rank}", rank=rank)
 
@@ -86,20 +86,22 @@ def test_text_lookup_when_the_field_is_a_number_then_its_digits_are_searched(roo
     assert list(searched.values_list("rank", flat=True)) == [None]
     as_text = Room.objects.alias(text=Cast("rank", CharField()))
     assert [found.rank for found in as_text.filter(text__exact="18")] == [18]
-    assert as_text.exclude(text__exact="18").count() == 2  # a null is neither
+    # A null matches neither the filter nor its negation.
+    assert as_text.exclude(text__exact="18").count() == 2
 
 
-@pytest.mark.parametrize("text", HOSTILE)
-def test_update_when_the_text_is_hostile_then_it_is_stored_as_it_is(messages, text):
+@pytest.mark.parametrize("text", SPECIAL_TEXTS)
+def test_update_when_text_has_special_characters_then_it_is_literal(messages, text):
     Message.objects.filter(seq=1).update(note=text)
-    Message.objects.filter(seq=2).update(note=text, seq=F("seq") + 100)  # a pipeline, where $x is a field
+    # This update is a pipeline, in which "$x" could be read as a field path.
+    Message.objects.filter(seq=2).update(note=text, seq=F("seq") + 100)
     chosen = Case(When(pk=messages[3].pk, then=Value(text)), default=F("content"))
     Message.objects.filter(pk=messages[3].pk).update(content=chosen)
     assert set(Message.objects.filter(note=text).values_list("seq", flat=True)) == {1, 102}
     assert Message.objects.get(pk=messages[3].pk).content == text
 
 
-# --- what becomes of a query
+# --- commands
 
 
 def sent(call) -> list[str]:
@@ -114,7 +116,7 @@ def sent(call) -> list[str]:
     return commands
 
 
-def test_hot_queries_when_explained_then_each_runs_on_an_index(messages):
+def test_frequent_queries_when_explained_then_each_uses_an_index(messages):
     room, author = messages[0].room, User.objects.create_user("ann")
     with plans(connection) as seen:
         list(Message.objects.filter(room=room, seq__gte=5, seq__lt=15).order_by("seq")[:10])
@@ -133,7 +135,7 @@ def test_hot_queries_when_explained_then_each_runs_on_an_index(messages):
         assert not scans(plan), text
 
 
-def test_plans_when_no_index_serves_then_the_scan_is_seen(messages):
+def test_plans_when_no_index_fits_then_the_scan_is_reported(messages):
     with plans(connection) as seen:
         Message.objects.filter(note="x").count()
     assert scans(seen[0][1])
@@ -141,7 +143,7 @@ def test_plans_when_no_index_serves_then_the_scan_is_seen(messages):
     assert "IXSCAN" in Message.objects.filter(room=messages[0].room, seq=1).explain()
 
 
-def test_simple_filters_when_compiled_then_they_are_native(messages):
+def test_simple_filters_when_compiled_then_operators_are_native(messages):
     room = messages[0].room
     keyset, pairs = Q(seq__lt=20) | Q(seq=20, id__lt=messages[20].pk), Q()
     for seq in range(200):
@@ -165,18 +167,19 @@ def test_simple_filters_when_compiled_then_they_are_native(messages):
     assert not [text for text in texts if "aggregate(" in text]
 
 
-def test_conditional_update_when_it_matches_then_the_count_says_so_in_one_command(messages):
+def test_conditional_update_when_run_then_one_command_counts_matches(messages):
     first = Message.objects.filter(pk=messages[5].pk)
     commands = sent(
         lambda: [first.filter(score__isnull=True).update(score=1), first.filter(score=7).update(score=2)]
     )
     assert len(commands) == 2
     assert all("update_many" in command for command in commands)
-    assert first.filter(score=1).update(score=1) == 1  # matched, though nothing changes
+    # It counts matches, although nothing changes.
+    assert first.filter(score=1).update(score=1) == 1
     assert first.filter(score__lt=1).update(score=3) == 0
 
 
-def test_watermarks_when_raised_for_many_rows_then_in_one_update_and_never_lowered(messages):
+def test_watermarks_when_many_are_raised_then_one_update_never_lowers(messages):
     rows = messages[:3]
     Message.objects.filter(pk=rows[1].pk).update(seq=5000)
     raised = Case(*[When(pk=row.pk, then=Value(1000 + i)) for i, row in enumerate(rows)], default=F("seq"))
@@ -199,7 +202,7 @@ def test_bulk_update_when_some_values_are_null_then_all_are_stored(messages):
     ]
 
 
-def test_related_rows_when_selected_then_in_one_command_and_a_missing_one_is_none(messages):
+def test_select_related_when_a_row_is_missing_then_one_command_gives_none(messages):
     author = User.objects.create_user("ann")
     Message.objects.filter(seq__lt=3).update(author=author)
 
@@ -211,7 +214,7 @@ def test_related_rows_when_selected_then_in_one_command_and_a_missing_one_is_non
     assert page() == [("room", "ann")] * 3 + [("room", None)] * 3
 
 
-def test_delete_when_others_refer_then_they_go_or_are_set_null(messages):
+def test_delete_when_rows_refer_to_it_then_they_cascade_or_become_null(messages):
     tag = Tag.objects.create(name="t")
     messages[0].tags.add(tag)
     Message.objects.filter(seq=1).update(reply_to=messages[0])
@@ -223,7 +226,7 @@ def test_delete_when_others_refer_then_they_go_or_are_set_null(messages):
     assert count == 30
 
 
-def test_aggregate_over_grouped_distinct_or_sliced_rows_when_asked_then_it_counts_those(messages):
+def test_aggregate_when_rows_are_grouped_or_sliced_then_it_covers_those(messages):
     messages[0].tags.set([Tag.objects.create(name=name) for name in "abc"])
     assert Message.objects.annotate(n=Count("tags")).aggregate(Avg("n"), Max("n")) == {
         "n__avg": 0.1,
@@ -235,7 +238,7 @@ def test_aggregate_over_grouped_distinct_or_sliced_rows_when_asked_then_it_count
     }
 
 
-def test_group_when_the_model_has_an_order_of_its_own_then_that_does_not_divide_it(messages):
+def test_group_when_the_model_has_ordering_then_groups_stay_whole(messages):
     tags = [Tag.objects.create(name=name) for name in "cab"]
     for tag in tags:
         tag.messages.add(messages[0])
@@ -244,7 +247,7 @@ def test_group_when_the_model_has_an_order_of_its_own_then_that_does_not_divide_
     assert list(grouped) == [{"messages__room": messages[0].room_id, "n": 3}]
 
 
-# --- refusals
+# --- unsupported queries
 
 
 @pytest.mark.parametrize(
@@ -280,13 +283,13 @@ def test_group_when_the_model_has_an_order_of_its_own_then_that_does_not_divide_
         ("extra()", lambda: list(Room.objects.extra(tables=["auth_user"]))),
     ],
 )  # fmt: skip
-def test_query_when_it_has_no_sound_translation_then_it_is_refused_by_its_shape(room, shape, query):
+def test_query_when_it_has_no_correct_translation_then_it_is_unsupported(room, shape, query):
     with pytest.raises(NotSupportedError) as refusal:
         query()
     assert shape in str(refusal.value)
 
 
-def test_raw_sql_when_given_to_the_cursor_then_it_is_refused(mongo):
+def test_raw_sql_when_given_to_the_cursor_then_it_is_unsupported(mongo):
     with connection.cursor() as cursor:
         for call in (cursor.execute, lambda sql: cursor.executemany(sql, [])):
             with pytest.raises(NotSupportedError, match="raw SQL"):
@@ -294,7 +297,7 @@ def test_raw_sql_when_given_to_the_cursor_then_it_is_refused(mongo):
         assert not hasattr(cursor, "no_such_collection")
 
 
-def test_translator_of_djongo_when_all_kinds_of_queries_run_then_it_is_never_called(messages):
+def test_djongos_translator_when_queries_run_then_it_is_never_called(messages):
     called = []
 
     def watch(frame, event, argument):
@@ -314,7 +317,7 @@ def test_translator_of_djongo_when_all_kinds_of_queries_run_then_it_is_never_cal
     assert called == []
 
 
-def test_count_and_exists_when_one_collection_tells_them_then_by_one_command_that_is_logged(messages):
+def test_count_and_exists_when_on_one_collection_then_one_command_each(messages):
     with CaptureQueriesContext(connection) as logged:
         assert Message.objects.filter(seq__gte=20).order_by("at").count() == 10
         assert Message.objects.filter(seq__gte=20).exists()
@@ -325,7 +328,7 @@ def test_count_and_exists_when_one_collection_tells_them_then_by_one_command_tha
     assert names == ["count_documents"] * 4
 
 
-def test_count_and_exists_when_rows_are_cut_joined_or_distinct_then_those_are_meant(messages):
+def test_count_and_exists_when_sliced_or_joined_then_they_are_right(messages):
     assert Message.objects.all()[25:].count() == Message.objects.all()[5:10].count() == 5
     assert Message.objects.all()[29:].exists()
     assert not Message.objects.all()[30:].exists()
@@ -335,14 +338,14 @@ def test_count_and_exists_when_rows_are_cut_joined_or_distinct_then_those_are_me
     assert Message.objects.annotate(double=F("seq") * 2).filter(double__gt=50).count() == 4
 
 
-def test_count_when_another_database_is_asked_then_it_answers_as_ever(mongo):
+def test_count_when_the_database_is_sqlite_then_it_runs_sql(mongo):
     with CaptureQueriesContext(connections["sqlite"]) as logged:
         assert Room.objects.using("sqlite").count() == 0
         assert not Room.objects.using("sqlite").exists()
     assert [query["sql"].split()[0] for query in logged] == ["SELECT", "SELECT"]
 
 
-def test_order_when_of_own_columns_relations_and_expressions_mixed_then_as_written(messages):
+def test_order_when_columns_and_expressions_mix_then_rows_follow_it(messages):
     Message.objects.filter(seq__lt=3).update(note="a")
     assert [m.seq for m in Message.objects.order_by("-note", "-seq")[:4]] == [2, 1, 0, 29]
     assert [m.seq for m in Message.objects.order_by("room__name", "-seq")[:2]] == [29, 28]
@@ -350,13 +353,13 @@ def test_order_when_of_own_columns_relations_and_expressions_mixed_then_as_writt
     assert Message.objects.order_by("seq").last().seq == Message.objects.order_by("-seq").first().seq == 29
 
 
-def test_order_when_rows_are_asked_for_by_a_list_then_the_lists_order_is_not_theirs(mongo):
+def test_order_when_filtered_by_a_list_then_its_order_is_ignored(mongo):
     tags = Tag.objects.bulk_create([Tag(name=name) for name in "abc"])
     asked = Tag.objects.filter(pk__in=[tags[2].pk, tags[0].pk, tags[1].pk])
     assert list(asked.order_by("pk")) == tags
     assert list(asked.order_by("-pk")) == tags[::-1]
 
 
-def test_subquery_when_it_is_of_another_database_then_value_error(mongo):
+def test_subquery_when_on_another_database_then_value_error(mongo):
     with pytest.raises(ValueError, match="different databases"):
         list(Room.objects.filter(pk__in=Room.objects.using("sqlite").filter(name="x")))

@@ -1,4 +1,4 @@
-"""Text search: by index where the server has one, escaped and within the other filters where not."""
+"""Text search: by the text index if the server has one, else by an escaped pattern within the other filters."""
 
 import logging
 
@@ -10,7 +10,7 @@ from .testapp import make
 from .testapp.models import Message, Room
 
 
-def test_text_search_when_words_are_looked_for_then_they_are_found(messages, caplog):
+def test_text_search_when_filtered_then_rows_match_with_one_warning(messages, caplog):
     search.text_index_cache.clear()
     other = Room.objects.create(name="other")
     make.message(other, 1, content="message 3 elsewhere").save()
@@ -19,27 +19,26 @@ def test_text_search_when_words_are_looked_for_then_they_are_found(messages, cap
             found = Message.objects.filter(room=messages[0].room, content__text_search="MESSAGE 3")
             assert [message.seq for message in found.order_by("seq")][:1] == [3]
     warned = [record for record in caplog.records if "no text index" in record.message]
-    # once, where the server has no text index; not at all where it has
+    # One warning if the server has no text index, none if it has one.
     assert len(warned) == (0 if search.has_text_index(connection, "testapp_message", "content") else 1)
 
 
-def test_text_search_when_an_index_exists_then_it_is_asked_word_by_word(messages):
+def test_text_search_when_an_index_exists_then_each_word_is_quoted(messages):
     key = (connection.settings_dict["NAME"], "testapp_message", "content")
     search.text_index_cache[key] = True
     try:
         query = Message.objects.filter(room=messages[0].room, content__text_search='two -"words $x')
         text = {"$search": '"two" "words" "x"', "$language": "none"}
         assert repr(text) in str(query.query)
-        assert "'content': {'$regex'" in str(
-            query.query
-        )  # and what stands between the words is as it was asked for
-        # below an OR or a NOT MongoDB does not take it
+        # The pattern checks the characters between the words.
+        assert "'content': {'$regex'" in str(query.query)
+        # MongoDB does not accept $text below OR or NOT.
         assert "$text" not in str(Message.objects.exclude(content__text_search="x").query)
     finally:
         search.text_index_cache.clear()
 
 
-def test_text_index_when_migrated_then_it_is_there_or_the_lookup_knows_that_it_is_not(mongo):
+def test_text_index_when_the_server_supports_it_then_it_is_created(mongo):
     names = connection.indexes("testapp_message")
     try:
         connection.run_on_database(lambda database: database["probe"].create_index([("x", "text")]))
@@ -50,7 +49,7 @@ def test_text_index_when_migrated_then_it_is_there_or_the_lookup_knows_that_it_i
     assert ("message_text" in names) == possible
 
 
-def test_text_index_when_the_database_is_another_then_it_is_nothing(django_db_setup, django_db_blocker):
+def test_text_index_when_the_database_is_sqlite_then_there_is_none(django_db_setup, django_db_blocker):
     with django_db_blocker.unblock():
         sqlite = connections["sqlite"]
         with sqlite.cursor() as cursor:

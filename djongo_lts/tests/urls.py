@@ -1,4 +1,4 @@
-"""The admin, for the tests of its queries."""
+"""The admin site, whose queries the tests run."""
 
 from django.contrib import admin
 from django.urls import path

@@ -1,4 +1,4 @@
-"""The admin with everything a changelist can do."""
+"""Model admins that use every changelist feature that makes queries."""
 
 from django.contrib import admin
 

@@ -1,4 +1,4 @@
-"""Rows for tests."""
+"""Makes rows for tests."""
 
 import datetime
 

@@ -1,6 +1,4 @@
-"""Models with every kind of field and index the engine supports.
-Knows no project.
-"""
+"""Models with every kind of field and index that the engine supports."""
 
 import uuid
 

@@ -1,4 +1,4 @@
-"""A text index and a lookup as a project declares them, which the engine recognises by their attributes."""
+"""A text index and a text lookup, declared as in a project. The engine recognises them by their attributes."""
 
 from django.db.models import Index, TextField
 from django.db.models.lookups import IContains
