@@ -79,11 +79,12 @@ class Columns:
         self, model, old_field, new_field, old_type, new_type, old_db_params, new_db_params, strict=False
     ):
         table, column = model._meta.db_table, new_field.column
-        if old_field.primary_key != new_field.primary_key or "_id" in {old_field.column, column} - {
-            column if old_field.column == column else None
-        }:
+        renamed = old_field.column != column
+        if old_field.primary_key != new_field.primary_key or (
+            renamed and "_id" in (old_field.column, column)
+        ):
             raise unsupported("changing the primary key of an existing collection")
-        if old_field.column != column:
+        if renamed:
             self.rename_column(table, old_field.column, column)
         converted = CONVERSIONS.get(new_type)
         if old_type != new_type and {old_type, new_type} != {"int", "long"}:

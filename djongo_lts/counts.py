@@ -11,11 +11,14 @@ COMPILER = "djongo_lts.compiler"
 
 
 def install() -> None:
+    """Patches the two methods. `base.py` calls it once on import."""
     for name, method in (("get_count", "count"), ("has_results", "exists")):
         setattr(Query, name, engine_first(getattr(Query, name), method))
 
 
 def engine_first(original, method: str):
+    """The replacement of `original`: calls the compiler's `method`, then `original` if that gives None."""
+
     def count_or_exists(self, using):
         connection = connections[using]
         if connection.ops.compiler_module == COMPILER:

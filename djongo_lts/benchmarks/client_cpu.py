@@ -124,9 +124,11 @@ def measure(rounds: int) -> int:
     connection.ensure_connection()
     missed = 0
     print(f"{'':12}{'ORM us':>10}{'raw us':>10}{'ratio':>8}{'spread':>14}{'target':>8}")
-    for name, (orm, raw, repetitions, (ours, theirs)) in operations(connection.connection).items():
-        cpu_us(orm, ours, 1), cpu_us(raw, theirs, 1)
-        pairs = [(cpu_us(orm, ours, repetitions), cpu_us(raw, theirs, repetitions)) for _ in range(rounds)]
+    for name, (orm, raw, repetitions, (make_orm, make_raw)) in operations(connection.connection).items():
+        cpu_us(orm, make_orm, 1), cpu_us(raw, make_raw, 1)
+        pairs = [
+            (cpu_us(orm, make_orm, repetitions), cpu_us(raw, make_raw, repetitions)) for _ in range(rounds)
+        ]
         ratios = sorted(orm_us / raw_us for orm_us, raw_us in pairs)
         ratio, target = statistics.median(ratios), TARGETS.get(name, 2.0)
         orm_us, raw_us = (statistics.median(column) for column in zip(*pairs, strict=True))

@@ -44,6 +44,8 @@ START = datetime.datetime(2023, 12, 20, 21, 30, tzinfo=datetime.UTC)
 
 @dataclass
 class Report:
+    """The number of queries by outcome. `unsupported` counts by shape; `wrong` describes each wrong answer."""
+
     right: int = 0
     both_failed: int = 0
     unsupported: Counter = field(default_factory=Counter)
@@ -63,6 +65,7 @@ class Report:
 
 
 def populate(rng: random.Random, messages: int = 40) -> None:
+    """Replaces the rows of both databases by the same random rows."""
     from django.contrib.auth.models import User
 
     from .testapp.models import Message, Room, Tag
@@ -490,17 +493,17 @@ def run(queries: int, seed: str) -> Report:
                     answers[alias] = error
                 except Exception as error:
                     answers[alias] = error
-            theirs, ours = answers[SQLITE], answers[MONGO]
-            if isinstance(ours, NotSupportedError):
-                report.unsupported[re.sub(r".*djongo_lts does not support ", "", str(ours))] += 1
-            elif isinstance(theirs, OverflowError) or (
+            sqlite, mongo = answers[SQLITE], answers[MONGO]
+            if isinstance(mongo, NotSupportedError):
+                report.unsupported[re.sub(r".*djongo_lts does not support ", "", str(mongo))] += 1
+            elif isinstance(sqlite, OverflowError) or (
                 # SQLite's date functions overflow, so there is no answer to compare with.
-                isinstance(theirs, Exception) and isinstance(ours, Exception)
+                isinstance(sqlite, Exception) and isinstance(mongo, Exception)
             ):
                 report.both_failed += 1
-            elif isinstance(theirs, Exception) or isinstance(ours, Exception) or theirs != ours:
+            elif isinstance(sqlite, Exception) or isinstance(mongo, Exception) or sqlite != mongo:
                 report.wrong.append(
-                    f"#{number} {' '.join(shape.steps)}\n    sqlite {theirs!r:.600}\n    mongo  {ours!r:.600}"
+                    f"#{number} {' '.join(shape.steps)}\n    sqlite {sqlite!r:.600}\n    mongo  {mongo!r:.600}"
                 )
             else:
                 report.right += 1

@@ -104,7 +104,7 @@ def test_update_when_text_has_special_characters_then_it_is_literal(messages, te
 # --- commands
 
 
-def sent(call) -> list[str]:
+def executed_commands(call) -> list[str]:
     commands = []
 
     def keep(execute, sql, params, many, context):
@@ -148,7 +148,7 @@ def test_simple_filters_when_compiled_then_operators_are_native(messages):
     keyset, pairs = Q(seq__lt=20) | Q(seq=20, id__lt=messages[20].pk), Q()
     for seq in range(200):
         pairs |= Q(room=room, seq=seq)
-    texts = sent(
+    texts = executed_commands(
         lambda: [
             list(Message.objects.filter(room=room, seq__gte=1, seq__lt=3).order_by("seq")[:2]),
             list(Message.objects.exclude(content="x").filter(note__isnull=True, content__startswith="m")),
@@ -169,7 +169,7 @@ def test_simple_filters_when_compiled_then_operators_are_native(messages):
 
 def test_conditional_update_when_run_then_one_command_counts_matches(messages):
     first = Message.objects.filter(pk=messages[5].pk)
-    commands = sent(
+    commands = executed_commands(
         lambda: [first.filter(score__isnull=True).update(score=1), first.filter(score=7).update(score=2)]
     )
     assert len(commands) == 2
@@ -185,7 +185,7 @@ def test_watermarks_when_many_are_raised_then_one_update_never_lowers(messages):
     raised = Case(*[When(pk=row.pk, then=Value(1000 + i)) for i, row in enumerate(rows)], default=F("seq"))
     notes = Case(*[When(pk=row.pk, then=Value(f"$n{i}")) for i, row in enumerate(rows)], default=F("note"))
     wanted = Message.objects.filter(pk__in=[row.pk for row in messages[:4]])
-    commands = sent(lambda: wanted.update(seq=Greatest(F("seq"), raised), note=notes))
+    commands = executed_commands(lambda: wanted.update(seq=Greatest(F("seq"), raised), note=notes))
     assert len(commands) == 1
     found = dict(Message.objects.filter(pk__in=[row.pk for row in messages[:4]]).values_list("seq", "note"))
     assert found == {1000: "$n0", 5000: "$n1", 1002: "$n2", 3: None}
@@ -210,7 +210,7 @@ def test_select_related_when_a_row_is_missing_then_one_command_gives_none(messag
         found = Message.objects.filter(room=messages[0].room, seq__lt=6).select_related("author", "room")
         return [(m.room.name, m.author and m.author.username) for m in found.order_by("seq")]
 
-    assert len(sent(page)) == 1
+    assert len(executed_commands(page)) == 1
     assert page() == [("room", "ann")] * 3 + [("room", None)] * 3
 
 
@@ -284,9 +284,9 @@ def test_group_when_the_model_has_ordering_then_groups_stay_whole(messages):
     ],
 )  # fmt: skip
 def test_query_when_it_has_no_correct_translation_then_it_is_unsupported(room, shape, query):
-    with pytest.raises(NotSupportedError) as refusal:
+    with pytest.raises(NotSupportedError) as raised:
         query()
-    assert shape in str(refusal.value)
+    assert shape in str(raised.value)
 
 
 def test_raw_sql_when_given_to_the_cursor_then_it_is_unsupported(mongo):
