@@ -92,14 +92,12 @@ class MessageWriter:
 
     async def _commit(self, batch: list[tuple[Draft, asyncio.Future[Stored]]]) -> None:
         started = time.perf_counter()
+        drafts = [draft for draft, _ in batch]
+        outcomes = await self._outcomes(drafts)
         try:
-            async with asyncio.timeout(self._store_timeout_seconds):
-                outcomes = await self._store([draft for draft, _ in batch])
-        except Exception as error:
-            logger.exception("a batch of %d messages could not be stored", len(batch))
-            failure = error if isinstance(error, ChatError) else Unavailable(UNKNOWN)
-            outcomes = [failure] * len(batch)
-        _note([draft for draft, _ in batch], outcomes, time.perf_counter() - started)
+            _note(drafts, outcomes, time.perf_counter() - started)
+        except Exception:
+            logger.exception("a batch could not be counted, traced or logged")
         # Told here and not by the callers: a sender that hangs up now must not keep the room from hearing.
         try:
             self._announce([o for o in outcomes if isinstance(o, Stored) and not o.duplicate])
@@ -112,6 +110,19 @@ class MessageWriter:
                 stored.set_result(outcome)
             else:
                 stored.set_exception(outcome)
+
+    async def _outcomes(self, drafts: list[Draft]) -> list[Outcome]:
+        """One outcome for each draft, also where the store fails."""
+        try:
+            async with asyncio.timeout(self._store_timeout_seconds):
+                outcomes = await self._store(drafts)
+            if len(outcomes) != len(drafts):
+                raise ValueError(f"the store gave {len(outcomes)} outcomes for {len(drafts)} drafts")
+        except Exception as error:
+            logger.exception("a batch of %d messages could not be stored", len(drafts))
+            failure = error if isinstance(error, ChatError) else Unavailable(UNKNOWN)
+            return [failure] * len(drafts)
+        return outcomes
 
 
 def _note(drafts: list[Draft], outcomes: list[Outcome], seconds: float) -> None:

@@ -1,6 +1,8 @@
 """The writer and the log by themselves: what no client can bring about. About two seconds."""
 
 import asyncio
+import logging
+from collections.abc import Iterator
 from uuid import UUID, uuid4
 
 import pytest
@@ -14,6 +16,8 @@ from realtime.errors import Conflict, Muted, NotFound, Overloaded, Unavailable
 from realtime.times import from_timestamp
 from rooms.marks import pending_marks
 from rooms.models import Membership, Room
+
+ANSWER_SECONDS = 10.0  # for an answer that has to come at all
 
 
 def draft(content: str = "x") -> Draft:
@@ -102,6 +106,45 @@ async def test_append_when_the_sender_has_gone_then_the_room_is_told_all_the_sam
     assert [one.message.content for one in told] == ["said"]
     with pytest.raises(Overloaded):
         await writer.append(draft("after the stop"))
+
+
+class BrokenFilter(logging.Filter):
+    """A log filter with a bug, as an operator may configure one. It raises for the record of a stored batch."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno == logging.INFO:
+            raise RuntimeError("a bug in a filter")
+        return True
+
+
+@pytest.fixture
+def broken_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    logger, broken = logging.getLogger("messaging.writer"), BrokenFilter()
+    logger.addFilter(broken)
+    with caplog.at_level(logging.INFO, "messaging.writer"):
+        yield
+    logger.removeFilter(broken)
+
+
+@pytest.mark.usefixtures("broken_log")
+async def test_append_when_the_batch_cannot_be_logged_then_sender_and_room_hear() -> None:
+    store, told = Store(), list[Stored]()
+    writer = MessageWriter(store, told.extend)
+    store.go.set()
+    async with asyncio.timeout(ANSWER_SECONDS):
+        answers = await asyncio.gather(*(writer.append(draft(str(n))) for n in range(2)))
+    assert [one.message.content for one in answers] == ["0", "1"]
+    assert [one.message.content for one in told] == ["0", "1"]
+
+
+async def test_append_when_the_store_gives_too_few_outcomes_then_is_unavailable() -> None:
+    async def forgetful(drafts: list[Draft]) -> list[Outcome]:
+        return [stored_as(one) for one in drafts[1:]]
+
+    writer = MessageWriter(forgetful, lambda batch: None)
+    async with asyncio.timeout(ANSWER_SECONDS):
+        results = await asyncio.gather(*(writer.append(draft()) for _ in range(2)), return_exceptions=True)
+    assert [type(result) for result in results] == [Unavailable] * 2
 
 
 @pytest.fixture
