@@ -18,7 +18,7 @@ from redis.asyncio.client import Redis
 from . import loop, metrics
 from .close_codes import CloseCode, CloseSocket
 from .errors import ChatError, RateLimited
-from .outage import REDIS_AWAY, Outage, get_outage
+from .outage import Outage, get_outage
 from .rates import Rate
 from .redis import get_redis
 
@@ -26,6 +26,8 @@ REFUSALS_BEFORE_CLOSE = 100
 MAX_LOCAL_KEYS = 100_000
 MAX_BATCH = 500
 ANSWER_SECONDS = 2.0
+# For one check: it may come while a round trip is in flight, and then waits for that one and for its own.
+CHECK_SECONDS = 2 * ANSWER_SECONDS + 1
 # Sums of floats: without it the last of a burst is refused now and then.
 ROUNDING_SECONDS = 1e-6
 
@@ -63,9 +65,9 @@ class LocalLimiter:
 class RateLimiter:
     """Counts in Redis, on Redis time, so all processes share them.
 
-    While one round trip is in flight the checks that come are joined into the next. While Redis is away each
-    process counts for itself: a sender gets at most its limit from each process, and nobody waits for Redis.
-    Lives on the process's loop.
+    While one round trip is in flight, the checks that arrive are joined into the next. Without a usable answer (Redis
+    is away, silent, or answers nonsense) each process counts for itself: a sender gets at most its limit from each
+    process, and nobody waits for Redis. Lives on the process's loop.
     """
 
     def __init__(self, redis: Redis, local: LocalLimiter, outage: Outage) -> None:
@@ -76,7 +78,7 @@ class RateLimiter:
         self._drainer: asyncio.Task[None] | None = None
 
     async def check(self, *limits: Limit) -> None:
-        """As LocalLimiter's, for all processes."""
+        """As LocalLimiter's, for all processes; returns or raises within CHECK_SECONDS."""
         if self._outage.lasts():
             return self._local.check(*limits)
         answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -85,8 +87,9 @@ class RateLimiter:
         if self._drainer is None:
             self._drainer = asyncio.create_task(self._drain(), name="rate-limiter")
         try:
-            wait_ms = await answer
-        except REDIS_AWAY as error:
+            async with asyncio.timeout(CHECK_SECONDS):
+                wait_ms = await answer
+        except Exception as error:
             self._outage.began(error)
             return self._local.check(*limits)
         self._outage.ended()
@@ -103,28 +106,34 @@ class RateLimiter:
         try:
             while self._waiting:
                 batch = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
-                for (_, answer), outcome in zip(
-                    batch, await self._ask([call for call, _ in batch]), strict=True
-                ):
+                outcomes = await self._ask([call for call, _ in batch])
+                for (_, answer), outcome in zip(batch, outcomes, strict=True):
                     if answer.done():
                         continue
-                    if isinstance(outcome, BaseException):
-                        answer.set_exception(outcome)
+                    if isinstance(outcome, int):
+                        answer.set_result(outcome)
                     else:
-                        answer.set_result(int(outcome))
+                        answer.set_exception(_as_error(outcome))
         finally:
             self._drainer = None
 
     async def _ask(self, calls: list[list[Any]]) -> list[Any]:
         """The answer to each call, or the exception it met. By EVAL: a Redis that restarted needs no second try."""
-        pipeline = self.redis.pipeline(transaction=False)
-        for call in calls:
-            pipeline.eval(_script(), *call)
         try:
+            pipeline = self.redis.pipeline(transaction=False)
+            for call in calls:
+                pipeline.eval(_script(), *call)
             async with asyncio.timeout(ANSWER_SECONDS):
-                return await pipeline.execute(raise_on_error=False)
-        except REDIS_AWAY as error:
+                answers = await pipeline.execute(raise_on_error=False)
+            if len(answers) != len(calls):
+                raise ValueError(f"Redis gave {len(answers)} answers to {len(calls)} calls")
+        except Exception as error:
             return [error] * len(calls)
+        return answers
+
+
+def _as_error(answer: Any) -> Exception:
+    return answer if isinstance(answer, Exception) else ValueError(f"not a number of ms: {answer!r}")
 
 
 class FrameLimiter:

@@ -2,13 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from realtime.close_codes import CloseCode, CloseSocket
 from realtime.errors import Invalid, RateLimited
 from realtime.outage import Outage
-from realtime.ratelimit import ANSWER_SECONDS, REFUSALS_BEFORE_CLOSE, FrameLimiter, LocalLimiter, RateLimiter
+from realtime.ratelimit import (
+    ANSWER_SECONDS,
+    CHECK_SECONDS,
+    REFUSALS_BEFORE_CLOSE,
+    FrameLimiter,
+    LocalLimiter,
+    RateLimiter,
+)
 from realtime.rates import Rate
 from realtime.redis_address import RedisAddress
 from realtime.testing import RedisServer, free_port
@@ -126,6 +134,63 @@ async def test_check_when_redis_is_silent_then_only_the_first_waits_for_it() -> 
         server.resume()
         await limiter.redis.aclose()
         server.stop()
+
+
+class Answering:
+    """Redis as far as the limiter uses it. Each pipeline gets the next of `outcomes`, and an empty list none at all."""
+
+    def __init__(self, *outcomes: Any) -> None:
+        self._outcomes = list(outcomes)
+
+    def pipeline(self, **_: Any) -> "Answering":
+        return self
+
+    def eval(self, *_: Any) -> None:
+        pass
+
+    async def execute(self, **_: Any) -> Any:
+        if not self._outcomes:
+            await asyncio.Event().wait()
+        outcome = self._outcomes.pop(0)
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [[0], [0] * 5, [b"OK"] * 4, [None] * 4, None, RuntimeError("a bug")],
+    ids=["too few", "too many", "text", "nothing", "no list", "raises"],
+)
+async def test_check_when_the_answer_is_unusable_then_the_process_counts_by_itself(outcome: Any) -> None:
+    limiter = RateLimiter(Answering(outcome), LocalLimiter(), Outage())  # type: ignore[arg-type]
+    async with asyncio.timeout(CHECK_SECONDS):
+        assert await passes(limiter, ("a", THREE_AN_HOUR), tries=4) == 3
+
+
+async def test_check_when_the_answer_to_one_is_unusable_then_the_others_get_theirs() -> None:
+    limiter = RateLimiter(Answering([0, "x", 500]), LocalLimiter(), Outage())  # type: ignore[arg-type]
+    limits = [(name, THREE_AN_HOUR) for name in "abc"]
+    outcomes = await asyncio.gather(*(limiter.check(limit) for limit in limits), return_exceptions=True)
+    assert outcomes[:2] == [None, None]
+    assert isinstance(outcomes[2], RateLimited)
+    assert outcomes[2].retry_after == 0.5
+
+
+async def test_check_when_no_answer_comes_and_the_timeout_is_ignored_then_ends_in_time() -> None:
+    class Stubborn(Answering):
+        async def execute(self, **_: Any) -> Any:
+            while not over.is_set():
+                try:
+                    await over.wait()
+                except asyncio.CancelledError:
+                    pass  # as redis-py's use of asyncio.wait_for does at times
+
+    over = asyncio.Event()
+    limiter = RateLimiter(Stubborn(), LocalLimiter(), Outage())  # type: ignore[arg-type]
+    async with asyncio.timeout(CHECK_SECONDS + 10):
+        assert await passes(limiter, ("a", THREE_AN_HOUR), tries=4) == 3
+    over.set()
 
 
 def test_local_limiter_when_time_passes_then_lets_one_through_for_each_step() -> None:
