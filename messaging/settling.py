@@ -4,7 +4,6 @@ Knows when; must not know what is moved up (rooms.marks) or stored.
 """
 
 import asyncio
-import contextvars
 import logging
 
 from realtime import loop
@@ -28,8 +27,7 @@ class Settler:
     def wake(self) -> None:
         """See to it that what is pending is written; never waits."""
         if pending_marks and self._task is None:
-            # In a context of its own: it works for everybody, not for the request that woke it.
-            self._task = asyncio.create_task(self._run(), name="settler", context=contextvars.Context())
+            self._task = loop.spawn(self._run(), name="settler")
 
     async def stop(self) -> None:
         await loop.cancel(self._task)

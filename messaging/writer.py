@@ -4,13 +4,12 @@ Knows drafts and a function that stores them; must not know the database, socket
 """
 
 import asyncio
-import contextvars
 import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 
-from realtime import tracing
+from realtime import loop, tracing
 from realtime.errors import ChatError, Overloaded, Unavailable
 
 from . import metrics
@@ -60,10 +59,7 @@ class MessageWriter:
         stored: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
         self._queue.append((draft, stored))
         if self._task is None:
-            # In a context of its own: it works for everybody, not for the request that woke it.
-            self._task = asyncio.create_task(
-                self._run(), name="message-writer", context=contextvars.Context()
-            )
+            self._task = loop.spawn(self._run(), name="message-writer")
         return await stored
 
     def accepts(self) -> bool:

@@ -47,7 +47,7 @@ class Announcer:
             return
         self._waiting.append(change)
         if self._task is None:
-            self._task = asyncio.create_task(self._run(), name="presence-announcer")
+            self._task = loop.spawn(self._run(), name="presence-announcer")
 
     async def drain(self) -> None:
         """Wait until all that was added is announced."""

@@ -91,7 +91,7 @@ class Heartbeat:
 
     def start(self) -> None:
         if self._task is None:
-            self._task = asyncio.create_task(self._run(), name="presence-heartbeat")
+            self._task = loop.spawn(self._run(), name="presence-heartbeat")
 
     async def stop(self) -> None:
         """Give back all leases and tell what waits to be told, as far as Redis and database let it."""

@@ -22,7 +22,7 @@ class Audit:
         if self._task is None:
             get_hub().on_loss(self._lost.set)
             loop.on_stop(self.name, self._stop)
-            self._task = asyncio.create_task(self._run(), name=self.name)
+            self._task = loop.spawn(self._run(), name=self.name)
 
     async def _run(self) -> None:
         raise NotImplementedError

@@ -1,6 +1,7 @@
 """Joins the items that this process sends in one turn of its loop, or within 10 ms (realtime.pace)."""
 
 import asyncio
+import contextvars
 import time
 from collections.abc import Callable
 
@@ -31,7 +32,7 @@ class Joiner:
         self._sent.append((item, size_bytes))
 
     def flush(self) -> None:
-        """Deliver at once what was added so far."""
+        """Deliver at once what was added so far. The context is empty: a delivery belongs to no single request."""
         sent, self._sent = self._sent, []
         if sent:
-            self._deliver(sent, self._sent_at)
+            contextvars.Context().run(self._deliver, sent, self._sent_at)

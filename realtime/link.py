@@ -64,9 +64,9 @@ class Link:
         if self._receiver is not None:
             return
         if self._starter is None:
-            self._starter = asyncio.create_task(self._join(), name="hub-starter")
+            self._starter = loop.spawn(self._join(), name="hub-starter")
             if not self._alone:
-                self._watcher = asyncio.create_task(self._watch(), name="hub-watcher")
+                self._watcher = loop.spawn(self._watch(), name="hub-watcher")
         await asyncio.wait([self._starter], timeout=START_TIMEOUT_SECONDS)
 
     async def stop(self) -> None:
@@ -104,7 +104,7 @@ class Link:
             except Exception:
                 logger.warning("the hub could not join the channel layer; trying again", exc_info=True)
                 await asyncio.sleep(RETRY_SECONDS)
-        self._receiver = asyncio.create_task(self._receive(), name="hub-receiver")
+        self._receiver = loop.spawn(self._receive(), name="hub-receiver")
 
     async def _receive(self) -> None:
         while True:

@@ -7,6 +7,7 @@ their shared state needs no thread locks. Knows asyncio only; must not know what
 
 import asyncio
 import atexit
+import contextvars
 import logging
 import os
 import threading
@@ -61,6 +62,15 @@ def call(work: Coroutine[Any, Any, T], *, timeout_seconds: float = CALL_TIMEOUT_
     except TimeoutError:
         future.cancel()
         raise
+
+
+def spawn(work: Coroutine[Any, Any, T], *, name: str) -> asyncio.Task[T]:
+    """Start a task that works for the whole process, in an empty context.
+
+    asyncio.create_task copies the context of the caller: the task's log records would carry the request id and the
+    user id of the request that happened to start it.
+    """
+    return asyncio.create_task(work, name=name, context=contextvars.Context())
 
 
 def on_stop(name: str, stopper: Callable[[], Awaitable[None]]) -> None:

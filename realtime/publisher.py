@@ -10,7 +10,7 @@ from collections import deque
 
 from channels.layers import BaseChannelLayer
 
-from . import metrics
+from . import loop, metrics
 from .envelopes import Envelopes
 from .items import BeatItem, Item
 
@@ -46,7 +46,7 @@ class Publisher:
             return
         self._pending.append((item, size_bytes))
         if self._drainer is None:
-            self._drainer = asyncio.create_task(self._drain(), name="hub-drainer")
+            self._drainer = loop.spawn(self._drain(), name="hub-drainer")
 
     def skip_number(self) -> None:
         """Make the other processes see a loss, so that they look into the logs."""

@@ -65,9 +65,9 @@ class LocalLimiter:
 class RateLimiter:
     """Counts in Redis, on Redis time, so all processes share them.
 
-    While one round trip is in flight, the checks that arrive are joined into the next. Without a usable answer (Redis
-    is away, silent, or answers nonsense) each process counts for itself: a sender gets at most its limit from each
-    process, and nobody waits for Redis. Lives on the process's loop.
+    While one round trip is in flight, the checks that arrive are joined into the next. Without a usable answer
+    (Redis is away, silent, or answers nonsense) each process counts for itself: a sender gets at most its limit
+    from each process, and nobody waits for Redis. Lives on the process's loop.
     """
 
     def __init__(self, redis: Redis, local: LocalLimiter, outage: Outage) -> None:
@@ -85,7 +85,7 @@ class RateLimiter:
         keys = [f"limit:{key}" for key, _ in limits]
         self._waiting.append(([len(keys), *keys, *(value for _, rate in limits for value in rate)], answer))
         if self._drainer is None:
-            self._drainer = asyncio.create_task(self._drain(), name="rate-limiter")
+            self._drainer = loop.spawn(self._drain(), name="rate-limiter")
         try:
             async with asyncio.timeout(CHECK_SECONDS):
                 wait_ms = await answer

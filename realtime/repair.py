@@ -52,7 +52,7 @@ class GapFiller:
 
     def start(self) -> None:
         if self._checker is None:
-            self._checker = asyncio.create_task(self._check(), name="hub-head-check")
+            self._checker = loop.spawn(self._check(), name="hub-head-check")
 
     async def stop(self) -> None:
         await loop.cancel(*self._fillers.values(), self._checker)
@@ -60,7 +60,7 @@ class GapFiller:
     def fill(self, topic: str) -> None:
         """Have the gap in `topic` filled, by a late message or from the log."""
         if topic not in self._fillers:
-            self._fillers[topic] = asyncio.create_task(self._fill(topic), name="hub-gap-filler")
+            self._fillers[topic] = loop.spawn(self._fill(topic), name="hub-gap-filler")
 
     async def _fill(self, topic: str) -> None:
         empty = 0

@@ -86,6 +86,11 @@ class SocketIo:
         engine.on("disconnect", _both(engine.handlers["disconnect"], self._leave_engine))
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        engine = self._server.eio
+        if engine.start_service_task:
+            # python-engineio would start its monitor in the context of the first request.
+            engine.start_service_task = False
+            engine.service_task_handle = loop.spawn(engine._service_task(), name="socket.io-monitor")
         if "state" in scope:
             scope["state"][ON_SHUTDOWN] = self.begin_stop  # or a poll would hold the server's end up
 

@@ -8,7 +8,7 @@ import pytest
 
 from presence.announcer import USERS_AT_ONCE, Announcer
 from presence.events import Change
-from realtime import times
+from realtime import context, times
 from realtime.errors import Unavailable
 from realtime.ids import uuid7
 
@@ -72,6 +72,19 @@ async def test_add_of_one_that_cannot_be_told_then_it_is_logged_and_the_rest_goe
         await announcer.drain()
     assert told == [good]
     assert str(bad.user_id) in caplog.text
+
+
+async def test_add_by_a_connection_then_changes_are_told_in_a_context_of_no_user() -> None:
+    seen: list[dict[str, str]] = []
+
+    async def announce(changes: list[Change]) -> None:
+        seen.append(context.log_fields())
+
+    context.user_id.set("of-a-user")
+    announcer = Announcer(announce)
+    announcer.add(change())
+    await announcer.drain()
+    assert seen == [{}]
 
 
 async def test_stop_while_it_tries_again_then_it_ends() -> None:

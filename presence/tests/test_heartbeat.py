@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 
 from presence.events import Change
-from presence.leases import Lease
+from presence.leases import Lease, Swept
 from presence.store import PresenceStore
-from realtime import times
+from realtime import context, times
 
 from .kit import INTERVALS, Process, a_socket, until
 
@@ -153,6 +153,22 @@ async def test_take_that_is_cancelled_then_its_lease_is_given_back(
 
 async def is_offline(store: PresenceStore, user_id: UUID) -> bool:
     return not (await store.states([user_id]))[user_id]
+
+
+async def test_beat_when_a_connection_started_it_then_its_records_name_no_user(store: PresenceStore) -> None:
+    seen: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+
+    class Noting(PresenceStore):
+        async def sweep(self, *, limit: int, ahead_seconds: float = 0) -> Swept:
+            seen.put_nowait(context.log_fields())
+            return await super().sweep(limit=limit, ahead_seconds=ahead_seconds)
+
+    noting = Noting(store.redis, lease_seconds=INTERVALS.lease_seconds)
+    process = Process(noting, [])
+    context.user_id.set("of-a-user")
+    process.heartbeat.start()
+    assert await seen.get() == {}
+    await process.crash()
 
 
 async def test_stop_then_leases_are_given_back_and_another_process_tells(

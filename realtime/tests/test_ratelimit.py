@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from realtime import context
 from realtime.close_codes import CloseCode, CloseSocket
 from realtime.errors import Invalid, RateLimited
 from realtime.outage import Outage
@@ -137,7 +138,7 @@ async def test_check_when_redis_is_silent_then_only_the_first_waits_for_it() -> 
 
 
 class Answering:
-    """Redis as far as the limiter uses it. Each pipeline gets the next of `outcomes`, and an empty list none at all."""
+    """Redis as far as the limiter uses it: each pipeline gets the next of `outcomes`, or no answer at all."""
 
     def __init__(self, *outcomes: Any) -> None:
         self._outcomes = list(outcomes)
@@ -191,6 +192,19 @@ async def test_check_when_no_answer_comes_and_the_timeout_is_ignored_then_ends_i
     async with asyncio.timeout(CHECK_SECONDS + 10):
         assert await passes(limiter, ("a", THREE_AN_HOUR), tries=4) == 3
     over.set()
+
+
+async def test_check_of_a_request_then_redis_is_asked_in_a_context_of_no_request() -> None:
+    seen: list[dict[str, str]] = []
+
+    class Noting(Answering):
+        async def execute(self, **_: Any) -> Any:
+            seen.append(context.log_fields())
+            return [0]
+
+    context.request_id.set("of-a-request")
+    await RateLimiter(Noting(), LocalLimiter(), Outage()).check(("a", THREE_AN_HOUR))  # type: ignore[arg-type]
+    assert seen == [{}]
 
 
 def test_local_limiter_when_time_passes_then_lets_one_through_for_each_step() -> None:

@@ -1,0 +1,22 @@
+"""Audits: the context they run in."""
+
+import asyncio
+
+from realtime import context, loop
+from realtime.audit import Audit
+
+
+async def test_audit_when_a_connection_starts_it_then_its_records_name_no_user() -> None:
+    found: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
+
+    class Looking(Audit):
+        name = "looking"
+
+        async def _run(self) -> None:
+            found.set_result(context.log_fields())
+
+    loop.adopt()
+    context.user_id.set("of-a-user")
+    Looking().start()
+    assert await found == {}
+    await loop.stop()
