@@ -3,13 +3,12 @@
 Knows drafts and a function that stores them; must not know the database, sockets or rooms.
 """
 
-import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable
 
-from realtime import loop, tracing
+from realtime import tracing
+from realtime.drainer import Drainer, Interrupted
 from realtime.errors import ChatError, Overloaded, Unavailable
 
 from . import metrics
@@ -24,7 +23,7 @@ Announce = Callable[[list[Stored]], None]
 
 
 class MessageWriter:
-    """One per process. `append` waits for the batch's commit; no delay is added to make batches larger."""
+    """One per process. `append` waits for the batch's commit."""
 
     def __init__(
         self,
@@ -38,13 +37,15 @@ class MessageWriter:
     ) -> None:
         self._store = store
         self._announce = announce
-        self._max_batch = max_batch
-        self._max_batch_bytes = max_batch_bytes
-        self._max_queue = max_queue
-        self._store_timeout_seconds = store_timeout_seconds
-        self._queue: deque[tuple[Draft, asyncio.Future[Stored]]] = deque()
-        self._task: asyncio.Task[None] | None = None
-        self._stopping = False
+        self._drainer: Drainer[Draft, Stored] = Drainer(
+            self._commit,
+            name="message-writer",
+            max_items=max_queue,
+            max_batch=max_batch,
+            max_batch_bytes=max_batch_bytes,
+            size_bytes=Draft.size_bytes,
+            timeout_seconds=store_timeout_seconds,
+        )
 
     async def append(self, draft: Draft) -> Stored:
         """Store the draft and return where it lies; raises the ChatError that refused it.
@@ -56,68 +57,37 @@ class MessageWriter:
         if not self.accepts():
             metrics.REFUSED.labels(Overloaded.code).inc()
             raise Overloaded
-        stored: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
-        self._queue.append((draft, stored))
-        if self._task is None:
-            self._task = loop.spawn(self._run(), name="message-writer")
-        return await stored
+        try:
+            return await self._drainer.ask(draft)
+        except Interrupted as error:
+            raise Unavailable(UNKNOWN) from error
+        except ChatError:
+            raise
+        except Exception as error:
+            raise Unavailable(UNKNOWN) from error
 
     def accepts(self) -> bool:
-        return not self._stopping and len(self._queue) < self._max_queue
+        return self._drainer.accepts()
 
     async def stop(self) -> None:
         """Take no more, and return when all that was taken is stored."""
-        self._stopping = True
-        if self._task is not None:
-            await asyncio.shield(self._task)
+        await self._drainer.stop()
 
-    async def _run(self) -> None:
-        try:
-            while self._queue:
-                await self._commit(self._next_batch())
-        finally:
-            self._task = None
-
-    def _next_batch(self) -> list[tuple[Draft, asyncio.Future[Stored]]]:
-        batch: list[tuple[Draft, asyncio.Future[Stored]]] = []
-        size_bytes = 0
-        while self._queue and len(batch) < self._max_batch and size_bytes < self._max_batch_bytes:
-            batch.append(self._queue.popleft())
-            size_bytes += batch[-1][0].size_bytes()
-        return batch
-
-    async def _commit(self, batch: list[tuple[Draft, asyncio.Future[Stored]]]) -> None:
+    async def _commit(self, drafts: list[Draft]) -> list[Outcome]:
         started = time.perf_counter()
-        drafts = [draft for draft, _ in batch]
-        outcomes = await self._outcomes(drafts)
+        outcomes: list[Outcome] = [Unavailable(UNKNOWN)] * len(drafts)
         try:
-            _note(drafts, outcomes, time.perf_counter() - started)
-        except Exception:
-            logger.exception("a batch could not be counted, traced or logged")
+            outcomes = await self._store(drafts)
+        finally:
+            try:
+                _note(drafts, outcomes, time.perf_counter() - started)
+            except Exception:
+                logger.exception("a batch could not be counted, traced or logged")
         # Told here and not by the callers: a sender that hangs up now must not keep the room from hearing.
         try:
             self._announce([o for o in outcomes if isinstance(o, Stored) and not o.duplicate])
         except Exception:
             logger.exception("a stored batch could not be announced")
-        for (_, stored), outcome in zip(batch, outcomes, strict=True):
-            if stored.done():
-                continue
-            if isinstance(outcome, Stored):
-                stored.set_result(outcome)
-            else:
-                stored.set_exception(outcome)
-
-    async def _outcomes(self, drafts: list[Draft]) -> list[Outcome]:
-        """One outcome for each draft, also where the store fails."""
-        try:
-            async with asyncio.timeout(self._store_timeout_seconds):
-                outcomes = await self._store(drafts)
-            if len(outcomes) != len(drafts):
-                raise ValueError(f"the store gave {len(outcomes)} outcomes for {len(drafts)} drafts")
-        except Exception as error:
-            logger.exception("a batch of %d messages could not be stored", len(drafts))
-            failure = error if isinstance(error, ChatError) else Unavailable(UNKNOWN)
-            return [failure] * len(drafts)
         return outcomes
 
 

@@ -24,6 +24,10 @@ Answer = TypeVar("Answer")
 _Entry = tuple[Item, asyncio.Future[Answer] | None]
 
 
+class Interrupted(Unavailable):
+    """The task ended before it had the answer: the item may have been worked off, or not."""
+
+
 class Drainer(Generic[Item, Answer]):
     """While one batch is worked off, the items that arrive are joined into the next, in their order.
 
@@ -97,7 +101,7 @@ class Drainer(Generic[Item, Answer]):
     async def stop(self) -> None:
         """Take no more items, and return when those that were taken are worked off.
 
-        If this is cancelled, for example by a timeout, the callers that still wait get Unavailable.
+        If this is cancelled, for example by a timeout, the callers that still wait get Interrupted.
         """
         self._stopping = True
         try:
@@ -106,7 +110,7 @@ class Drainer(Generic[Item, Answer]):
             self._abandon()
 
     async def cancel(self) -> None:
-        """Take no more items, interrupt the batch under way, and answer everyone who waits with Unavailable."""
+        """Take no more items, interrupt the batch under way, and answer everyone who waits with Interrupted."""
         self._stopping = True
         self._abandon()
         # Until it has ended: asyncio.wait_for of Python 3.11, which redis-py uses, may swallow a cancellation.
@@ -128,7 +132,7 @@ class Drainer(Generic[Item, Answer]):
     async def _run(self) -> None:
         while self._queue:
             batch = self._in_flight = self._next_batch()
-            answers: Sequence[Any] = [Unavailable()] * len(batch)  # in case the task is cancelled
+            answers: Sequence[Any] = [Interrupted()] * len(batch)  # in case the task is cancelled
             try:
                 answers = await self._answers([item for item, _ in batch])
             finally:
@@ -163,7 +167,7 @@ class Drainer(Generic[Item, Answer]):
                 raise
             logger.error("%s: a batch of %d items failed", self._name, len(items), exc_info=error)
             # A CancelledError that nobody asked for comes from a library, and must not cancel the callers.
-            return [error if isinstance(error, Exception) else Unavailable()] * len(items)
+            return [error if isinstance(error, Exception) else Interrupted()] * len(items)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """Answer what a task left behind that was cancelled, perhaps before its first step."""
@@ -171,10 +175,10 @@ class Drainer(Generic[Item, Answer]):
             self._abandon()
 
     def _abandon(self) -> None:
-        """Answer everyone who waits with Unavailable, and end the task."""
+        """Answer everyone who waits with Interrupted, and end the task."""
         waiting = [*self._in_flight, *self._queue]
         self._queue.clear()
-        _give(waiting, [Unavailable()] * len(waiting))
+        _give(waiting, [Interrupted()] * len(waiting))
         if self._task is not None:
             self._task.cancel()
 

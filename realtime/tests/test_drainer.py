@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from realtime import context
-from realtime.drainer import Drainer
-from realtime.errors import Overloaded, Unavailable
+from realtime.drainer import Drainer, Interrupted
+from realtime.errors import Overloaded
 
 
 class Work:
@@ -144,7 +144,7 @@ def fail(error: BaseException) -> Callable[[list[int]], Any]:
     ("outcome", "expected"),
     [
         (fail(KeyError("a bug")), KeyError),
-        (fail(asyncio.CancelledError()), Unavailable),
+        (fail(asyncio.CancelledError()), Interrupted),
         (lambda items: [1], ValueError),
         (lambda items: [1] * 9, ValueError),
         (lambda items: 1, TypeError),
@@ -196,7 +196,7 @@ async def test_ask_when_the_task_is_cancelled_from_outside_then_all_are_answered
     callers = await asked(drainer, 1, 2)
     await work.started.wait()
     running_task().cancel()
-    assert await kinds(*callers) == [Unavailable] * 2
+    assert await kinds(*callers) == [Interrupted] * 2
     work.go.set()
     assert await drainer.ask(3) == 6
 
@@ -207,7 +207,7 @@ async def test_ask_when_the_task_is_cancelled_before_its_first_step_then_all_are
     drainer = drainer_of(work)
     caller = asyncio.create_task(drainer.ask(1))
     caller.get_loop().call_soon(lambda: running_task().cancel())
-    assert await kinds(caller) == [Unavailable]
+    assert await kinds(caller) == [Interrupted]
     assert work.batches == []
     assert await drainer.ask(2) == 4
 
@@ -236,7 +236,7 @@ async def test_stop_when_it_is_cut_short_then_those_who_still_wait_are_answered(
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0):
             await drainer.stop()
-    assert await kinds(*callers) == [Unavailable] * 2
+    assert await kinds(*callers) == [Interrupted] * 2
     await drainer.join()
     assert work.batches == [[1]]
 
@@ -258,7 +258,7 @@ async def test_cancel_when_the_work_swallows_a_cancellation_then_ends_and_all_ar
     callers = await asked(drainer, 1, 2)
     await started.wait()
     await drainer.cancel()
-    assert await kinds(*callers) == [Unavailable] * 2
+    assert await kinds(*callers) == [Interrupted] * 2
     assert swallowed == [1]
     assert drainer.idle
     assert not drainer.add(3)
