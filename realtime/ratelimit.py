@@ -7,7 +7,7 @@ connection's. Must not know what is limited. https://en.wikipedia.org/wiki/Gener
 import asyncio
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -17,14 +17,16 @@ from redis.asyncio.client import Redis
 
 from . import loop, metrics
 from .close_codes import CloseCode, CloseSocket
+from .drainer import Drainer
 from .errors import ChatError, RateLimited
-from .outage import Outage, get_outage
+from .outage import REDIS_AWAY, Outage, get_outage
 from .rates import Rate
 from .redis import get_redis
 
 REFUSALS_BEFORE_CLOSE = 100
 MAX_LOCAL_KEYS = 100_000
 MAX_BATCH = 500
+MAX_WAITING = 20_000
 ANSWER_SECONDS = 2.0
 # For one check: it may come while a round trip is in flight, and then waits for that one and for its own.
 CHECK_SECONDS = 2 * ANSWER_SECONDS + 1
@@ -70,25 +72,37 @@ class RateLimiter:
     from each process, and nobody waits for Redis. Lives on the process's loop.
     """
 
-    def __init__(self, redis: Redis, local: LocalLimiter, outage: Outage) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        local: LocalLimiter,
+        outage: Outage,
+        *,
+        answer_seconds: float = ANSWER_SECONDS,
+        check_seconds: float = CHECK_SECONDS,
+    ) -> None:
         self.redis = redis
         self._local = local
         self._outage = outage
-        self._waiting: deque[tuple[list[Any], asyncio.Future[int]]] = deque()
-        self._drainer: asyncio.Task[None] | None = None
+        self._check_seconds = check_seconds
+        self._drainer: Drainer[list[Any], int] = Drainer(
+            self._ask,
+            name="rate-limiter",
+            max_items=MAX_WAITING,
+            max_batch=MAX_BATCH,
+            timeout_seconds=answer_seconds,
+        )
 
     async def check(self, *limits: Limit) -> None:
-        """As LocalLimiter's, for all processes; returns or raises within CHECK_SECONDS."""
-        if self._outage.lasts():
+        """As LocalLimiter's, for all processes; returns or raises within `check_seconds`."""
+        if self._outage.lasts() or not self._drainer.accepts():
             return self._local.check(*limits)
-        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         keys = [f"limit:{key}" for key, _ in limits]
-        self._waiting.append(([len(keys), *keys, *(value for _, rate in limits for value in rate)], answer))
-        if self._drainer is None:
-            self._drainer = loop.spawn(self._drain(), name="rate-limiter")
+        call = [len(keys), *keys, *(value for _, rate in limits for value in rate)]
         try:
-            async with asyncio.timeout(CHECK_SECONDS):
-                wait_ms = await answer
+            # The drainer's timeout does not bound the wait for earlier batches, nor a client that ignores it.
+            async with asyncio.timeout(self._check_seconds):
+                wait_ms = await self._drainer.ask(call)
         except Exception as error:
             self._outage.began(error)
             return self._local.check(*limits)
@@ -99,41 +113,23 @@ class RateLimiter:
         return None
 
     async def stop(self) -> None:
-        if self._drainer is not None:
-            await asyncio.gather(self._drainer, return_exceptions=True)
+        await self._drainer.stop()
 
-    async def _drain(self) -> None:
-        try:
-            while self._waiting:
-                batch = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
-                outcomes = await self._ask([call for call, _ in batch])
-                for (_, answer), outcome in zip(batch, outcomes, strict=True):
-                    if answer.done():
-                        continue
-                    if isinstance(outcome, int):
-                        answer.set_result(outcome)
-                    else:
-                        answer.set_exception(_as_error(outcome))
-        finally:
-            self._drainer = None
-
-    async def _ask(self, calls: list[list[Any]]) -> list[Any]:
+    async def _ask(self, calls: list[list[Any]]) -> list[int | Exception]:
         """The answer to each call, or the exception it met. By EVAL: a Redis that restarted needs no second try."""
+        pipeline = self.redis.pipeline(transaction=False)
+        for call in calls:
+            pipeline.eval(_script(), *call)
         try:
-            pipeline = self.redis.pipeline(transaction=False)
-            for call in calls:
-                pipeline.eval(_script(), *call)
-            async with asyncio.timeout(ANSWER_SECONDS):
-                answers = await pipeline.execute(raise_on_error=False)
-            if len(answers) != len(calls):
-                raise ValueError(f"Redis gave {len(answers)} answers to {len(calls)} calls")
-        except Exception as error:
-            return [error] * len(calls)
-        return answers
+            answers = await pipeline.execute(raise_on_error=False)
+        except REDIS_AWAY as error:
+            return [error] * len(calls)  # the outage says so, once
+        return [_usable(answer) for answer in answers]
 
 
-def _as_error(answer: Any) -> Exception:
-    return answer if isinstance(answer, Exception) else ValueError(f"not a number of ms: {answer!r}")
+def _usable(answer: Any) -> int | Exception:
+    """The wait in ms, or the exception that stands for it."""
+    return answer if isinstance(answer, int | Exception) else ValueError(f"not a number of ms: {answer!r}")
 
 
 class FrameLimiter:
