@@ -4,7 +4,6 @@
 connection's. Must not know what is limited. https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm
 """
 
-import asyncio
 import threading
 import time
 from collections import OrderedDict
@@ -28,7 +27,7 @@ MAX_LOCAL_KEYS = 100_000
 MAX_BATCH = 500
 MAX_WAITING = 20_000
 ANSWER_SECONDS = 2.0
-# For one check: it may come while a round trip is in flight, and then waits for that one and for its own.
+# For one check: it may wait for the round trip in flight before its own.
 CHECK_SECONDS = 2 * ANSWER_SECONDS + 1
 # Sums of floats: without it the last of a burst is refused now and then.
 ROUNDING_SECONDS = 1e-6
@@ -100,9 +99,7 @@ class RateLimiter:
         keys = [f"limit:{key}" for key, _ in limits]
         call = [len(keys), *keys, *(value for _, rate in limits for value in rate)]
         try:
-            # The drainer's timeout does not bound the wait for earlier batches, nor a client that ignores it.
-            async with asyncio.timeout(self._check_seconds):
-                wait_ms = await self._drainer.ask(call)
+            wait_ms = await self._drainer.ask(call, timeout_seconds=self._check_seconds)
         except Exception as error:
             self._outage.began(error)
             return self._local.check(*limits)

@@ -179,6 +179,18 @@ async def test_ask_when_the_work_hangs_then_times_out_and_the_next_batch_is_work
     assert await drainer.ask(3) == 6
 
 
+async def test_ask_when_earlier_batches_take_too_long_then_times_out_in_the_queue() -> None:
+    work = Work()
+    drainer = drainer_of(work, max_batch=1)
+    callers = await asked(drainer, 1)
+    with pytest.raises(TimeoutError):
+        await drainer.ask(2, timeout_seconds=0.01)
+    work.go.set()
+    assert await outcomes(*callers) == [2]
+    assert await drainer.ask(3, timeout_seconds=60) == 6
+    assert work.batches == [[1], [2], [3]]
+
+
 async def test_ask_when_the_caller_has_gone_then_its_item_is_worked_off_and_others_hear() -> None:
     work = Work()
     drainer = drainer_of(work)
