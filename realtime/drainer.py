@@ -76,8 +76,8 @@ class Drainer(Generic[Item, Answer]):
     async def ask(self, item: Item, *, timeout_seconds: float | None = None) -> Answer:
         """Queue an item and wait for its answer; raises Overloaded when it was refused.
 
-        TimeoutError after `timeout_seconds`, which include the wait for earlier batches. The item is worked off even if
-        its caller has been cancelled or has timed out meanwhile.
+        TimeoutError after `timeout_seconds`, which include the wait for earlier batches. The item is worked off
+        even if its caller has been cancelled or has timed out meanwhile.
         """
         running = asyncio.get_running_loop()
         answer: asyncio.Future[Answer] = running.create_future()

@@ -70,8 +70,9 @@ class Link:
         await asyncio.wait([self._starter], timeout=START_TIMEOUT_SECONDS)
 
     async def stop(self) -> None:
-        """Stop receiving. Flush first what has to leave."""
+        """Stop receiving, and return when everything published has left this process, or was lost."""
         await loop.cancel(self._watcher, self._starter, self._receiver)
+        await self._publisher.stop()
 
     def publish(self, sent: list[tuple[Item, int]]) -> None:
         """Send items, each with its size in bytes, to all other processes; never waits."""

@@ -6,11 +6,12 @@ Knows the channel layer; must not know what an item says.
 import asyncio
 import logging
 import time
-from collections import deque
+from operator import itemgetter
 
 from channels.layers import BaseChannelLayer
 
-from . import loop, metrics
+from . import metrics
+from .drainer import Drainer
 from .envelopes import Envelopes
 from .items import BeatItem, Item
 
@@ -36,17 +37,19 @@ class Publisher:
         self._group = group
         self._envelopes = envelopes
         self._number = 0
-        self._pending: deque[tuple[Item, int]] = deque()
-        self._drainer: asyncio.Task[None] | None = None
+        self._drainer: Drainer[tuple[Item, int], None] = Drainer(
+            self._send,
+            name="hub-drainer",
+            max_items=MAX_PENDING_ITEMS,
+            max_batch=MAX_BATCH_ITEMS,
+            max_batch_bytes=MAX_BATCH_BYTES,
+            size_bytes=itemgetter(1),
+        )
 
     def add(self, item: Item, *, size_bytes: int) -> None:
-        if len(self._pending) >= MAX_PENDING_ITEMS:
+        if not self._drainer.add((item, size_bytes)):
             metrics.PUBLISH_FAILURES.inc()
             self.skip_number()
-            return
-        self._pending.append((item, size_bytes))
-        if self._drainer is None:
-            self._drainer = loop.spawn(self._drain(), name="hub-drainer")
 
     def skip_number(self) -> None:
         """Make the other processes see a loss, so that they look into the logs."""
@@ -54,31 +57,20 @@ class Publisher:
 
     def beat(self) -> None:
         """Publish a sign of life, unless something is on its way anyhow."""
-        if self._drainer is None:
+        if self._drainer.idle:
             self.add(BeatItem(), size_bytes=0)
 
     async def flush(self) -> None:
         """Wait until what was given so far has left this process, or was lost."""
-        if self._drainer is not None:
-            await asyncio.shield(self._drainer)
+        await self._drainer.join()
 
-    async def _drain(self) -> None:
-        try:
-            while self._pending:
-                await self._send(self._next_batch())
-        finally:
-            self._drainer = None
+    async def stop(self) -> None:
+        """Take no more, and return when what was given has left this process, or was lost."""
+        await self._drainer.stop()
 
-    def _next_batch(self) -> list[Item]:
-        batch: list[Item] = []
-        batch_bytes = 0
-        while self._pending and len(batch) < MAX_BATCH_ITEMS and batch_bytes < MAX_BATCH_BYTES:
-            item, size_bytes = self._pending.popleft()
-            batch.append(item)
-            batch_bytes += size_bytes
-        return batch
-
-    async def _send(self, items: list[Item]) -> None:
+    async def _send(self, sized_items: list[tuple[Item, int]]) -> None:
+        """Send one message, again and again while the layer is away, until it is too old."""
+        items = [item for item, _ in sized_items]
         self._number += 1
         message = self._envelopes.encode(self._number, items)
         give_up_at = time.monotonic() + KEEP_SECONDS

@@ -1,0 +1,126 @@
+"""Publisher: what leaves for other processes is joined, numbered, kept while the layer is away, and bounded."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from realtime import publisher
+from realtime.envelopes import Envelopes
+from realtime.items import NoticeItem
+from realtime.items_previous import PreviousRelease
+from realtime.publisher import Publisher
+
+
+class Layer:
+    """Takes messages when it is let go, after it has failed for each of `failures`."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self.failures = list(failures)
+        self.started, self.go = asyncio.Event(), asyncio.Event()
+        self.messages: list[dict[str, Any]] = []
+
+    async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        self.started.set()
+        await self.go.wait()
+        self.messages.append(message)
+        if self.failures:
+            raise self.failures.pop(0)
+
+    def shown(self) -> list[tuple[int, list[str]]]:
+        """The number of each message, and the notices in it."""
+        return [(message["number"], notices_in(message)) for message in self.messages]
+
+
+def envelopes() -> Envelopes:
+    return Envelopes("here", PreviousRelease(clock=time.monotonic))
+
+
+def notices_in(message: dict[str, Any]) -> list[str]:
+    return [getattr(item, "notice", "beat") for item in envelopes().decode(message).items]
+
+
+def publisher_to(layer: Layer) -> Publisher:
+    return Publisher(layer, "hub", envelopes())  # type: ignore[arg-type]
+
+
+def put(publisher: Publisher, *notices: str, size_bytes: int = 1) -> None:
+    for notice in notices:
+        publisher.add(NoticeItem(notice=notice, data={}), size_bytes=size_bytes)
+
+
+async def test_add_when_a_message_is_in_flight_then_the_next_joins_what_came_in_its_order() -> None:
+    layer = Layer()
+    one = publisher_to(layer)
+    put(one, "a")
+    await layer.started.wait()
+    put(one, "b", "c")
+    layer.go.set()
+    await one.flush()
+    assert layer.shown() == [(1, ["a"]), (2, ["b", "c"])]
+
+
+async def test_add_when_items_are_large_then_a_message_ends_with_the_one_that_reaches_the_bound() -> None:
+    layer = Layer()
+    layer.go.set()
+    one = publisher_to(layer)
+    put(one, "a", "b", "c", size_bytes=publisher.MAX_BATCH_BYTES // 2)
+    await one.flush()
+    assert layer.shown() == [(1, ["a", "b"]), (2, ["c"])]
+
+
+async def test_flush_when_the_layer_fails_then_the_same_message_is_sent_again_under_its_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(publisher, "RETRY_SECONDS", 0.001)
+    layer = Layer(OSError("away"), TimeoutError())
+    layer.go.set()
+    one = publisher_to(layer)
+    put(one, "a")
+    await one.flush()
+    put(one, "b")
+    await one.flush()
+    assert layer.shown() == [(1, ["a"]), (1, ["a"]), (1, ["a"]), (2, ["b"])]
+
+
+async def test_flush_when_the_layer_stays_away_then_the_message_is_given_up_and_its_number_is_spent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(publisher, "KEEP_SECONDS", -1.0)
+    layer = Layer(OSError("away"))
+    layer.go.set()
+    one = publisher_to(layer)
+    put(one, "a")
+    await one.flush()
+    put(one, "b")
+    await one.flush()
+    assert layer.shown() == [(1, ["a"]), (2, ["b"])]
+
+
+async def test_add_when_too_many_wait_then_the_new_ones_are_lost_and_receivers_can_tell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(publisher, "MAX_PENDING_ITEMS", 2)
+    layer = Layer()
+    one = publisher_to(layer)
+    put(one, "a")
+    await layer.started.wait()
+    put(one, "b", "c", "lost")
+    layer.go.set()
+    await one.flush()
+    put(one, "d")
+    await one.flush()
+    assert [number for number, _ in layer.shown()] == [1, 3, 4], "2 is missing"
+    assert [notices for _, notices in layer.shown()] == [["a"], ["b", "c"], ["d"]]
+
+
+async def test_beat_when_something_is_under_way_then_nothing_is_added() -> None:
+    layer = Layer()
+    one = publisher_to(layer)
+    one.beat()
+    await layer.started.wait()
+    one.beat()
+    layer.go.set()
+    await one.stop()
+    assert layer.shown() == [(1, ["beat"])]
