@@ -5,10 +5,10 @@ Knows a queue and a function that announces; must not know Redis, rooms or who i
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from uuid import UUID
 
-from realtime import loop
+from realtime.drainer import Drainer
 from realtime.errors import Unavailable
 from realtime.outage import REDIS_AWAY
 
@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 USERS_AT_ONCE = 50
 MAX_WAITING = 20_000
 RETRY_SECONDS = 1.0
+ANNOUNCE_SECONDS = 30.0
 
 
 class Announcer:
@@ -28,58 +29,46 @@ class Announcer:
     """
 
     def __init__(
-        self, announce: Callable[[list[Change]], Awaitable[None]], *, retry_seconds: float = RETRY_SECONDS
+        self,
+        announce: Callable[[list[Change]], Awaitable[None]],
+        *,
+        retry_seconds: float = RETRY_SECONDS,
+        announce_seconds: float = ANNOUNCE_SECONDS,
     ) -> None:
         self._announce = announce
         self._retry_seconds = retry_seconds
-        self._waiting: deque[Change] = deque()
-        self._task: asyncio.Task[None] | None = None
-        self._stopping = False
+        self._announce_seconds = announce_seconds
+        self._drainer: Drainer[Change, None] = Drainer(
+            self._tell, name="presence-announcer", max_items=MAX_WAITING, max_batch=USERS_AT_ONCE
+        )
 
     @property
     def busy(self) -> bool:
         """It has more than it tells at once: other processes should take what else there is."""
-        return len(self._waiting) > USERS_AT_ONCE
+        return len(self._drainer) > USERS_AT_ONCE
 
     def add(self, change: Change) -> None:
-        if len(self._waiting) >= MAX_WAITING:
+        if not self._drainer.add(change):
             logger.error("too many presence changes wait; one of %s is not told", change.user_id)
-            return
-        self._waiting.append(change)
-        if self._task is None:
-            self._task = loop.spawn(self._run(), name="presence-announcer")
 
     async def drain(self) -> None:
         """Wait until all that was added is announced."""
-        if self._task is not None:
-            await asyncio.shield(self._task)
+        await self._drainer.join()
 
     async def stop(self) -> None:
-        self._stopping = True  # a call to Redis may swallow the cancellation, see Heartbeat.stop
-        await loop.cancel(self._task)
+        """End without announcing what still waits."""
+        await self._drainer.cancel()
 
-    async def _run(self) -> None:
-        try:
-            while self._waiting and not self._stopping:
-                if again := await self._try(self._next_batch()):
-                    self._waiting.extendleft(reversed(again))
-                    await asyncio.sleep(0 if self._stopping else self._retry_seconds)
-        finally:
-            self._task = None
-
-    def _next_batch(self) -> list[Change]:
-        """The oldest changes, of distinct users: two of the same user keep their order."""
-        batch = [self._waiting.popleft()]
-        users = {batch[0].user_id}
-        while self._waiting and len(batch) < USERS_AT_ONCE and self._waiting[0].user_id not in users:
-            users.add(self._waiting[0].user_id)
-            batch.append(self._waiting.popleft())
-        return batch
+    async def _tell(self, changes: list[Change]) -> None:
+        for batch in _of_distinct_users(changes):
+            while batch := await self._try(batch):  # noqa: ASYNC110  # a retry, and no event to wait for
+                await asyncio.sleep(self._retry_seconds)
 
     async def _try(self, batch: list[Change]) -> list[Change]:
         """Those that are worth another try."""
         try:
-            await self._announce(batch)
+            async with asyncio.timeout(self._announce_seconds):
+                await self._announce(batch)
         except (Unavailable, *REDIS_AWAY) as error:
             logger.warning("presence of %d users is told later: %s", len(batch), error)
             return batch
@@ -88,3 +77,14 @@ class Announcer:
                 return [again for change in batch for again in await self._try([change])]
             logger.exception("presence of %s could not be told", batch[0].user_id)
         return []
+
+
+def _of_distinct_users(changes: list[Change]) -> Iterator[list[Change]]:
+    """Parts of distinct users, so that two changes of one user keep their order."""
+    part: dict[UUID, Change] = {}
+    for change in changes:
+        if change.user_id in part:
+            yield list(part.values())
+            part = {}
+        part[change.user_id] = change
+    yield list(part.values())

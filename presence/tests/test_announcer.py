@@ -74,6 +74,21 @@ async def test_add_of_one_that_cannot_be_told_then_it_is_logged_and_the_rest_goe
     assert str(bad.user_id) in caplog.text
 
 
+async def test_add_when_announcing_hangs_then_it_is_tried_again() -> None:
+    tries: list[list[Change]] = []
+
+    async def announce(changes: list[Change]) -> None:
+        tries.append(changes)
+        if len(tries) == 1:
+            await asyncio.Event().wait()
+
+    announcer = Announcer(announce, retry_seconds=0.001, announce_seconds=0.01)
+    one = change()
+    announcer.add(one)
+    await announcer.drain()
+    assert tries == [[one], [one]]
+
+
 async def test_add_by_a_connection_then_changes_are_told_in_a_context_of_no_user() -> None:
     seen: list[dict[str, str]] = []
 
