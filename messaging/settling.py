@@ -7,6 +7,7 @@ import asyncio
 import logging
 
 from realtime import loop
+from realtime.drainer import Drainer
 from realtime.threads import run_db
 from rooms.marks import pending_marks
 
@@ -18,30 +19,30 @@ RETRY_SECONDS = 1.0
 
 
 class Settler:
-    """Lives on the process's loop; a task while there is something to write."""
+    """Lives on the process's loop. What is pending is the queue; the drainer holds one call to write all of it."""
 
     def __init__(self) -> None:
-        self._task: asyncio.Task[None] | None = None
+        self._drainer: Drainer[None, None] = Drainer(
+            self._write_pending, name="settler", max_items=1, max_batch=1
+        )
         self._next_at = 0.0
 
     def wake(self) -> None:
         """See to it that what is pending is written; never waits."""
-        if pending_marks and self._task is None:
-            self._task = loop.spawn(self._run(), name="settler")
+        if pending_marks:
+            self._drainer.add(None)
 
     async def stop(self) -> None:
-        await loop.cancel(self._task)
+        """Write what is pending, now."""
+        await self._drainer.cancel()
         await self._write()
 
-    async def _run(self) -> None:
+    async def _write_pending(self, _: list[None]) -> None:
         now = asyncio.get_running_loop().time
-        try:
-            while pending_marks:
-                await asyncio.sleep(self._next_at - now())
-                written = await self._write()
-                self._next_at = now() + (PAUSE_SECONDS if written else RETRY_SECONDS)
-        finally:
-            self._task = None
+        while pending_marks:
+            await asyncio.sleep(self._next_at - now())
+            written = await self._write()
+            self._next_at = now() + (PAUSE_SECONDS if written else RETRY_SECONDS)
 
     async def _write(self) -> bool:
         try:
