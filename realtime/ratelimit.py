@@ -1,7 +1,7 @@
-"""Limits over time by GCRA: what arrives evenly passes, a burst of `count` passes, more has to wait.
+"""Limits over time by GCRA (gcra.py). Must not know what is limited.
 
 `RateLimiter` shares its counts over Redis, `LocalLimiter` keeps them in the process, `FrameLimiter` is one
-connection's. Must not know what is limited. https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm
+connection's.
 """
 
 import threading
@@ -14,7 +14,7 @@ from typing import Any
 
 from redis.asyncio.client import Redis
 
-from . import loop, metrics
+from . import gcra, loop, metrics
 from .close_codes import CloseCode, CloseSocket
 from .drainer import Drainer
 from .errors import ChatError, RateLimited
@@ -29,8 +29,6 @@ MAX_WAITING = 20_000
 ANSWER_SECONDS = 2.0
 # For one check: it may wait for the round trip in flight before its own.
 CHECK_SECONDS = 2 * ANSWER_SECONDS + 1
-# Sums of floats: without it the last of a burst is refused now and then.
-ROUNDING_SECONDS = 1e-6
 
 Limit = tuple[str, Rate]
 
@@ -49,13 +47,13 @@ class LocalLimiter:
     def check(self, *limits: Limit) -> None:
         """Take one from each `(key, rate)`, or none from any: raises RateLimited with the longest wait."""
         with self._lock:
-            now, wait_seconds, empty_at = self._clock(), 0.0, {}
+            now, longest_wait_seconds, empty_at = self._clock(), 0.0, {}
             for key, rate in limits:
-                empty_at[key] = max(self._empty_at.get(key, now), now) + rate.seconds / rate.events
-                wait_seconds = max(wait_seconds, empty_at[key] - now - rate.seconds)
-            if wait_seconds > ROUNDING_SECONDS:
+                empty_at[key], wait_seconds = gcra.take(self._empty_at.get(key, now), rate, now=now)
+                longest_wait_seconds = max(longest_wait_seconds, wait_seconds)
+            if longest_wait_seconds:
                 metrics.LIMITED.labels(limits[0][0].partition(":")[0]).inc()
-                raise RateLimited(retry_after=wait_seconds)
+                raise RateLimited(retry_after=longest_wait_seconds)
             for key, at in empty_at.items():
                 self._empty_at[key] = at
                 self._empty_at.move_to_end(key)
@@ -134,18 +132,17 @@ class FrameLimiter:
 
     def __init__(self, rate: Rate | None) -> None:
         self._rate = rate
-        self._full_at = 0.0
+        self._empty_at = 0.0
         self._refusals = 0
 
     def check(self) -> None:
         if self._rate is None:
             return
-        now, step = time.monotonic(), self._rate.seconds / self._rate.events
-        full_at = max(self._full_at, now) + step
-        if full_at - now > self._rate.seconds + ROUNDING_SECONDS:
+        empty_at, wait_seconds = gcra.take(self._empty_at, self._rate, now=time.monotonic())
+        if wait_seconds:
             metrics.LIMITED.labels("frames").inc()
-            raise RateLimited(retry_after=full_at - now - self._rate.seconds)
-        self._full_at = full_at
+            raise RateLimited(retry_after=wait_seconds)
+        self._empty_at = empty_at
 
     def note(self, error: ChatError) -> None:
         """Count refusals in a row, of any limit; an error of another kind is none."""
