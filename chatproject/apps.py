@@ -1,10 +1,26 @@
-"""The composition root as a Django app: it has the deployment's checks, and says whose pages may use REST."""
+"""The composition root as a Django app: the deployment's checks, whose pages may use REST, and the stop order."""
 
 from django.apps import AppConfig
+
+# Each may use what is stopped after it: a writer that drains wakes the marks and publishes over the hub.
+STOP_ORDER = (
+    "membership audit",
+    "session audit",
+    "writer",
+    "marks",
+    "presence",
+    "hub",
+    "rate limiter",
+    "redis",
+)
 
 
 class ChatProjectConfig(AppConfig):
     name = "chatproject"
 
     def ready(self) -> None:
+        from realtime import loop
+
         from . import checks, cors  # noqa: F401  # they register themselves
+
+        loop.declare_stop_order(*STOP_ORDER)

@@ -42,8 +42,6 @@ def get_writer() -> MessageWriter:
     """The writer of this process; it lives on the process's loop and drains when that stops."""
     log = MessageLog()
     writer = MessageWriter(lambda drafts: run_db(log.store, drafts), announce_stored)
-    get_hub()  # these two are made first, so that they are stopped last: a draining writer still needs them
-    get_settler()
     loop.on_stop("writer", writer.stop)
     return writer
 

@@ -55,7 +55,7 @@ class Settler:
 
 @loop.one_per_loop
 def get_settler() -> Settler:
-    """The settler of this process, stopped after the writer, whose last batches are settled then."""
+    """The settler of this process."""
     settler = Settler()
-    loop.on_stop("settler", settler.stop)
+    loop.on_stop("marks", settler.stop)
     return settler

@@ -29,7 +29,6 @@ logger = logging.getLogger(__name__)
 @loop.one_per_loop
 def get_heartbeat() -> Heartbeat:
     """The heartbeat of this process; it starts with the first lease and is stopped with the loop."""
-    get_hub()  # registered for the stop before the heartbeat, so stopped after it
     intervals = Intervals(
         lease_seconds=settings.PRESENCE_LEASE_SECONDS,
         renew_seconds=settings.PRESENCE_RENEW_SECONDS,

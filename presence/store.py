@@ -15,7 +15,7 @@ from zlib import crc32
 from django.conf import settings
 from redis.asyncio.client import Redis
 
-from realtime import times
+from realtime import loop, times
 from realtime.redis import get_redis
 
 from . import keys
@@ -25,21 +25,16 @@ SHARDS = 16
 LEASES_A_SCRIPT = 200
 ANSWER_SECONDS = 2.0
 
-_store: "PresenceStore | None" = None
 
-
+@loop.one_per_loop
 def get_store() -> "PresenceStore":
     """The store over the process's Redis."""
-    global _store
-    redis = get_redis()
-    if _store is None or _store.redis is not redis:
-        _store = PresenceStore(
-            redis,
-            lease_seconds=settings.PRESENCE_LEASE_SECONDS,
-            # One process shares nothing, and fakeredis takes 0.6 ms for each script.
-            shards=SHARDS if settings.REDIS_URL else 1,
-        )
-    return _store
+    return PresenceStore(
+        get_redis(),
+        lease_seconds=settings.PRESENCE_LEASE_SECONDS,
+        # One process shares nothing, and fakeredis takes 0.6 ms for each script.
+        shards=SHARDS if settings.REDIS_URL else 1,
+    )
 
 
 class PresenceStore:

@@ -16,6 +16,7 @@ from functools import wraps
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+Stopper = Callable[[], Awaitable[None]]
 
 CALL_TIMEOUT_SECONDS = 30.0
 # For all that stops together; after the server's own wait for its connections it still ends within ten seconds.
@@ -25,7 +26,8 @@ logger = logging.getLogger(__name__)
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
 _pid = 0
-_stoppers: list[tuple[str, Callable[[], Awaitable[None]]]] = []
+_stop_order: tuple[str, ...] = ()
+_stoppers: dict[str, Stopper] = {}
 
 
 def adopt() -> None:
@@ -73,16 +75,32 @@ def spawn(work: Coroutine[Any, Any, T], *, name: str) -> asyncio.Task[T]:
     return asyncio.create_task(work, name=name, context=contextvars.Context())
 
 
-def on_stop(name: str, stopper: Callable[[], Awaitable[None]]) -> None:
-    """Have `stopper` awaited when the process ends; the last registered is stopped first."""
-    _stoppers.append((name, stopper))
+def declare_stop_order(*names: str) -> None:
+    """Say in which order `stop` stops the objects of this process; called once, by the composition root."""
+    global _stop_order
+    _stop_order = names
+
+
+def on_stop(name: str, stopper: Stopper) -> None:
+    """Have `stopper` awaited when the process ends, at the place of `name` in the declared order.
+
+    Raises LookupError for a name without a place, so that nobody forgets to choose one.
+    """
+    if name not in _stop_order:
+        raise LookupError(
+            f"{name!r} has no place in the stop order: {', '.join(_stop_order) or 'none declared'}"
+        )
+    if name in _stoppers:
+        raise LookupError(f"two objects of this process are to be stopped as {name!r}")
+    _stoppers[name] = stopper
 
 
 def one_per_loop(make: Callable[[], T]) -> Callable[[], T]:
-    """Have `make` called once for each process's loop: what it returns lives as long as that loop does.
+    """Have `make` called once for each process's loop: the one way to hold what a process has one of.
 
-    A loop that ended, or was left behind by a fork, takes its connections and tasks with it; the next caller
-    gets a new one. Where `make` registers a stopper, it does so once for each loop too.
+    The object lives as long as the loop does. A loop that ended, or was left behind by a fork, takes its
+    connections and tasks with it; the next caller gets a new object. `make` registers the object's stopper with
+    `on_stop`. (What belongs to no loop and may be used by any thread is held by functools.cache.)
     """
     made: list[tuple[asyncio.AbstractEventLoop, T]] = []
 
@@ -105,10 +123,11 @@ async def cancel(*tasks: asyncio.Task[Any] | None) -> None:
 
 
 async def stop() -> None:
-    """Stop all that was registered, within one bound; one that fails does not keep the others from it."""
+    """Stop all that was registered, in the declared order and within one bound; one that fails does not keep the
+    others from it. What is made meanwhile, by a writer that drains for example, is stopped too."""
     give_up_at = asyncio.get_running_loop().time() + STOP_TIMEOUT_SECONDS
-    while _stoppers:
-        name, stopper = _stoppers.pop()
+    while (name := next((name for name in _stop_order if name in _stoppers), None)) is not None:
+        stopper = _stoppers.pop(name)
         try:
             async with asyncio.timeout_at(give_up_at):
                 await stopper()

@@ -167,14 +167,9 @@ def get_local_limiter() -> LocalLimiter:
     return LocalLimiter()
 
 
-_limiter: RateLimiter | None = None
-
-
+@loop.one_per_loop
 def get_rate_limiter() -> RateLimiter:
     """The limiter over the process's Redis."""
-    global _limiter
-    redis = get_redis()
-    if _limiter is None or _limiter.redis is not redis:
-        _limiter = RateLimiter(redis, get_local_limiter(), get_outage())
-        loop.on_stop("rate limiter", _limiter.stop)
-    return _limiter
+    limiter = RateLimiter(get_redis(), get_local_limiter(), get_outage())
+    loop.on_stop("rate limiter", limiter.stop)
+    return limiter

@@ -10,7 +10,7 @@ async def test_audit_when_a_connection_starts_it_then_its_records_name_no_user()
     found: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
 
     class Looking(Audit):
-        name = "looking"
+        name = "session audit"
 
         async def _run(self) -> None:
             found.set_result(context.log_fields())

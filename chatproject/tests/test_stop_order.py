@@ -1,0 +1,28 @@
+"""The stop order names exactly the objects that a process stops."""
+
+import pytest
+
+from accounts.audit import get_session_audit
+from chatproject.apps import STOP_ORDER
+from messaging.services import get_writer
+from messaging.settling import get_settler
+from presence.services import get_heartbeat
+from realtime import loop
+from realtime.hub import get_hub
+from realtime.ratelimit import get_rate_limiter
+from realtime.redis import get_redis
+from rooms.audit import get_audit
+
+pytestmark = pytest.mark.once  # nothing here uses the database
+
+
+async def test_stop_order_when_all_objects_are_made_then_names_each_and_no_other() -> None:
+    loop.adopt()
+    for get in (get_redis, get_rate_limiter, get_hub, get_heartbeat, get_settler, get_writer):
+        get()
+    get_audit().start()
+    get_session_audit().start()
+    assert sorted(loop._stoppers) == sorted(STOP_ORDER)
+    await loop.stop()
+    assert not loop._stoppers
+    assert not get_writer().accepts()
