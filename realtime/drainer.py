@@ -70,7 +70,7 @@ class Drainer(Generic[Item, Answer]):
         return not self._stopping and len(self._queue) < self._max_items
 
     def add(self, item: Item) -> bool:
-        """Queue an item that needs no answer. False when it was refused: the queue is full, or it stops."""
+        """Queue an item that needs no answer. False when it was refused: the queue is full or stopped."""
         return self._put(item, None)
 
     async def ask(self, item: Item, *, timeout_seconds: float | None = None) -> Answer:
@@ -180,7 +180,9 @@ class Drainer(Generic[Item, Answer]):
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """Answer what a task left behind that was cancelled, perhaps before its first step."""
-        if task is self._task and task.done():
+        if (
+            task is self._task
+        ):  # else an item that came since has started another, which goes on with the queue
             self._abandon()
 
     def _abandon(self) -> None:
