@@ -13,18 +13,18 @@ os.environ.setdefault("SECRET_KEY", "tests-only-" + "k" * 50)
 os.environ.setdefault("DATA_DIR", tempfile.mkdtemp(prefix="chat-tests-"))
 os.environ.setdefault("PASSWORD_MEMORY_KIB", "1024")  # as ChatServer's
 
-from realtime import testing
-from realtime.forkserver import ForkServer
-from realtime.testing import ROOT, ChatServer, ChatUser, RedisServer, running
+from tests.kit import servers
+from tests.kit.fork_server import ForkServer
+from tests.kit.servers import ROOT, ChatServer, ChatUser, RedisServer, running
 
 NODE_SECONDS = 100
 
-testing.fork_server = ForkServer()
+servers.fork_server = ForkServer()
 
 
 def pytest_unconfigure() -> None:
-    assert testing.fork_server is not None
-    testing.fork_server.close()
+    assert servers.fork_server is not None
+    servers.fork_server.close()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

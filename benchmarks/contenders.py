@@ -11,7 +11,7 @@ from pathlib import Path
 
 import jwt
 
-from realtime.testing import ROOT, ChatServer, Process, RedisServer, free_port
+from tests.kit.servers import ROOT, ChatServer, Process, RedisServer, free_port
 
 from .clients import ChatCodec, SocketIOCodec, TutorialCodec
 

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from djongo_lts.testing import MongoServer
-from realtime.testing import ChatServer, ChatSocketClient, ChatUser, RedisServer
+from tests.kit.servers import ChatServer, ChatSocketClient, ChatUser, RedisServer
 from tests.link import Link
 
 WAIT_SECONDS = 90.0

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from realtime.testing import ROOT, ChatServer
+from tests.kit.servers import ROOT, ChatServer
 
 # Left out: that what fits the schema is accepted. No schema says that a password is good, or that a user exists.
 NOT_CHECKED = "positive_data_acceptance"

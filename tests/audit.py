@@ -10,7 +10,7 @@ import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
-from realtime.testing import ROOT
+from tests.kit.servers import ROOT
 
 REQUIREMENTS = ("requirements.txt", "requirements-dev.txt")
 TIMEOUT_SECONDS = 300

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from realtime.testing import ChatServer, RedisServer
+from tests.kit.servers import ChatServer, RedisServer
 
 # Shorter than a deployment's, so that a crash is over in seconds; benchmarks/convergence.py measures the real ones.
 SHORT_LEASES = {"PRESENCE_LEASE_SECONDS": "4", "PRESENCE_RENEW_SECONDS": "1", "PRESENCE_GRACE_SECONDS": "4"}

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from realtime.testing import ChatServer, ChatUser
+from tests.kit.servers import ChatServer, ChatUser
 
 BURST = 400
 ANSWER_SECONDS = 60.0

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from realtime.testing import ChatServer, ChatSocketClient, ChatUser
+from tests.kit.servers import ChatServer, ChatSocketClient, ChatUser
 
 # Not the bounds, which benchmarks/convergence.py measures: here a busy machine must not decide.
 HEAL_SECONDS = 30

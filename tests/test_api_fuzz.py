@@ -2,7 +2,7 @@
 
 import pytest
 
-from realtime.testing import ChatServer
+from tests.kit.servers import ChatServer
 
 from .api_fuzz import fuzz_api
 

@@ -11,7 +11,7 @@ from django.views.generic import RedirectView
 from websockets.asyncio.client import connect
 
 from chatproject.routing import registry
-from realtime.testing import PASSWORD, ChatServer, ChatSocketClient
+from tests.kit.servers import PASSWORD, ChatServer, ChatSocketClient
 
 from .authorisation import ACTORS, EVENTS, REST, row
 

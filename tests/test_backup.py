@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 
 from accounts.models import User
 from djongo_lts.testing import MongoServer
-from realtime.testing import ChatServer, ChatUser
+from tests.kit.servers import ChatServer, ChatUser
 
 pytestmark = pytest.mark.once  # brings a MongoDB of its own
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from djongo_lts.testing import MongoServer
-from realtime.testing import RedisServer
+from tests.kit.servers import RedisServer
 
 from .conftest import processes
 from .link import Link

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from realtime.testing import ChatServer, RedisServer, running
+from tests.kit.servers import ChatServer, RedisServer, running
 
 from .conftest import processes
 from .link import Link

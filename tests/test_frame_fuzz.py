@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from realtime.testing import ChatServer
+from tests.kit.servers import ChatServer
 
 from .frame_fuzz import Run
 

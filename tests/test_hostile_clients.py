@@ -11,7 +11,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from realtime.ids import uuid7
-from realtime.testing import ChatServer, ChatUser
+from tests.kit.servers import ChatServer, ChatUser
 
 from .frame_fuzz import PING, Run, frame
 

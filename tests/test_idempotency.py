@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from realtime.testing import ChatServer, ChatUser, RedisServer
+from tests.kit.servers import ChatServer, ChatUser, RedisServer
 
 PARALLEL = 100
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from typing import Any
 
-from realtime.testing import ChatServer, ChatSocketClient, ChatUser
+from tests.kit.servers import ChatServer, ChatSocketClient, ChatUser
 
 MESSAGES = 10
 BOUND_SECONDS = 30  # of a busy machine; benchmarks/convergence.py measures the issue's, which are a second

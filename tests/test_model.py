@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from realtime.testing import ChatServer, ChatSocketClient, ChatUser, Frame, RedisServer
+from tests.kit.servers import ChatServer, ChatSocketClient, ChatUser, Frame, RedisServer
 
 from .conftest import processes
 

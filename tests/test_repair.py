@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 import redis
 
-from realtime.testing import ChatServer, ChatSocketClient, RedisServer
+from tests.kit.servers import ChatServer, ChatSocketClient, RedisServer
 
 MESSAGES = 60
 LOST_MESSAGE_SECONDS = 20  # the check is every 4 s; a wait that ends when the message comes, not a sleep

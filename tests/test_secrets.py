@@ -30,8 +30,8 @@ from moderation.models import Report
 from moderation.services import Case
 from realtime import loop, times
 from realtime.ids import uuid7
-from realtime.testing import PASSWORD, ChatServer
 from rooms.models import Membership, Room
+from tests.kit.servers import PASSWORD, ChatServer
 
 from .test_authorisation_matrix import endpoints
 

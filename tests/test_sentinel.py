@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from realtime.testing import RedisServer
+from tests.kit.servers import RedisServer
 
 from .conftest import processes
 from .load import TEMPORARY, healed, loaded, until

@@ -11,7 +11,7 @@ import pytest
 from chatproject.routing import registry
 from chatproject.server_events import SERVER_EVENTS
 from realtime.protocol import to_builtins
-from realtime.testing import ChatServer, ChatSocketClient, ChatUser
+from tests.kit.servers import ChatServer, ChatSocketClient, ChatUser
 
 
 def assert_exact(data: Any, shape: Any, what: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from realtime.testing import ChatServer, ChatUser, RedisServer
+from tests.kit.servers import ChatServer, ChatUser, RedisServer
 
 from .conftest import processes
 

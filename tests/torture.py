@@ -22,7 +22,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from djongo_lts.testing import MongoServer
-from realtime.testing import ChatServer, ChatUser, RedisServer, free_port
+from tests.kit.servers import ChatServer, ChatUser, RedisServer, free_port
 
 ANSWER_SECONDS = 8.0
 DRAIN_SECONDS = 60.0

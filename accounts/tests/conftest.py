@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from realtime.testing import PASSWORD, ChatServer, ChatUser
+from tests.kit.servers import PASSWORD, ChatServer, ChatUser
 
 
 class AdminBrowser:

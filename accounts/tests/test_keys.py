@@ -12,7 +12,7 @@ from django.test import override_settings
 from accounts import keys
 from accounts.models import SigningSeed
 from realtime import times
-from realtime.testing import ChatServer, ChatUser
+from tests.kit.servers import ChatServer, ChatUser
 
 MONTH = timedelta(days=30)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import httpx
 
-from realtime.testing import PASSWORD, ChatServer
+from tests.kit.servers import PASSWORD, ChatServer
 
 DAY_SECONDS = 24 * 3600
 

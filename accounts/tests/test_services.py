@@ -11,8 +11,8 @@ from accounts import passwords, selectors, services, sessions
 from accounts.models import Session, User, fold
 from realtime import loop, times
 from realtime.errors import Conflict, Forbidden, InvalidCredentials, Overloaded, Unauthenticated
-from realtime.testing import PASSWORD
 from realtime.threads import run_db
+from tests.kit.servers import PASSWORD
 
 CLIENT = {"ip": "192.0.2.1", "user_agent": "test"}
 

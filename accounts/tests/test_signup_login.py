@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from realtime.testing import PASSWORD, ChatServer, ChatUser
+from tests.kit.servers import PASSWORD, ChatServer, ChatUser
 
 
 def new_body(**changes: Any) -> dict[str, Any]:

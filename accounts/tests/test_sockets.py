@@ -8,7 +8,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from realtime.testing import ChatServer, ChatSocketClient, ChatUser
+from tests.kit.servers import ChatServer, ChatSocketClient, ChatUser
 
 from .conftest import AdminBrowser
 from .forge import session_id_of, sign

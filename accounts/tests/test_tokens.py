@@ -10,7 +10,7 @@ from accounts.keys import get_key_ring
 from accounts.models import Session, User
 from realtime import times
 from realtime.errors import Unauthenticated
-from realtime.testing import ChatServer, ChatSocketClient, ChatUser
+from tests.kit.servers import ChatServer, ChatSocketClient, ChatUser
 
 from .forge import bad_access_tokens
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from realtime.testing import ChatServer, ChatUser
+from tests.kit.servers import ChatServer, ChatUser
 
 from .conftest import AdminBrowser
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from realtime.testing import PASSWORD, ChatServer, ChatUser, error_of
+from tests.kit.servers import PASSWORD, ChatServer, ChatUser, error_of
 
 NOBODY = "01900000-0000-7000-8000-000000000000"
 JSON = {"Content-Type": "application/json"}

@@ -2,7 +2,7 @@
 
 import httpx
 
-from realtime.testing import ChatServer, RedisServer
+from tests.kit.servers import ChatServer, RedisServer
 
 
 def statuses(server: ChatServer, tries: int) -> list[int]:

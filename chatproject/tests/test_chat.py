@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from realtime.testing import PASSWORD, ROOT, ChatServer, ChatUser
+from tests.kit.servers import PASSWORD, ROOT, ChatServer, ChatUser
 
 WAIT_SECONDS = 30.0
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from realtime.testing import PASSWORD, ChatServer
+from tests.kit.servers import PASSWORD, ChatServer
 
 from .browser import Window
 

@@ -7,7 +7,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from realtime.testing import PASSWORD, ChatServer, ChatUser, error_of
+from tests.kit.servers import PASSWORD, ChatServer, ChatUser, error_of
 
 PAGE = "https://chat.example"
 STRANGERS = "https://evil.example"

@@ -1,6 +1,6 @@
 """`manage.py demo` as a newcomer runs it. About five seconds."""
 
-from realtime.testing import ChatServer
+from tests.kit.servers import ChatServer
 
 
 def test_demo_when_run_shows_a_talk_and_a_resume_that_misses_nothing(server: ChatServer) -> None:

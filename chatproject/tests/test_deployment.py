@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from realtime.testing import ROOT, ChatServer
+from tests.kit.servers import ROOT, ChatServer
 
 pytestmark = pytest.mark.once  # files
 

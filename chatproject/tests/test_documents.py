@@ -12,7 +12,7 @@ import yaml
 from chatproject.api_examples import example_of
 from chatproject.routing import registry
 from chatproject.server_events import SERVER_EVENTS
-from realtime.testing import ROOT, ChatServer
+from tests.kit.servers import ROOT, ChatServer
 
 pytestmark = pytest.mark.once  # documents written from code
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from realtime.testing import PASSWORD, ROOT, ChatServer
+from tests.kit.servers import PASSWORD, ROOT, ChatServer
 
 from .browser import Window
 

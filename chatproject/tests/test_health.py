@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from realtime.testing import ChatServer, RedisServer, error_of
+from tests.kit.servers import ChatServer, RedisServer, error_of
 
 PARTS = {"database": "ok", "redis": "ok", "hub": "ok", "writer": "ok"}
 PATIENCE_SECONDS = 30

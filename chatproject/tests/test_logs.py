@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chatproject.logs import hide_tokens
-from realtime.testing import ChatServer
+from tests.kit.servers import ChatServer
 
 Record = dict[str, Any]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from realtime.testing import ChatServer, ChatUser, RedisServer
+from tests.kit.servers import ChatServer, ChatUser, RedisServer
 
 MESSAGES = 12
 

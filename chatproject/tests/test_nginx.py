@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from realtime.testing import PASSWORD, ROOT, ChatServer, Process, RedisServer, error_of, free_port
+from tests.kit.servers import PASSWORD, ROOT, ChatServer, Process, RedisServer, error_of, free_port
 
 CLIENT, STRANGER = "127.0.0.2", "203.0.113.9"
 MAIN = """

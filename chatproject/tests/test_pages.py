@@ -8,7 +8,7 @@ import pytest
 
 from chatproject.server_events import SERVER_EVENTS
 from realtime.errors import ERRORS
-from realtime.testing import ChatServer
+from tests.kit.servers import ChatServer
 
 pytestmark = pytest.mark.once  # pages without data
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from chatproject.proxies import TrustedProxies
-from realtime.testing import ChatServer
+from tests.kit.servers import ChatServer
 
 STRANGER = "203.0.113.9"
 

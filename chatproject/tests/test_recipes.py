@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from realtime.testing import ChatServer
+from tests.kit.servers import ChatServer
 
 from .blocks import blocks, check_output, need, run
 

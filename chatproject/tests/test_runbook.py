@@ -16,7 +16,7 @@ from django.core.management import get_commands, load_command_class
 
 from messaging.archive import Archive, Manifest, encode_line
 from messaging.models import Message
-from realtime.testing import ROOT, ChatServer, ChatUser, RedisServer, error_of
+from tests.kit.servers import ROOT, ChatServer, ChatUser, RedisServer, error_of
 
 from .blocks import blocks, check_output, need, run
 

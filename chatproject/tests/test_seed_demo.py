@@ -2,7 +2,7 @@
 
 import re
 
-from realtime.testing import ChatServer, ChatUser
+from tests.kit.servers import ChatServer, ChatUser
 
 SIZES = ("--users", "12", "--groups", "4", "--direct-rooms", "5", "--messages", "1500", "--days", "7")
 

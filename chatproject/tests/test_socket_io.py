@@ -16,7 +16,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from realtime.testing import ROOT, ChatServer, ChatUser, RedisServer
+from tests.kit.servers import ROOT, ChatServer, ChatUser, RedisServer
 
 WAIT_SECONDS = 30.0
 CLIENT = ROOT / "chatproject" / "tests" / "guide.mjs"

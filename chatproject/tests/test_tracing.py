@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from realtime.testing import ROOT, ChatServer, RedisServer
+from tests.kit.servers import ROOT, ChatServer, RedisServer
 
 SECRET_TEXT = "what nobody but the room may read"
 

@@ -10,8 +10,8 @@ from django.db import NotSupportedError, transaction
 from accounts.models import User
 from messaging.models import Message, MessageRevision
 from realtime.immutable import Immutable
-from realtime.testing import ChatServer, ChatSocketClient, ChatUser, check_error, error_of
 from rooms.models import Room
+from tests.kit.servers import ChatServer, ChatSocketClient, ChatUser, check_error, error_of
 
 from .test_send import MESSAGE_KEYS, NOBODY
 

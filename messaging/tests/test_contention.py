@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from realtime.testing import ChatServer, ChatSocketClient, RedisServer
+from tests.kit.servers import ChatServer, ChatSocketClient, RedisServer
 
 PROCESSES = 3
 MESSAGES = 40

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from realtime.testing import ChatUser, error_of
+from tests.kit.servers import ChatUser, error_of
 
 NOBODY = "01900000-0000-7000-8000-000000000000"
 TOTAL = 12

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from realtime.testing import ChatUser, check_error, error_of
+from tests.kit.servers import ChatUser, check_error, error_of
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from realtime.testing import ChatSocketClient, ChatUser, check_error
+from tests.kit.servers import ChatSocketClient, ChatUser, check_error
 
 from .test_send import NOBODY
 

@@ -22,8 +22,8 @@ from messaging.archive import Archive
 from messaging.models import ArchivedKey, Message, MessageRevision
 from messaging.services import _change
 from realtime import times
-from realtime.testing import ROOT, ChatServer, ChatUser, RedisServer
 from rooms.models import Room
+from tests.kit.servers import ROOT, ChatServer, ChatUser, RedisServer
 
 SEED = """
 from datetime import timedelta

@@ -2,7 +2,7 @@
 
 import pytest
 
-from realtime.testing import ChatServer, ChatUser, error_of
+from tests.kit.servers import ChatServer, ChatUser, error_of
 
 HOSTILE = [
     "100%", "snake_case", "back\\slash", "it's", 'say "hi"', "a.b", "(open", "[a-z]", "^start", "end$", "a+b*c?",

@@ -4,7 +4,7 @@ import asyncio
 import signal
 from collections.abc import Callable
 
-from realtime.testing import ChatServer, ChatUser, RedisServer
+from tests.kit.servers import ChatServer, ChatUser, RedisServer
 
 MESSAGES = 30
 MENDED_SECONDS = 30.0  # the logs are looked into every 4 s

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from messaging.typing import MAX_ROOMS_AT_ONCE, TypingState
-from realtime.testing import ChatSocketClient, ChatUser, check_error
+from tests.kit.servers import ChatSocketClient, ChatUser, check_error
 
 from .test_send import NOBODY
 

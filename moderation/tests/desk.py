@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from realtime.testing import PASSWORD, ChatServer
+from tests.kit.servers import PASSWORD, ChatServer
 
 SELECTED = "_selected_action"
 

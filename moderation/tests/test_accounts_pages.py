@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Session, User
 from realtime import times
-from realtime.testing import PASSWORD
+from tests.kit.servers import PASSWORD
 
 USERS, SESSIONS = "/admin/accounts/user/", "/admin/accounts/session/"
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from moderation.tests.desk import Desk
-from realtime.testing import PASSWORD, ChatServer, ChatUser
+from tests.kit.servers import PASSWORD, ChatServer, ChatUser
 
 
 @pytest.fixture(scope="module")

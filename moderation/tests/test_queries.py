@@ -15,8 +15,8 @@ from moderation import audit
 from moderation.models import Report
 from realtime import times
 from realtime.ids import uuid7
-from realtime.testing import PASSWORD
 from rooms.models import Membership, Room
+from tests.kit.servers import PASSWORD
 
 MOST_QUERIES = 8  # session, user, the page, and what one page of its rows shows or offers besides
 PAGES = [

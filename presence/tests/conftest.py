@@ -10,7 +10,7 @@ from redis.asyncio.cluster import RedisCluster
 
 from presence.events import Change
 from presence.store import PresenceStore
-from realtime.testing import RedisServer, running
+from tests.kit.servers import RedisServer, running
 
 from .kit import INTERVALS, ClusterServer, Process
 

@@ -14,7 +14,7 @@ from presence.heartbeat import Heartbeat
 from presence.leases import Ended, Intervals, Release, Socket
 from presence.store import PresenceStore
 from realtime.ids import uuid7
-from realtime.testing import RedisServer, free_port
+from tests.kit.servers import RedisServer, free_port
 
 SLOTS = 16384
 MAX_CLUSTER_PORT = 55535  # its bus listens 10,000 higher

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from realtime.testing import ChatServer, ChatSocketClient, ChatUser, check_error
+from tests.kit.servers import ChatServer, ChatSocketClient, ChatUser, check_error
 
 from .kit import until
 

@@ -16,7 +16,7 @@ from presence.leases import Lease
 from presence.store import PresenceStore
 from realtime import times
 from realtime.outage import REDIS_AWAY
-from realtime.testing import RedisServer
+from tests.kit.servers import RedisServer
 
 from .kit import INTERVALS, Process, a_socket, until
 from .test_heartbeat import of, take, until_told

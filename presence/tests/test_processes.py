@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from realtime.testing import ChatServer, RedisServer
+from tests.kit.servers import ChatServer, RedisServer
 
 from .kit import until
 from .test_consumers import until_update, updates_of

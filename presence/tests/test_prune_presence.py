@@ -8,7 +8,7 @@ import redis
 
 from presence import keys
 from presence.store import SHARDS, PresenceStore
-from realtime.testing import ChatServer, RedisServer
+from tests.kit.servers import ChatServer, RedisServer
 
 from .kit import a_socket
 from .test_consumers import until_update, updates_of

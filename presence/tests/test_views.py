@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from realtime.testing import ChatServer, ChatUser, error_of
+from tests.kit.servers import ChatServer, ChatUser, error_of
 
 
 async def test_user_presence_when_a_room_is_shared_then_state_and_devices(

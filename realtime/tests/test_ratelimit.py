@@ -20,7 +20,7 @@ from realtime.ratelimit import (
 )
 from realtime.rates import Rate
 from realtime.redis_address import RedisAddress
-from realtime.testing import RedisServer, free_port
+from tests.kit.servers import RedisServer, free_port
 
 pytestmark = pytest.mark.once  # limits are counted in Redis
 

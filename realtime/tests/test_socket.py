@@ -9,7 +9,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from realtime.testing import ChatServer, ChatUser, check_error
+from tests.kit.servers import ChatServer, ChatUser, check_error
 
 READY_KEYS = {"userId", "connectionId", "deviceId", "serverTime", "expiresAt", "rooms", "limits"}
 

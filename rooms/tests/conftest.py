@@ -8,8 +8,8 @@ import pytest
 from accounts.models import User
 from realtime import loop
 from realtime.hub import Hub, get_hub
-from realtime.testing import ChatServer, ChatUser
 from rooms.models import Membership, Room
+from tests.kit.servers import ChatServer, ChatUser
 
 DEACTIVATE = """
 from accounts.services import deactivate_user

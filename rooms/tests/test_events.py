@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from realtime.testing import ChatSocketClient, ChatUser
+from tests.kit.servers import ChatSocketClient, ChatUser
 
 from .test_members import add, change, remove
 from .test_rooms import NOBODY, room_of

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from realtime.testing import ChatServer, ChatUser, check_error, error_of
+from tests.kit.servers import ChatServer, ChatUser, check_error, error_of
 
 from .test_rooms import MEMBER_KEYS, NOBODY, roles_of, room_of
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from realtime.testing import ChatServer, ChatUser, error_of
+from tests.kit.servers import ChatServer, ChatUser, error_of
 
 NOBODY = "01900000-0000-7000-8000-000000000000"
 ROOM_KEYS = {

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from realtime.testing import ChatServer
+from tests.kit.servers import ChatServer
 
 REMOVE = "from rooms.models import Membership as M; M.objects.filter(room_id='{}', user_id='{}').delete()"
 

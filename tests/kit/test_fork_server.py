@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from realtime import testing
-from realtime.forkserver import ForkedProcess, ForkServer
-from realtime.testing import ChatServer
+from tests.kit import servers
+from tests.kit.fork_server import ForkedProcess, ForkServer
+from tests.kit.servers import ChatServer
 
 pytestmark = pytest.mark.once  # processes, whatever they store
 
@@ -45,7 +45,7 @@ def script(tmp_path: Path) -> Iterator[Any]:
     """Runs code as a script of one's own, on the run's fork server or another."""
     output = (tmp_path / "output").open("w+b")
 
-    def run(code: str, forks: ForkServer | None = testing.fork_server) -> ForkedProcess:
+    def run(code: str, forks: ForkServer | None = servers.fork_server) -> ForkedProcess:
         path = tmp_path / "script.py"
         path.write_text(code)
         assert forks is not None

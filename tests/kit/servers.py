@@ -26,9 +26,9 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from .forkserver import ForkedProcess, ForkServer
+from .fork_server import ForkedProcess, ForkServer
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 40.0
 COMMAND_SECONDS = 120.0
 ANSWER_SECONDS = 30.0

@@ -21,7 +21,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 MAX_REQUEST_BYTES = 1024 * 1024
 
 # What servers and commands import, as far as it asks for no setting and for no variable below. prometheus_client is
@@ -121,7 +121,7 @@ class ForkServer:
                 self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
                 with theirs:
                     self._process = subprocess.Popen(
-                        [sys.executable, "-m", "realtime.forkserver", str(theirs.fileno())],
+                        [sys.executable, "-m", "tests.kit.fork_server", str(theirs.fileno())],
                         stdin=subprocess.DEVNULL,
                         stdout=subprocess.DEVNULL,
                         pass_fds=[theirs.fileno()],
