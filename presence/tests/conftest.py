@@ -10,9 +10,8 @@ from redis.asyncio.cluster import RedisCluster
 
 from presence.events import Change
 from presence.store import PresenceStore
+from tests.kit.heartbeats import INTERVALS, ClusterServer, Process
 from tests.kit.servers import RedisServer, running
-
-from .kit import INTERVALS, ClusterServer, Process
 
 
 @pytest.fixture(scope="session")

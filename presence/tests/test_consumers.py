@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from tests.kit.heartbeats import until
 from tests.kit.servers import ChatServer, ChatSocketClient, ChatUser, check_error
-
-from .kit import until
 
 GRACE_SECONDS = 3.0
 LIMITED = 4429

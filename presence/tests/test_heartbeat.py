@@ -11,8 +11,7 @@ from presence.events import Change
 from presence.leases import Lease, Swept
 from presence.store import PresenceStore
 from realtime import context, times
-
-from .kit import INTERVALS, Process, a_socket, until
+from tests.kit.heartbeats import INTERVALS, Process, a_socket, until
 
 # That the scripts work on a cluster is test_store's.
 pytestmark = [

@@ -4,8 +4,7 @@ import pytest
 
 from presence.leases import Intervals, Lease, Leaving, Renewed
 from realtime import times
-
-from .kit import a_socket
+from tests.kit.heartbeats import a_socket
 
 pytestmark = pytest.mark.once  # presence lives in Redis
 

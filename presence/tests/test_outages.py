@@ -16,9 +16,9 @@ from presence.leases import Lease
 from presence.store import PresenceStore
 from realtime import times
 from realtime.outage import REDIS_AWAY
+from tests.kit.heartbeats import INTERVALS, Process, a_socket, until
 from tests.kit.servers import RedisServer
 
-from .kit import INTERVALS, Process, a_socket, until
 from .test_heartbeat import of, take, until_told
 
 pytestmark = pytest.mark.once  # presence lives in Redis

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.kit.heartbeats import until
 from tests.kit.servers import ChatServer, RedisServer
 
-from .kit import until
 from .test_consumers import until_update, updates_of
 
 StartServer = Callable[..., ChatServer]

@@ -8,9 +8,9 @@ import redis
 
 from presence import keys
 from presence.store import SHARDS, PresenceStore
+from tests.kit.heartbeats import a_socket
 from tests.kit.servers import ChatServer, RedisServer
 
-from .kit import a_socket
 from .test_consumers import until_update, updates_of
 
 StartServer = Callable[..., ChatServer]

@@ -12,8 +12,7 @@ from realtime import context, loop
 from realtime.frames import Frame
 from realtime.hub import Hub
 from realtime.ids import uuid7
-
-from .kit import connect
+from tests.kit.connections import connect
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@
 
 from accounts.models import User
 from realtime.hub import Hub
-from realtime.tests.kit import connect
 from rooms.audit import MembershipAudit
 from rooms.models import Room
+from tests.kit.connections import connect
 
 
 async def test_look_when_a_connection_misses_a_room_twice_then_it_is_told(

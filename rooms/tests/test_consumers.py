@@ -17,11 +17,11 @@ from realtime.errors import Unavailable
 from realtime.hub import Hub, get_hub
 from realtime.ids import uuid7
 from realtime.protocol import encode_event
-from realtime.tests.kit import connect
 from realtime.threads import run_db
 from rooms.consumers import RoomsConsumer
 from rooms.models import Room
 from rooms.topics import room_topic
+from tests.kit.connections import connect
 
 
 class UnreadableLog:

@@ -35,7 +35,7 @@ async def until(holds: Callable[[], Awaitable[bool]], what: str) -> None:
     """Wait until the condition holds; fail when it never does."""
     try:
         async with asyncio.timeout(WAIT_SECONDS):
-            while not await holds():  # noqa: ASYNC110  # what is waited for is in Redis
+            while not await holds():  # what is waited for is in Redis
                 await asyncio.sleep(0.01)
     except TimeoutError:
         raise AssertionError(f"never: {what}") from None
