@@ -12,7 +12,7 @@ RUN_ENV = DEBUG=$${DEBUG:-on} HOST=$(HOST) PORT=$(PORT)
 PYTEST_ARGS ?= -n 3 --dist loadfile --no-loadscope-reorder
 # Without their bytecode hundreds of servers and commands would compile the project anew, each for itself.
 TEST_ENV = SECRET_KEY=tests-only-0123456789-0123456789-0123456789-0123456789 DEBUG=off PYTHONDONTWRITEBYTECODE=
-ON_MONGODB = $(TEST_ENV) $(BIN)/python -m tests.on_mongodb $(PYTEST_ARGS) -n 4 -m "not once" $(ARGS)
+ON_MONGODB = $(TEST_ENV) $(BIN)/python -m tests.kit.on_database $(PYTEST_ARGS) -n 4 -m "not once" $(ARGS)
 
 # A sound deployment, as `manage.py check --deploy` would have it; names no real host.
 DEPLOY_ENV = SECRET_KEY=7PqkX2vLw9ZrT4mNc8YbH3sJf6DgA1eUxQoWiE5tRyBnMvCzKd0 DEBUG=off WORKERS=4 \

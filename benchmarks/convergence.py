@@ -14,8 +14,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from djongo_lts.testing import MongoServer
+from tests.kit.link import Link
 from tests.kit.servers import ChatServer, ChatSocketClient, ChatUser, RedisServer
-from tests.link import Link
 
 WAIT_SECONDS = 90.0
 # What issue and design promise, in seconds.

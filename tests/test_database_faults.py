@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from djongo_lts.testing import MongoServer
+from tests.kit.link import Link
+from tests.kit.load import TEMPORARY, healed, loaded
 from tests.kit.servers import RedisServer
 
 from .conftest import processes
-from .link import Link
-from .load import TEMPORARY, healed, loaded
 
 pytestmark = pytest.mark.once  # it brings databases of its own
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.link import Link
+from tests.kit.load import HEAL_SECONDS, TEMPORARY, healed, loaded, until
 from tests.kit.servers import ChatServer, RedisServer, running
 
 from .conftest import processes
-from .link import Link
-from .load import HEAL_SECONDS, TEMPORARY, healed, loaded, until
 
 PAUSE_SECONDS = 10  # the issue's
 MAX_GROWTH_BYTES = 150 * 1024 * 1024

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.kit.load import TEMPORARY, healed, loaded, until
+from tests.kit.redis_sentinel import PASSWORD, SERVICE, Replica, SentinelServer
 from tests.kit.servers import RedisServer
 
 from .conftest import processes
-from .load import TEMPORARY, healed, loaded, until
-from .sentinel import PASSWORD, SERVICE, Replica, SentinelServer
 
 FAILOVER_SECONDS = 60
 

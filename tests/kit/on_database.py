@@ -1,4 +1,4 @@
-"""Runs pytest with a MongoDB behind the chat: `python -m tests.on_mongodb [pytest's arguments]`.
+"""Runs pytest with a MongoDB behind the chat: `python -m tests.kit.on_database [pytest's arguments]`.
 
 Starts the stand-in (secantusdb) in a process of its own, or uses the server that TEST_MONGODB_URL names. Settings
 read their database when they are imported, so it has to be there before pytest is.

@@ -43,7 +43,7 @@ class Load:
         """Wait until so many more are stored."""
         wanted = len(self.stored) + count
         async with asyncio.timeout(HEAL_SECONDS):
-            while len(self.stored) < wanted:  # noqa: ASYNC110
+            while len(self.stored) < wanted:
                 await asyncio.sleep(0.02)
 
     async def stop(self) -> None:
@@ -102,5 +102,5 @@ async def _accepted(socket: ChatSocketClient, message: dict[str, Any]) -> None:
 async def until(holds: Callable[[], bool], *, seconds: float = HEAL_SECONDS) -> None:
     """Wait until `holds`, which may block, says so."""
     async with asyncio.timeout(seconds):
-        while not await asyncio.to_thread(holds):  # noqa: ASYNC110
+        while not await asyncio.to_thread(holds):
             await asyncio.sleep(0.1)
