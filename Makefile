@@ -21,7 +21,7 @@ DEPLOY_ENV = SECRET_KEY=7PqkX2vLw9ZrT4mNc8YbH3sJf6DgA1eUxQoWiE5tRyBnMvCzKd0 DEBU
 	REDIS_URL=rediss://:pw-of-redis@redis.example:6379/0 \
 	DATABASE_URL="mongodb://chat:pw-of-mongo@mongo.example:27017/chat?replicaSet=rs0"
 
-.PHONY: install run superuser demo test torture model fuzz fuzz-api audit bench crawl lint check docs lock test-mongodb differential django-tests bench-engine
+.PHONY: install run superuser demo test torture model fuzz fuzz-api requirements-check bench crawl lint check docs lock test-mongodb differential django-tests bench-engine
 .DEFAULT_GOAL := run
 
 $(VENV)/run.stamp: requirements.txt
@@ -75,21 +75,21 @@ bench-engine: $(VENV)/dev.stamp  ## client CPU of djongo_lts beside raw pymongo
 	$(BIN)/python -m djongo_lts.benchmarks.client_cpu
 
 torture: $(VENV)/dev.stamp  ## kill servers, Redis and database under load: ROUNDS=20 SEED=1 DATABASE=mongodb PROCESSES=2
-	$(TEST_ENV) $(BIN)/python -m tests.torture --rounds $(or $(ROUNDS),20) --seed $(or $(SEED),1) \
+	$(TEST_ENV) $(BIN)/python -m tests.proofs.torture --rounds $(or $(ROUNDS),20) --seed $(or $(SEED),1) \
 		--database $(or $(DATABASE),mongodb) --processes $(or $(PROCESSES),2)
 
 model: $(VENV)/dev.stamp  ## compare any steps of three users with a reference: EXAMPLES=200 PROCESSES=1
 	$(TEST_ENV) MODEL_EXAMPLES=$(or $(EXAMPLES),200) MODEL_PROCESSES=$(or $(PROCESSES),1) \
-		$(BIN)/python -m pytest tests/test_model.py
+		$(BIN)/python -m pytest tests/proofs/test_model.py
 
 fuzz: $(VENV)/dev.stamp  ## send a server frames that no client should: FRAMES=100000 SEED=1
-	$(TEST_ENV) $(BIN)/python -m tests.frame_fuzz --frames $(or $(FRAMES),100000) --seed $(or $(SEED),1)
+	$(TEST_ENV) $(BIN)/python -m tests.proofs.frame_fuzz --frames $(or $(FRAMES),100000) --seed $(or $(SEED),1)
 
 fuzz-api: $(VENV)/dev.stamp  ## requests made from docs/openapi.yaml, right and wrong: EXAMPLES=100 SEED=1
-	$(TEST_ENV) $(BIN)/python -m tests.api_fuzz --examples $(or $(EXAMPLES),100) --seed $(or $(SEED),1)
+	$(TEST_ENV) $(BIN)/python -m tests.proofs.api_fuzz --examples $(or $(EXAMPLES),100) --seed $(or $(SEED),1)
 
-audit: $(VENV)/dev.stamp  ## known holes in the pinned requirements; where nobody can be asked, their pins and ages
-	$(BIN)/python -m tests.audit
+requirements-check: $(VENV)/dev.stamp  ## known holes in the pinned requirements; where nobody can be asked, their pins and ages
+	$(BIN)/python -m tests.proofs.requirements_check
 
 bench: $(VENV)/dev.stamp $(PEERS)  ## beside Socket.IO and others: benchmarks/README.md, make bench ARGS="fanout --rounds 3"
 	$(TEST_ENV) $(BIN)/python -m benchmarks $(ARGS)

@@ -12,8 +12,7 @@ from websockets.exceptions import ConnectionClosed
 
 from realtime.ids import uuid7
 from tests.kit.servers import ChatServer, ChatUser
-
-from .frame_fuzz import PING, Run, frame
+from tests.proofs.frame_fuzz import PING, Run, frame
 
 pytestmark = pytest.mark.once  # the wire
 

@@ -1,4 +1,4 @@
-"""What the pinned requirements are known for: `make audit`.
+"""What the pinned requirements are known for: `make requirements-check`.
 
 Asks pip-audit for known holes. Where its source cannot be reached, checks what can be checked from the package
 index alone: that everything is pinned, is installed as pinned and fits together, and how far it is behind.

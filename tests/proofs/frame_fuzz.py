@@ -1,7 +1,7 @@
 """The frame fuzzer: sends a server what no client should, below and above the WebSocket protocol.
 
-`python -m tests.frame_fuzz --frames 1000000 --seed 1`. After each burst the server has to answer a ping or to have
-closed the connection; at the end it has to live, and to have stayed within its memory.
+`python -m tests.proofs.frame_fuzz --frames 1000000 --seed 1`. After each burst the server has to answer a ping
+or to have closed the connection; at the end it has to live, and to have stayed within its memory.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """The REST fuzzer: schemathesis sends a server what docs/openapi.yaml allows, and what it does not.
 
-`python -m tests.api_fuzz --examples 100 --seed 1` adds schemathesis' own list of boundary values for each field.
+`python -m tests.proofs.api_fuzz --examples 100 --seed 1` adds schemathesis' own boundary values for each field.
 Every answer has to be one that the document shows, none may be a 5xx, and none may be had without a token.
 """
 

@@ -17,9 +17,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import processes
 from tests.kit.servers import ChatServer, ChatSocketClient, ChatUser, Frame, RedisServer
-
-from .conftest import processes
 
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "0"))
 PROCESSES = int(os.environ.get("MODEL_PROCESSES", "1"))

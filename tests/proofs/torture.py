@@ -1,8 +1,8 @@
 """The kill test: clients send, ack, drop out and resume without pause while what they stand on is killed.
 
-`python -m tests.torture --rounds 20 --seed 1 --database mongodb`. Each round injects one fault, dealt from shuffled
-decks of all kinds, and waits until the servers answer again; at the end the log, every client's copy of it,
-watermarks and presence are compared.
+`python -m tests.proofs.torture --rounds 20 --seed 1 --database mongodb`. Each round injects one fault, dealt
+from shuffled decks of all kinds, and waits until the servers answer again; at the end the log, every client's copy
+of it, watermarks and presence are compared.
 """
 
 import argparse
