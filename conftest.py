@@ -15,7 +15,10 @@ os.environ.setdefault("PASSWORD_MEMORY_KIB", "1024")  # as ChatServer's
 
 from tests.kit import servers
 from tests.kit.fork_server import ForkServer
-from tests.kit.servers import ROOT, ChatServer, ChatUser, RedisServer, running
+from tests.kit.paths import ROOT
+from tests.kit.redis_servers import RedisServer, running
+from tests.kit.servers import ChatServer
+from tests.kit.users import ChatUser
 
 NODE_SECONDS = 100
 

@@ -11,7 +11,10 @@ from pathlib import Path
 
 import jwt
 
-from tests.kit.servers import ROOT, ChatServer, Process, RedisServer, free_port
+from tests.kit.paths import ROOT
+from tests.kit.processes import Process, free_port
+from tests.kit.redis_servers import RedisServer
+from tests.kit.servers import ChatServer
 
 from .clients import ChatCodec, SocketIOCodec, TutorialCodec
 

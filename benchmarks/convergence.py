@@ -14,8 +14,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from djongo_lts.testing import MongoServer
+from tests.kit.clients import ChatSocketClient
 from tests.kit.link import Link
-from tests.kit.servers import ChatServer, ChatSocketClient, ChatUser, RedisServer
+from tests.kit.redis_servers import RedisServer
+from tests.kit.servers import ChatServer
+from tests.kit.users import ChatUser
 
 WAIT_SECONDS = 90.0
 # What issue and design promise, in seconds.

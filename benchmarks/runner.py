@@ -16,7 +16,7 @@ from typing import Any
 import uvloop
 
 from djongo_lts.testing import MongoServer
-from tests.kit.servers import RedisServer
+from tests.kit.redis_servers import RedisServer
 
 from . import scenarios
 from .contenders import Contender, OurHub, Ours, SocketIOFanout, SocketIOSend, Tutorial

@@ -11,7 +11,9 @@ from django.views.generic import RedirectView
 from websockets.asyncio.client import connect
 
 from chatproject.routing import registry
-from tests.kit.servers import PASSWORD, ChatServer, ChatSocketClient
+from tests.kit.clients import ChatSocketClient
+from tests.kit.servers import ChatServer
+from tests.kit.users import PASSWORD
 
 from .authorisation import ACTORS, EVENTS, REST, row
 

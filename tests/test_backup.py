@@ -11,7 +11,8 @@ from django.core.management import CommandError, call_command
 
 from accounts.models import User
 from djongo_lts.testing import MongoServer
-from tests.kit.servers import ChatServer, ChatUser
+from tests.kit.servers import ChatServer
+from tests.kit.users import ChatUser
 
 pytestmark = pytest.mark.once  # brings a MongoDB of its own
 

@@ -11,9 +11,8 @@ import pytest
 from djongo_lts.testing import MongoServer
 from tests.kit.link import Link
 from tests.kit.load import TEMPORARY, healed, loaded
-from tests.kit.servers import RedisServer
-
-from .conftest import processes
+from tests.kit.redis_servers import RedisServer
+from tests.kit.servers import chat_servers
 
 pytestmark = pytest.mark.once  # it brings databases of its own
 
@@ -34,7 +33,7 @@ def mongo() -> Iterator[MongoServer]:
 async def test_database_when_it_is_killed_and_restarts_under_load_then_what_was_acknowledged_is_there(
     mongo: MongoServer, redis_server: RedisServer
 ) -> None:
-    with processes(2, REDIS_URL=redis_server.url, DATABASE_URL=f"{mongo.url}/chat") as servers:
+    with chat_servers(2, REDIS_URL=redis_server.url, DATABASE_URL=f"{mongo.url}/chat") as servers:
         async with loaded(servers) as load:
             for _ in range(2):
                 await asyncio.to_thread(mongo.kill)
@@ -50,7 +49,7 @@ async def test_database_when_it_stands_still_and_then_is_cut_off_for_good_then_s
 ) -> None:
     with Link(mongo.port) as link:
         url = f"mongodb://127.0.0.1:{link.port}/chat"
-        with processes(2, REDIS_URL=redis_server.url, DATABASE_URL=url) as servers:
+        with chat_servers(2, REDIS_URL=redis_server.url, DATABASE_URL=url) as servers:
             async with loaded(servers) as load:
                 assert mongo.process is not None
                 mongo.process.send_signal(signal.SIGSTOP)
@@ -68,7 +67,7 @@ async def test_database_when_it_stands_still_and_then_is_cut_off_for_good_then_s
 async def test_sqlite_when_another_program_holds_its_lock_for_seconds_then_sends_wait_and_are_stored(
     redis_server: RedisServer,
 ) -> None:
-    with processes(2, REDIS_URL=redis_server.url, DATABASE_URL="") as servers:
+    with chat_servers(2, REDIS_URL=redis_server.url, DATABASE_URL="") as servers:
         async with loaded(servers) as load:
             path = Path(servers[0].env["DATA_DIR"]) / "chat.sqlite3"
             other = sqlite3.connect(path, isolation_level=None, timeout=30)

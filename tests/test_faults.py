@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.kit.link import Link
-from tests.kit.load import HEAL_SECONDS, TEMPORARY, healed, loaded, until
-from tests.kit.servers import ChatServer, RedisServer, running
-
-from .conftest import processes
+from tests.kit.load import HEAL_SECONDS, TEMPORARY, healed, loaded
+from tests.kit.redis_servers import RedisServer, running
+from tests.kit.servers import ChatServer, chat_servers
+from tests.kit.waiting import until
 
 PAUSE_SECONDS = 10  # the issue's
 MAX_GROWTH_BYTES = 150 * 1024 * 1024
@@ -39,7 +39,7 @@ def link(redis_of_two: RedisServer) -> Iterator[Link]:
 def two(link: Link) -> Iterator[list[ChatServer]]:
     """Two processes, which each of the tests leaves as it found them: healed."""
     limits = {"RATE_LIMITS": "on", "LIMIT_MESSAGES_USER": "1000/1s", "LIMIT_MESSAGES_ROOM": "1000/1s"}
-    with processes(2, REDIS_URL=f"redis://127.0.0.1:{link.port}/0", **limits) as servers:
+    with chat_servers(2, REDIS_URL=f"redis://127.0.0.1:{link.port}/0", **limits) as servers:
         yield servers
 
 
@@ -85,7 +85,7 @@ async def test_redis_when_the_network_to_it_is_cut_then_all_heals(
 async def test_logout_and_kick_when_redis_loses_them_then_hold_in_the_other_process_within_seconds(
     own_redis: RedisServer,
 ) -> None:
-    with Link(own_redis.port) as link, processes(2, REDIS_URL=own_redis.url) as servers:
+    with Link(own_redis.port) as link, chat_servers(2, REDIS_URL=own_redis.url) as servers:
         one, two = servers
         owner, kicked, gone = one.sign_up(), one.sign_up(), one.sign_up()
         room_id = owner.make_room(kicked)
@@ -106,7 +106,7 @@ async def test_logout_and_kick_when_redis_loses_them_then_hold_in_the_other_proc
 async def test_connect_when_redis_is_away_then_sockets_open_and_talk_within_their_process(
     own_redis: RedisServer,
 ) -> None:
-    with processes(1, REDIS_URL=own_redis.url) as (server,):
+    with chat_servers(1, REDIS_URL=own_redis.url) as (server,):
         alice, bob = server.sign_up(), server.sign_up()
         room_id = alice.make_room(bob)
         own_redis.kill()
@@ -122,7 +122,7 @@ async def test_connect_when_redis_is_away_then_sockets_open_and_talk_within_thei
 async def test_server_when_it_starts_before_redis_then_joins_it_by_itself() -> None:
     redis = RedisServer()
     try:
-        with processes(2, REDIS_URL=redis.url) as servers:
+        with chat_servers(2, REDIS_URL=redis.url) as servers:
             await asyncio.to_thread(redis.start)
             for server in servers:
                 await _ready(server)
@@ -137,4 +137,4 @@ async def _ready(server: ChatServer) -> None:
         with server.http() as http:
             return http.get("/readyz").status_code == 200
 
-    await until(works)
+    await until(works, "the server answers")

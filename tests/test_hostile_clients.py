@@ -11,7 +11,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from realtime.ids import uuid7
-from tests.kit.servers import ChatServer, ChatUser
+from tests.kit.servers import ChatServer
+from tests.kit.users import ChatUser
 from tests.proofs.frame_fuzz import PING, Run, frame
 
 pytestmark = pytest.mark.once  # the wire

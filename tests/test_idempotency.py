@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.kit.servers import ChatServer, ChatUser, RedisServer
+from tests.kit.redis_servers import RedisServer
+from tests.kit.servers import ChatServer
+from tests.kit.users import ChatUser
 
 PARALLEL = 100
 

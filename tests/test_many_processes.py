@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 from typing import Any
 
-from tests.kit.servers import ChatServer, ChatSocketClient, ChatUser
+from tests.kit.clients import ChatSocketClient
+from tests.kit.servers import ChatServer
+from tests.kit.users import ChatUser
 
 MESSAGES = 10
 BOUND_SECONDS = 30  # of a busy machine; benchmarks/convergence.py measures the issue's, which are a second

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 import pytest
 import redis
 
-from tests.kit.servers import ChatServer, ChatSocketClient, RedisServer
+from tests.kit.clients import ChatSocketClient
+from tests.kit.redis_servers import RedisServer
+from tests.kit.servers import ChatServer
 
 MESSAGES = 60
 LOST_MESSAGE_SECONDS = 20  # the check is every 4 s; a wait that ends when the message comes, not a sleep

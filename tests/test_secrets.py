@@ -31,7 +31,8 @@ from moderation.services import Case
 from realtime import loop, times
 from realtime.ids import uuid7
 from rooms.models import Membership, Room
-from tests.kit.servers import PASSWORD, ChatServer
+from tests.kit.servers import ChatServer
+from tests.kit.users import PASSWORD
 
 from .test_authorisation_matrix import endpoints
 

@@ -4,7 +4,8 @@ import pytest
 from django.contrib.auth.hashers import Argon2PasswordHasher, make_password
 
 from accounts import passwords
-from tests.kit.servers import ChatServer, ChatUser
+from tests.kit.servers import ChatServer
+from tests.kit.users import ChatUser
 
 MARK = "zebra-crossing-7731"
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.kit.load import TEMPORARY, healed, loaded, until
+from tests.kit.load import TEMPORARY, healed, loaded
 from tests.kit.redis_sentinel import PASSWORD, SERVICE, Replica, SentinelServer
-from tests.kit.servers import RedisServer
-
-from .conftest import processes
+from tests.kit.redis_servers import RedisServer
+from tests.kit.servers import chat_servers
+from tests.kit.waiting import until
 
 FAILOVER_SECONDS = 60
 
@@ -31,15 +31,23 @@ async def test_redis_when_sentinel_promotes_its_replica_under_load_then_nothing_
     redis_group: tuple[RedisServer, Replica, SentinelServer],
 ) -> None:
     master, replica, sentinel = redis_group
-    await until(lambda: sentinel.replicas() == [replica.port], seconds=FAILOVER_SECONDS)
+    await until(
+        lambda: sentinel.replicas() == [replica.port],
+        "the sentinel knows the replica",
+        seconds=FAILOVER_SECONDS,
+    )
     url = f"redis+sentinel://:{PASSWORD}@127.0.0.1:{sentinel.port}/{SERVICE}/0"
-    with processes(2, REDIS_URL=url) as servers:
+    with chat_servers(2, REDIS_URL=url) as servers:
         async with loaded(servers) as load:
             master.kill()
             await load.progress(4)  # meanwhile messages are stored without Redis
-            await until(lambda: sentinel.master_port() == replica.port, seconds=FAILOVER_SECONDS)
+            await until(
+                lambda: sentinel.master_port() == replica.port,
+                "the replica is the master",
+                seconds=FAILOVER_SECONDS,
+            )
             await healed(load)
         assert load.errors <= TEMPORARY
         for server in servers:
             with server.http() as http:
-                await until(lambda http=http: http.get("/readyz").status_code == 200)
+                await until(lambda http=http: http.get("/readyz").status_code == 200, "ready")

@@ -11,7 +11,9 @@ import pytest
 from chatproject.routing import registry
 from chatproject.server_events import SERVER_EVENTS
 from realtime.protocol import to_builtins
-from tests.kit.servers import ChatServer, ChatSocketClient, ChatUser
+from tests.kit.clients import ChatSocketClient
+from tests.kit.servers import ChatServer
+from tests.kit.users import ChatUser
 
 
 def assert_exact(data: Any, shape: Any, what: str) -> None:

@@ -10,9 +10,9 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from tests.kit.servers import ChatServer, ChatUser, RedisServer
-
-from .conftest import processes
+from tests.kit.redis_servers import RedisServer
+from tests.kit.servers import ChatServer, chat_servers
+from tests.kit.users import ChatUser
 
 STOP_SECONDS = 10  # the bound
 SENDERS = 4
@@ -135,7 +135,7 @@ class Sender:
 async def test_rolling_restart_when_two_processes_restart_under_load_then_nothing_acknowledged_is_lost(
     redis_server: RedisServer,
 ) -> None:
-    with processes(2, REDIS_URL=redis_server.url) as servers:
+    with chat_servers(2, REDIS_URL=redis_server.url) as servers:
         user = servers[0].sign_up()
         room_id = user.make_room()
         senders = [Sender(user, servers[::step], room_id) for step in (1, -1) for _ in range(SENDERS // 2)]

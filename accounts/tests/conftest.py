@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.kit.servers import PASSWORD, ChatServer, ChatUser
+from tests.kit.servers import ChatServer
+from tests.kit.users import PASSWORD, ChatUser
 
 
 class AdminBrowser:

@@ -9,7 +9,7 @@ import jwt
 from django.test import override_settings
 
 from accounts.keys import get_key_ring
-from tests.kit.servers import ChatUser
+from tests.kit.users import ChatUser
 
 
 def claims_of(token: str) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from django.test import override_settings
 from accounts import keys
 from accounts.models import SigningSeed
 from realtime import times
-from tests.kit.servers import ChatServer, ChatUser
+from tests.kit.servers import ChatServer
+from tests.kit.users import ChatUser
 
 MONTH = timedelta(days=30)
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import httpx
 
-from tests.kit.servers import PASSWORD, ChatServer
+from tests.kit.servers import ChatServer
+from tests.kit.users import PASSWORD
 
 DAY_SECONDS = 24 * 3600
 

@@ -12,7 +12,7 @@ from accounts.models import Session, User, fold
 from realtime import loop, times
 from realtime.errors import Conflict, Forbidden, InvalidCredentials, Overloaded, Unauthenticated
 from realtime.threads import run_db
-from tests.kit.servers import PASSWORD
+from tests.kit.users import PASSWORD
 
 CLIENT = {"ip": "192.0.2.1", "user_agent": "test"}
 

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.kit.servers import PASSWORD, ChatUser
+from tests.kit.users import PASSWORD, ChatUser
 
 from .forge import session_id_of, sign
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.kit.servers import PASSWORD, ChatServer, ChatUser
+from tests.kit.servers import ChatServer
+from tests.kit.users import PASSWORD, ChatUser
 
 
 def new_body(**changes: Any) -> dict[str, Any]:

@@ -8,7 +8,9 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from tests.kit.servers import ChatServer, ChatSocketClient, ChatUser
+from tests.kit.clients import ChatSocketClient
+from tests.kit.servers import ChatServer
+from tests.kit.users import ChatUser
 
 from .conftest import AdminBrowser
 from .forge import session_id_of, sign

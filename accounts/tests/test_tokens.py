@@ -10,7 +10,9 @@ from accounts.keys import get_key_ring
 from accounts.models import Session, User
 from realtime import times
 from realtime.errors import Unauthenticated
-from tests.kit.servers import ChatServer, ChatSocketClient, ChatUser
+from tests.kit.clients import ChatSocketClient
+from tests.kit.servers import ChatServer
+from tests.kit.users import ChatUser
 
 from .forge import bad_access_tokens
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.kit.servers import ChatServer, ChatUser
+from tests.kit.servers import ChatServer
+from tests.kit.users import ChatUser
 
 from .conftest import AdminBrowser
 

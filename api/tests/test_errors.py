@@ -8,7 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.kit.servers import PASSWORD, ChatServer, ChatUser, error_of
+from tests.kit.errors import error_of
+from tests.kit.servers import ChatServer
+from tests.kit.users import PASSWORD, ChatUser
 
 NOBODY = "01900000-0000-7000-8000-000000000000"
 JSON = {"Content-Type": "application/json"}

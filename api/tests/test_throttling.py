@@ -2,7 +2,8 @@
 
 import httpx
 
-from tests.kit.servers import ChatServer, RedisServer
+from tests.kit.redis_servers import RedisServer
+from tests.kit.servers import ChatServer
 
 
 def statuses(server: ChatServer, tries: int) -> list[int]:

@@ -11,7 +11,8 @@ from typing import Any, Protocol
 import pytest
 
 from chat_client import ChatClient, ChatError, ConnectionLost, SignedOut
-from tests.kit.servers import ROOT, ChatUser
+from tests.kit.paths import ROOT
+from tests.kit.users import ChatUser
 
 WAIT_SECONDS = 25.0
 Data = dict[str, Any]

@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from chat_client import ChatError, SignedOut
-from tests.kit.servers import ChatServer, ChatUser
+from tests.kit.servers import ChatServer
+from tests.kit.users import ChatUser
 
 from .agents import agents_of
 

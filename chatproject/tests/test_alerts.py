@@ -8,7 +8,8 @@ import yaml
 from django.core.management import get_commands
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.kit.servers import ROOT, ChatServer
+from tests.kit.paths import ROOT
+from tests.kit.servers import ChatServer
 
 pytestmark = pytest.mark.once  # files, and names of metrics
 

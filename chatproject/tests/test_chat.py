@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.kit.servers import PASSWORD, ROOT, ChatServer, ChatUser
+from tests.kit.paths import ROOT
+from tests.kit.servers import ChatServer
+from tests.kit.users import PASSWORD, ChatUser
 
 WAIT_SECONDS = 30.0
 

@@ -11,7 +11,7 @@ from django.core.checks import run_checks
 from django.test import override_settings
 
 from chatproject.proxies import TrustedProxies
-from tests.kit.servers import ROOT
+from tests.kit.paths import ROOT
 
 SOUND = {
     "SECRET_KEY": "7PqkX2vLw9ZrT4mNc8YbH3sJf6DgA1eUxQoWiE5tRyBnMvCzKd0",

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from tests.kit.servers import PASSWORD, ChatServer
+from tests.kit.servers import ChatServer
+from tests.kit.users import PASSWORD
 
 from .browser import Window
 

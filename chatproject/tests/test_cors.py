@@ -7,7 +7,9 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from tests.kit.servers import PASSWORD, ChatServer, ChatUser, error_of
+from tests.kit.errors import error_of
+from tests.kit.servers import ChatServer
+from tests.kit.users import PASSWORD, ChatUser
 
 PAGE = "https://chat.example"
 STRANGERS = "https://evil.example"

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from tests.kit.servers import ROOT, ChatServer
+from tests.kit.paths import ROOT
+from tests.kit.servers import ChatServer
 
 pytestmark = pytest.mark.once  # files
 

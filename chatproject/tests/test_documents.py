@@ -12,7 +12,8 @@ import yaml
 from chatproject.api_examples import example_of
 from chatproject.routing import registry
 from chatproject.server_events import SERVER_EVENTS
-from tests.kit.servers import ROOT, ChatServer
+from tests.kit.paths import ROOT
+from tests.kit.servers import ChatServer
 
 pytestmark = pytest.mark.once  # documents written from code
 

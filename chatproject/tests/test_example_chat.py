@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from tests.kit.servers import PASSWORD, ROOT, ChatServer
+from tests.kit.paths import ROOT
+from tests.kit.servers import ChatServer
+from tests.kit.users import PASSWORD
 
 from .browser import Window
 

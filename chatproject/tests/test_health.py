@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from tests.kit.servers import ChatServer, RedisServer, error_of
+from tests.kit.errors import error_of
+from tests.kit.redis_servers import RedisServer
+from tests.kit.servers import ChatServer
 
 PARTS = {"database": "ok", "redis": "ok", "hub": "ok", "writer": "ok"}
 PATIENCE_SECONDS = 30

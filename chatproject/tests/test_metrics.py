@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.kit.servers import ChatServer, ChatUser, RedisServer
+from tests.kit.redis_servers import RedisServer
+from tests.kit.servers import ChatServer
+from tests.kit.users import ChatUser
 
 MESSAGES = 12
 

@@ -10,7 +10,12 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from tests.kit.servers import PASSWORD, ROOT, ChatServer, Process, RedisServer, error_of, free_port
+from tests.kit.errors import error_of
+from tests.kit.paths import ROOT
+from tests.kit.processes import Process, free_port
+from tests.kit.redis_servers import RedisServer
+from tests.kit.servers import ChatServer
+from tests.kit.users import PASSWORD
 
 CLIENT, STRANGER = "127.0.0.2", "203.0.113.9"
 MAIN = """

@@ -16,7 +16,11 @@ from django.core.management import get_commands, load_command_class
 
 from messaging.archive import Archive, Manifest, encode_line
 from messaging.models import Message
-from tests.kit.servers import ROOT, ChatServer, ChatUser, RedisServer, error_of
+from tests.kit.errors import error_of
+from tests.kit.paths import ROOT
+from tests.kit.redis_servers import RedisServer
+from tests.kit.servers import ChatServer
+from tests.kit.users import ChatUser
 
 from .blocks import blocks, check_output, need, run
 

@@ -2,7 +2,8 @@
 
 import re
 
-from tests.kit.servers import ChatServer, ChatUser
+from tests.kit.servers import ChatServer
+from tests.kit.users import ChatUser
 
 SIZES = ("--users", "12", "--groups", "4", "--direct-rooms", "5", "--messages", "1500", "--days", "7")
 

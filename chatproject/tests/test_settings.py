@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.servers import ROOT
+from tests.kit.paths import ROOT
 
 pytestmark = pytest.mark.once  # the environment's values
 

@@ -16,7 +16,10 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.kit.servers import ROOT, ChatServer, ChatUser, RedisServer
+from tests.kit.paths import ROOT
+from tests.kit.redis_servers import RedisServer
+from tests.kit.servers import ChatServer
+from tests.kit.users import ChatUser
 
 WAIT_SECONDS = 30.0
 CLIENT = ROOT / "chatproject" / "tests" / "guide.mjs"

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from tests.kit.servers import ROOT, ChatServer, RedisServer
+from tests.kit.paths import ROOT
+from tests.kit.redis_servers import RedisServer
+from tests.kit.servers import ChatServer
 
 SECRET_TEXT = "what nobody but the room may read"
 

@@ -11,7 +11,10 @@ from accounts.models import User
 from messaging.models import Message, MessageRevision
 from realtime.immutable import Immutable
 from rooms.models import Room
-from tests.kit.servers import ChatServer, ChatSocketClient, ChatUser, check_error, error_of
+from tests.kit.clients import ChatSocketClient
+from tests.kit.errors import check_error, error_of
+from tests.kit.servers import ChatServer
+from tests.kit.users import ChatUser
 
 from .test_send import MESSAGE_KEYS, NOBODY
 

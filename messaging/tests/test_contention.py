@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.kit.servers import ChatServer, ChatSocketClient, RedisServer
+from tests.kit.clients import ChatSocketClient
+from tests.kit.redis_servers import RedisServer
+from tests.kit.servers import ChatServer
 
 PROCESSES = 3
 MESSAGES = 40

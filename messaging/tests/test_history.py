@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.kit.servers import ChatUser, error_of
+from tests.kit.errors import error_of
+from tests.kit.users import ChatUser
 
 NOBODY = "01900000-0000-7000-8000-000000000000"
 TOTAL = 12

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.kit.servers import ChatUser, check_error, error_of
+from tests.kit.errors import check_error, error_of
+from tests.kit.users import ChatUser
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.kit.servers import ChatUser, check_error, error_of
+from tests.kit.errors import check_error, error_of
+from tests.kit.users import ChatUser
 
 from .test_send import NOBODY
 

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.kit.servers import ChatSocketClient, ChatUser, check_error
+from tests.kit.clients import ChatSocketClient
+from tests.kit.errors import check_error
+from tests.kit.users import ChatUser
 
 from .test_send import NOBODY
 

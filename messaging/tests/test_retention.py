@@ -23,7 +23,10 @@ from messaging.models import ArchivedKey, Message, MessageRevision
 from messaging.services import _change
 from realtime import times
 from rooms.models import Room
-from tests.kit.servers import ROOT, ChatServer, ChatUser, RedisServer
+from tests.kit.paths import ROOT
+from tests.kit.redis_servers import RedisServer
+from tests.kit.servers import ChatServer
+from tests.kit.users import ChatUser
 
 SEED = """
 from datetime import timedelta

@@ -2,7 +2,9 @@
 
 import pytest
 
-from tests.kit.servers import ChatServer, ChatUser, error_of
+from tests.kit.errors import error_of
+from tests.kit.servers import ChatServer
+from tests.kit.users import ChatUser
 
 HOSTILE = [
     "100%", "snake_case", "back\\slash", "it's", 'say "hi"', "a.b", "(open", "[a-z]", "^start", "end$", "a+b*c?",

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.kit.servers import ChatServer, ChatSocketClient, ChatUser, check_error, error_of
+from tests.kit.clients import ChatSocketClient
+from tests.kit.errors import check_error, error_of
+from tests.kit.servers import ChatServer
+from tests.kit.users import ChatUser
 
 NOBODY = "01900000-0000-7000-8000-000000000000"
 MESSAGE_KEYS = {

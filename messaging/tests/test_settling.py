@@ -4,7 +4,9 @@ import asyncio
 import signal
 from collections.abc import Callable
 
-from tests.kit.servers import ChatServer, ChatUser, RedisServer
+from tests.kit.redis_servers import RedisServer
+from tests.kit.servers import ChatServer
+from tests.kit.users import ChatUser
 
 MESSAGES = 30
 MENDED_SECONDS = 30.0  # the logs are looked into every 4 s

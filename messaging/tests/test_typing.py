@@ -7,7 +7,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from messaging.typing import MAX_ROOMS_AT_ONCE, TypingState
-from tests.kit.servers import ChatSocketClient, ChatUser, check_error
+from tests.kit.clients import ChatSocketClient
+from tests.kit.errors import check_error
+from tests.kit.users import ChatUser
 
 from .test_send import NOBODY
 

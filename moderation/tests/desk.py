@@ -9,7 +9,8 @@ from typing import Any
 
 import httpx
 
-from tests.kit.servers import PASSWORD, ChatServer
+from tests.kit.servers import ChatServer
+from tests.kit.users import PASSWORD
 
 SELECTED = "_selected_action"
 

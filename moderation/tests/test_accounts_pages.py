@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Session, User
 from realtime import times
-from tests.kit.servers import PASSWORD
+from tests.kit.users import PASSWORD
 
 USERS, SESSIONS = "/admin/accounts/user/", "/admin/accounts/session/"
 

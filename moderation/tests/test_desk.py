@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from moderation.tests.desk import Desk
-from tests.kit.servers import PASSWORD, ChatServer, ChatUser
+from tests.kit.servers import ChatServer
+from tests.kit.users import PASSWORD, ChatUser
 
 
 @pytest.fixture(scope="module")

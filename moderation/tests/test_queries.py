@@ -16,7 +16,7 @@ from moderation.models import Report
 from realtime import times
 from realtime.ids import uuid7
 from rooms.models import Membership, Room
-from tests.kit.servers import PASSWORD
+from tests.kit.users import PASSWORD
 
 MOST_QUERIES = 8  # session, user, the page, and what one page of its rows shows or offers besides
 PAGES = [

@@ -10,8 +10,8 @@ from redis.asyncio.cluster import RedisCluster
 
 from presence.events import Change
 from presence.store import PresenceStore
-from tests.kit.heartbeats import INTERVALS, ClusterServer, Process
-from tests.kit.servers import RedisServer, running
+from tests.kit.heartbeats import INTERVALS, PresenceProcess
+from tests.kit.redis_servers import ClusterServer, RedisServer, running
 
 
 @pytest.fixture(scope="session")
@@ -40,13 +40,13 @@ def store(client: Any) -> PresenceStore:
 
 
 @pytest.fixture
-async def start_process(store: PresenceStore) -> AsyncIterator[Callable[..., Awaitable[Process]]]:
+async def start_process(store: PresenceStore) -> AsyncIterator[Callable[..., Awaitable[PresenceProcess]]]:
     """Starts heartbeats over one store, which share what they tell unless they are given a list."""
-    started: list[Process] = []
+    started: list[PresenceProcess] = []
     told: list[Change] = []
 
-    async def start(**options: Any) -> Process:
-        process = Process(options.pop("store", store), options.pop("told", told), **options)
+    async def start(**options: Any) -> PresenceProcess:
+        process = PresenceProcess(options.pop("store", store), options.pop("told", told), **options)
         process.heartbeat.start()
         started.append(process)
         return process

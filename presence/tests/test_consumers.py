@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.kit.heartbeats import until
-from tests.kit.servers import ChatServer, ChatSocketClient, ChatUser, check_error
+from tests.kit.clients import ChatSocketClient
+from tests.kit.errors import check_error
+from tests.kit.servers import ChatServer
+from tests.kit.users import ChatUser
+from tests.kit.waiting import until
 
 GRACE_SECONDS = 3.0
 LIMITED = 4429

@@ -11,7 +11,8 @@ from presence.events import Change
 from presence.leases import Lease, Swept
 from presence.store import PresenceStore
 from realtime import context, times
-from tests.kit.heartbeats import INTERVALS, Process, a_socket, until
+from tests.kit.heartbeats import INTERVALS, PresenceProcess, a_socket
+from tests.kit.waiting import until
 
 # That the scripts work on a cluster is test_store's.
 pytestmark = [
@@ -19,7 +20,7 @@ pytestmark = [
     pytest.mark.parametrize("client", ["in-process", "server"], indirect=True),
 ]
 
-StartProcess = Callable[..., Awaitable[Process]]
+StartProcess = Callable[..., Awaitable[PresenceProcess]]
 
 GRACE = timedelta(seconds=INTERVALS.grace_seconds)
 
@@ -28,14 +29,14 @@ def of(told: list[Change], user_id: UUID) -> list[bool]:
     return [change.online for change in told if change.user_id == user_id]
 
 
-async def until_told(process: Process, user_id: UUID, *online: bool) -> None:
+async def until_told(process: PresenceProcess, user_id: UUID, *online: bool) -> None:
     async def holds() -> bool:
         return of(process.told, user_id) == list(online)
 
     await until(holds, f"told were {online}, but {process.told}")
 
 
-async def take(process: Process, user_id: UUID | None = None, device_id: str = "phone") -> Lease:
+async def take(process: PresenceProcess, user_id: UUID | None = None, device_id: str = "phone") -> Lease:
     lease = await process.heartbeat.take(a_socket(user_id, device_id))
     assert lease is not None
     return lease
@@ -163,7 +164,7 @@ async def test_beat_when_a_connection_started_it_then_its_records_name_no_user(s
             return await super().sweep(limit=limit, ahead_seconds=ahead_seconds)
 
     noting = Noting(store.redis, lease_seconds=INTERVALS.lease_seconds)
-    process = Process(noting, [])
+    process = PresenceProcess(noting, [])
     context.user_id.set("of-a-user")
     process.heartbeat.start()
     assert await seen.get() == {}

@@ -16,14 +16,15 @@ from presence.leases import Lease
 from presence.store import PresenceStore
 from realtime import times
 from realtime.outage import REDIS_AWAY
-from tests.kit.heartbeats import INTERVALS, Process, a_socket, until
-from tests.kit.servers import RedisServer
+from tests.kit.heartbeats import INTERVALS, PresenceProcess, a_socket
+from tests.kit.redis_servers import RedisServer
+from tests.kit.waiting import until
 
 from .test_heartbeat import of, take, until_told
 
 pytestmark = pytest.mark.once  # presence lives in Redis
 
-StartProcess = Callable[..., Awaitable[Process]]
+StartProcess = Callable[..., Awaitable[PresenceProcess]]
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ async def until_online(store: PresenceStore, *leases: Lease) -> None:
     await until(online, "all are online again")
 
 
-async def until_away(process: Process) -> None:
+async def until_away(process: PresenceProcess) -> None:
     async def away() -> bool:
         return process.heartbeat._away
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.kit.heartbeats import until
-from tests.kit.servers import ChatServer, RedisServer
+from tests.kit.redis_servers import RedisServer
+from tests.kit.servers import ChatServer
+from tests.kit.waiting import until
 
 from .test_consumers import until_update, updates_of
 

@@ -9,7 +9,8 @@ import redis
 from presence import keys
 from presence.store import SHARDS, PresenceStore
 from tests.kit.heartbeats import a_socket
-from tests.kit.servers import ChatServer, RedisServer
+from tests.kit.redis_servers import RedisServer
+from tests.kit.servers import ChatServer
 
 from .test_consumers import until_update, updates_of
 

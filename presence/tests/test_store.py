@@ -9,7 +9,8 @@ from presence import keys
 from presence.store import LEASES_A_SCRIPT, PresenceStore
 from realtime import times
 from realtime.ids import uuid7
-from tests.kit.heartbeats import SLACK, a_socket, end_lease, release, swept, until
+from tests.kit.heartbeats import SLACK, a_socket, end_lease, release, swept
+from tests.kit.waiting import until
 
 pytestmark = pytest.mark.once  # presence lives in Redis
 

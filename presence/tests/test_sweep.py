@@ -10,7 +10,8 @@ from presence import keys
 from presence.leases import Ended
 from presence.store import PresenceStore
 from realtime import times
-from tests.kit.heartbeats import INTERVALS, SLACK, a_socket, end_lease, release, swept, until
+from tests.kit.heartbeats import INTERVALS, SLACK, a_socket, end_lease, release, swept
+from tests.kit.waiting import until
 
 pytestmark = pytest.mark.once  # presence lives in Redis
 

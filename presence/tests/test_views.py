@@ -4,7 +4,9 @@ import uuid
 
 import pytest
 
-from tests.kit.servers import ChatServer, ChatUser, error_of
+from tests.kit.errors import error_of
+from tests.kit.servers import ChatServer
+from tests.kit.users import ChatUser
 
 
 async def test_user_presence_when_a_room_is_shared_then_state_and_devices(

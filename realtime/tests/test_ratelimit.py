@@ -20,7 +20,8 @@ from realtime.ratelimit import (
 )
 from realtime.rates import Rate
 from realtime.redis_address import RedisAddress
-from tests.kit.servers import RedisServer, free_port
+from tests.kit.processes import free_port
+from tests.kit.redis_servers import RedisServer
 
 pytestmark = pytest.mark.once  # limits are counted in Redis
 

@@ -11,7 +11,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.kit.servers import ChatServer, ChatUser
+from tests.kit.servers import ChatServer
+from tests.kit.users import ChatUser
 
 CONTENT = "x" * 4000
 MAX_MESSAGES = 3_000

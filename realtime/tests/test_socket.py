@@ -9,7 +9,9 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from tests.kit.servers import ChatServer, ChatUser, check_error
+from tests.kit.errors import check_error
+from tests.kit.servers import ChatServer
+from tests.kit.users import ChatUser
 
 READY_KEYS = {"userId", "connectionId", "deviceId", "serverTime", "expiresAt", "rooms", "limits"}
 

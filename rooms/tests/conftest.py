@@ -9,7 +9,8 @@ from accounts.models import User
 from realtime import loop
 from realtime.hub import Hub, get_hub
 from rooms.models import Membership, Room
-from tests.kit.servers import ChatServer, ChatUser
+from tests.kit.servers import ChatServer
+from tests.kit.users import ChatUser
 
 DEACTIVATE = """
 from accounts.services import deactivate_user

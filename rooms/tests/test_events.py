@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from tests.kit.servers import ChatSocketClient, ChatUser
+from tests.kit.clients import ChatSocketClient
+from tests.kit.users import ChatUser
 
 from .test_members import add, change, remove
 from .test_rooms import NOBODY, room_of

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.kit.servers import ChatServer, ChatUser, check_error, error_of
+from tests.kit.errors import check_error, error_of
+from tests.kit.servers import ChatServer
+from tests.kit.users import ChatUser
 
 from .test_rooms import MEMBER_KEYS, NOBODY, roles_of, room_of
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.kit.servers import ChatServer, ChatUser, error_of
+from tests.kit.errors import error_of
+from tests.kit.servers import ChatServer
+from tests.kit.users import ChatUser
 
 NOBODY = "01900000-0000-7000-8000-000000000000"
 ROOM_KEYS = {

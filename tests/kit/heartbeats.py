@@ -1,8 +1,6 @@
-"""What tests of presence share: Redis servers of three kinds, a heartbeat that records, waiting for a condition."""
+"""Sockets, leases and a heartbeat that records what it tells, all in the process of the test."""
 
 import asyncio
-import socket
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -14,11 +12,9 @@ from presence.heartbeat import Heartbeat
 from presence.leases import Ended, Intervals, Release, Socket
 from presence.store import PresenceStore
 from realtime.ids import uuid7
-from tests.kit.servers import RedisServer, free_port
 
-SLOTS = 16384
-MAX_CLUSTER_PORT = 55535  # its bus listens 10,000 higher
-WAIT_SECONDS = 30.0
+from .waiting import until
+
 SLACK = timedelta(seconds=1)
 
 # Short, but long enough for a machine that does something else for a moment.
@@ -29,16 +25,6 @@ INTERVALS = Intervals(
 
 def a_socket(user_id: UUID | None = None, device_id: str = "phone") -> Socket:
     return Socket(user_id or uuid7(), device_id, str(uuid7()))
-
-
-async def until(holds: Callable[[], Awaitable[bool]], what: str) -> None:
-    """Wait until the condition holds; fail when it never does."""
-    try:
-        async with asyncio.timeout(WAIT_SECONDS):
-            while not await holds():  # what is waited for is in Redis
-                await asyncio.sleep(0.01)
-    except TimeoutError:
-        raise AssertionError(f"never: {what}") from None
 
 
 async def end_lease(store: PresenceStore, socket: Socket) -> None:
@@ -56,32 +42,7 @@ async def swept(store: PresenceStore) -> list[Ended]:
     return (await store.sweep(limit=100)).ended
 
 
-class ClusterServer(RedisServer):
-    """A cluster of one node: it refuses scripts and commands whose keys lie in two slots, as any cluster does."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        while self.port > MAX_CLUSTER_PORT:
-            self.port = free_port()
-
-    def options(self) -> list[str]:
-        return [*super().options(), "--cluster-enabled", "yes"]
-
-    def start(self) -> str:
-        super().start()
-        slots = range(SLOTS)
-        self._command("CLUSTER", "ADDSLOTS", *map(str, slots))
-        self.wait_until(lambda: b"cluster_state:ok" in self._command("CLUSTER", "INFO"), "the cluster")
-        return self.url
-
-    def _command(self, *words: str) -> bytes:
-        request = b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w.encode()) for w in words)
-        with socket.create_connection(("127.0.0.1", self.port), timeout=2) as connection:
-            connection.sendall(request)
-            return connection.recv(4096)
-
-
-class Process:
+class PresenceProcess:
     """A heartbeat as a server process has one. What it tells goes to `told`, which processes may share."""
 
     def __init__(

@@ -8,7 +8,7 @@ import contextlib
 import threading
 from typing import Self
 
-from tests.kit.servers import free_port
+from .processes import free_port
 
 CHUNK_BYTES = 65536
 

@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
 from typing import Any
 
-from tests.kit.servers import ChatServer, ChatSocketClient, ChatUser
+from .clients import ChatSocketClient
+from .servers import ChatServer
+from .users import ChatUser
 
 # Not the issue's bounds, which benchmarks/convergence.py measures: here a busy machine must not decide.
 HEAL_SECONDS = 30
@@ -96,11 +97,4 @@ async def _accepted(socket: ChatSocketClient, message: dict[str, Any]) -> None:
     async with asyncio.timeout(HEAL_SECONDS):
         while (answer := await socket.request("message:send", message))["event"] != "reply":
             assert answer["event"] in TEMPORARY, answer
-            await asyncio.sleep(0.1)
-
-
-async def until(holds: Callable[[], bool], *, seconds: float = HEAL_SECONDS) -> None:
-    """Wait until `holds`, which may block, says so."""
-    async with asyncio.timeout(seconds):
-        while not await asyncio.to_thread(holds):
             await asyncio.sleep(0.1)

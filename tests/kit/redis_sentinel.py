@@ -7,7 +7,7 @@ from pathlib import Path
 
 import redis
 
-from tests.kit.servers import RedisServer, redis_binary
+from .redis_servers import RedisServer, redis_binary
 
 SERVICE = "chatmaster"
 DOWN_AFTER_MS = 1000

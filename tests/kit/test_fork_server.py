@@ -12,7 +12,8 @@ import pytest
 
 from tests.kit import servers
 from tests.kit.fork_server import ForkedProcess, ForkServer
-from tests.kit.servers import ChatServer
+
+from .servers import ChatServer
 
 pytestmark = pytest.mark.once  # processes, whatever they store
 

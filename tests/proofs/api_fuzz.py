@@ -10,7 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.kit.servers import ROOT, ChatServer
+from tests.kit.paths import ROOT
+from tests.kit.servers import ChatServer
 
 # Left out: that what fits the schema is accepted. No schema says that a password is good, or that a user exists.
 NOT_CHECKED = "positive_data_acceptance"

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
-from tests.kit.servers import ROOT
+from tests.kit.paths import ROOT
 
 REQUIREMENTS = ("requirements.txt", "requirements-dev.txt")
 TIMEOUT_SECONDS = 300

@@ -17,8 +17,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import processes
-from tests.kit.servers import ChatServer, ChatSocketClient, ChatUser, Frame, RedisServer
+from tests.kit.clients import ChatSocketClient, Frame
+from tests.kit.redis_servers import RedisServer
+from tests.kit.servers import ChatServer, chat_servers
+from tests.kit.users import ChatUser
 
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "0"))
 PROCESSES = int(os.environ.get("MODEL_PROCESSES", "1"))
@@ -484,7 +486,7 @@ def servers(request: pytest.FixtureRequest) -> Iterator[list[ChatServer]]:
         yield [request.getfixturevalue("server")]
         return
     redis: RedisServer = request.getfixturevalue("redis_server")
-    with processes(PROCESSES, REDIS_URL=redis.url) as several:
+    with chat_servers(PROCESSES, REDIS_URL=redis.url) as several:
         yield several
 
 

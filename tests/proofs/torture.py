@@ -22,7 +22,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from djongo_lts.testing import MongoServer
-from tests.kit.servers import ChatServer, ChatUser, RedisServer, free_port
+from tests.kit.processes import free_port
+from tests.kit.redis_servers import RedisServer
+from tests.kit.servers import ChatServer
+from tests.kit.users import ChatUser
 
 ANSWER_SECONDS = 8.0
 DRAIN_SECONDS = 60.0

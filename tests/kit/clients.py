@@ -1,0 +1,91 @@
+"""Clients of the chat's socket that keep what they are sent and wait for what a test expects."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+ANSWER_SECONDS = 30.0
+
+Frame = dict[str, Any]
+
+
+class ChatSocketClient:
+    """A client that keeps all it was sent, and waits for what a test expects; never for a time to pass."""
+
+    def __init__(self, ws: ClientConnection) -> None:
+        self.ws = ws
+        self.ready: dict[str, Any] = {}
+        self.frames: list[Frame] = []
+        self._unread: list[Frame] = []
+        self._refs = 0
+
+    async def send_raw(self, frame: str | bytes) -> None:
+        await self.ws.send(frame)
+
+    async def send(self, event: str, data: Any = None, **envelope: Any) -> None:
+        await self.ws.send(json.dumps({"event": event, "data": {} if data is None else data, **envelope}))
+
+    async def request(self, event: str, data: Any = None) -> Frame:
+        """Send a frame with a ref and return its one answer, reply or error."""
+        self._refs += 1
+        ref = f"r{self._refs}"
+        await self.send(event, data, ref=ref)
+        return await self.expect(lambda frame: frame.get("ref") == ref)
+
+    async def reply(self, event: str, data: Any = None) -> Any:
+        """The data of the reply; an error fails the test."""
+        answer = await self.request(event, data)
+        assert answer["event"] == "reply", answer
+        return answer["data"]
+
+    async def error(self, event: str, data: Any = None) -> Any:
+        """The data of the error; a reply fails the test."""
+        answer = await self.request(event, data)
+        assert answer["event"].startswith("error:"), answer
+        assert answer["event"] == f"error:{answer['data']['code']}"
+        return answer["data"]
+
+    async def expect(
+        self, wanted: str | Callable[[Frame], bool], *, seconds: float = ANSWER_SECONDS
+    ) -> Frame:
+        """The first frame not yet taken that is wanted, by event name or by a test of the frame."""
+        matches = (lambda frame: frame["event"] == wanted) if isinstance(wanted, str) else wanted
+        for frame in self._unread:
+            if matches(frame):
+                self._unread.remove(frame)
+                return frame
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    frame = json.loads(await self.ws.recv())
+                    self.frames.append(frame)
+                    if matches(frame):
+                        return frame
+                    self._unread.append(frame)
+        except TimeoutError:
+            raise AssertionError(f"{wanted} did not come; unread are {self._unread[-10:]}") from None
+
+    async def settle(self) -> list[Frame]:
+        """All frames not yet taken, up to an answer to a ping sent now: what was to come before it has come."""
+        await self.reply("ping")
+        taken, self._unread = self._unread, []
+        return taken
+
+    async def close_code(self, *, seconds: float = ANSWER_SECONDS) -> int:
+        """The code the server closes with; frames that come before it are kept."""
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    frame = json.loads(await self.ws.recv())
+                    self.frames.append(frame)
+                    self._unread.append(frame)
+        except ConnectionClosed as closed:
+            if closed.rcvd is None:
+                raise AssertionError("the connection was cut without a close frame") from closed
+            return closed.rcvd.code
+        except TimeoutError:
+            raise AssertionError("the server did not close the connection") from None
