@@ -15,7 +15,7 @@ from typing import Any
 
 from djongo_lts.testing import MongoServer
 from tests.kit.clients import ChatSocketClient
-from tests.kit.link import Link
+from tests.kit.proxy import TcpProxy
 from tests.kit.redis_servers import RedisServer
 from tests.kit.servers import ChatServer
 from tests.kit.users import ChatUser
@@ -84,21 +84,21 @@ async def crash(runs: int) -> list[float]:
 
 async def vanish(runs: int) -> list[float]:
     """All peers are cut off in one moment, each at another point between two pings."""
-    links: list[Link] = []
+    proxies: list[TcpProxy] = []
     async with pair() as (one, two, _), contextlib.AsyncExitStack() as stack:
         watcher, users = one.sign_up(), [one.sign_up() for _ in range(runs)]
         watcher.make_room(*users)
         socket = await stack.enter_async_context(watcher.connect())
         sockets = []
         for user in users:
-            links.append(Link(two.port))
+            proxies.append(TcpProxy(two.port))
             far = copy.copy(two)
-            far.port = links[-1].port
+            far.port = proxies[-1].port
             sockets.append(await stack.enter_async_context(user.on(far).connect()))
             await socket.expect(presence(user, True), seconds=WAIT_SECONDS)
             await asyncio.sleep(15 / runs)
-        for link in links:
-            link.cut()
+        for proxy in proxies:
+            proxy.cut()
         started, taken = time.perf_counter(), []
         waiting = {user.id for user in users}
         while waiting:
@@ -116,8 +116,8 @@ async def vanish(runs: int) -> list[float]:
         check_told_once(socket, users)
         for peer in sockets:
             peer.ws.transport.abort()
-        for link in links:
-            link.close()
+        for proxy in proxies:
+            proxy.close()
     return taken
 
 

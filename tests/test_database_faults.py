@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from djongo_lts.testing import MongoServer
-from tests.kit.link import Link
 from tests.kit.load import TEMPORARY, healed, loaded
+from tests.kit.proxy import TcpProxy
 from tests.kit.redis_servers import RedisServer
 from tests.kit.servers import chat_servers
 
@@ -47,8 +47,8 @@ async def test_database_when_it_is_killed_and_restarts_under_load_then_what_was_
 async def test_database_when_it_stands_still_and_then_is_cut_off_for_good_then_sends_wait_and_all_goes_on(
     mongo: MongoServer, redis_server: RedisServer
 ) -> None:
-    with Link(mongo.port) as link:
-        url = f"mongodb://127.0.0.1:{link.port}/chat"
+    with TcpProxy(mongo.port) as proxy:
+        url = f"mongodb://127.0.0.1:{proxy.port}/chat"
         with chat_servers(2, REDIS_URL=redis_server.url, DATABASE_URL=url) as servers:
             async with loaded(servers) as load:
                 assert mongo.process is not None
@@ -56,9 +56,9 @@ async def test_database_when_it_stands_still_and_then_is_cut_off_for_good_then_s
                 await asyncio.sleep(AWAY_SECONDS)
                 mongo.process.send_signal(signal.SIGCONT)
                 await load.progress(4)
-                link.cut()
+                proxy.cut()
                 await asyncio.sleep(AWAY_SECONDS)
-                link.mend(forget=True)  # new connections work, the old ones never say a word
+                proxy.restore(forget=True)  # new connections work, the old ones never say a word
                 await load.progress(4)
                 await healed(load)
             assert load.errors <= TEMPORARY

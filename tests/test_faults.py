@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.link import Link
 from tests.kit.load import HEAL_SECONDS, TEMPORARY, healed, loaded
+from tests.kit.proxy import TcpProxy
 from tests.kit.redis_servers import RedisServer, running
 from tests.kit.servers import ChatServer, chat_servers
 from tests.kit.waiting import until
@@ -30,16 +30,16 @@ def redis_of_two() -> Iterator[RedisServer]:
 
 
 @pytest.fixture(scope="module")
-def link(redis_of_two: RedisServer) -> Iterator[Link]:
-    with Link(redis_of_two.port) as link:
-        yield link
+def proxy(redis_of_two: RedisServer) -> Iterator[TcpProxy]:
+    with TcpProxy(redis_of_two.port) as proxy:
+        yield proxy
 
 
 @pytest.fixture(scope="module")
-def two(link: Link) -> Iterator[list[ChatServer]]:
+def two(proxy: TcpProxy) -> Iterator[list[ChatServer]]:
     """Two processes, which each of the tests leaves as it found them: healed."""
     limits = {"RATE_LIMITS": "on", "LIMIT_MESSAGES_USER": "1000/1s", "LIMIT_MESSAGES_ROOM": "1000/1s"}
-    with chat_servers(2, REDIS_URL=f"redis://127.0.0.1:{link.port}/0", **limits) as servers:
+    with chat_servers(2, REDIS_URL=f"redis://127.0.0.1:{proxy.port}/0", **limits) as servers:
         yield servers
 
 
@@ -71,13 +71,13 @@ async def test_redis_when_it_pauses_for_ten_seconds_then_no_socket_hangs_and_mem
 
 @pytest.mark.parametrize("forget", [False, True], ids=["comes back", "was replaced"])
 async def test_redis_when_the_network_to_it_is_cut_then_all_heals(
-    link: Link, two: list[ChatServer], forget: bool
+    proxy: TcpProxy, two: list[ChatServer], forget: bool
 ) -> None:
     async with loaded(two) as load:
         await asyncio.sleep(1)
-        link.cut()
+        proxy.cut()
         await asyncio.sleep(4)
-        link.mend(forget=forget)
+        proxy.restore(forget=forget)
         await healed(load)
     assert load.errors <= TEMPORARY
 
@@ -85,20 +85,20 @@ async def test_redis_when_the_network_to_it_is_cut_then_all_heals(
 async def test_logout_and_kick_when_redis_loses_them_then_hold_in_the_other_process_within_seconds(
     own_redis: RedisServer,
 ) -> None:
-    with Link(own_redis.port) as link, chat_servers(2, REDIS_URL=own_redis.url) as servers:
+    with TcpProxy(own_redis.port) as proxy, chat_servers(2, REDIS_URL=own_redis.url) as servers:
         one, two = servers
         owner, kicked, gone = one.sign_up(), one.sign_up(), one.sign_up()
         room_id = owner.make_room(kicked)
-        two.env["REDIS_URL"] = f"redis://127.0.0.1:{link.port}/0"
+        two.env["REDIS_URL"] = f"redis://127.0.0.1:{proxy.port}/0"
         two.kill()
         two.start(migrate=False)
         async with kicked.on(two).connect() as kicked_socket, gone.on(two).connect() as gone_socket:
-            link.cut()
+            proxy.cut()
             assert owner.http.delete(f"/api/rooms/{room_id}/members/{kicked.id}").status_code == 204
             answer = gone.http.post("/api/auth/logout", json={"refreshToken": gone.refresh_token})
             assert answer.status_code == 204
             await asyncio.sleep(2)
-            link.mend(forget=True)  # what was on its way is lost for good
+            proxy.restore(forget=True)  # what was on its way is lost for good
             assert await gone_socket.close_code(seconds=HEAL_SECONDS) == 4401
             await kicked_socket.expect("room:removed", seconds=HEAL_SECONDS)
 

@@ -1,6 +1,6 @@
-"""A cable between the servers and a part of theirs, that a test can pull: TCP connections that hang without a word.
+"""A TCP proxy that a test can cut: connections through it then hang instead of failing.
 
-Knows bytes only. A stopped process refuses or resets; a cut network says nothing at all, and is the harder case.
+A stopped process refuses or resets connections. A cut network does neither, which is the harder case.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from .processes import free_port
 CHUNK_BYTES = 65536
 
 
-class Link:
+class TcpProxy:
     """Listens on `port` and forwards to `target_port`, in a thread of its own."""
 
     def __init__(self, target_port: int) -> None:
@@ -30,12 +30,12 @@ class Link:
         ready.wait()
 
     def cut(self) -> None:
-        """From now on nothing gets through, on old connections and new, and nobody is told."""
+        """Hold back everything, on old connections and new, without closing one."""
         self._loop.call_soon_threadsafe(self._whole.clear)
 
-    def mend(self, *, forget: bool = False) -> None:
-        """New connections work. With `forget` the old ones stay as dead as with a host that was replaced."""
-        self._loop.call_soon_threadsafe(self._mend, forget)
+    def restore(self, *, forget: bool = False) -> None:
+        """Let everything through again. With `forget` old connections stay dead, as after a host was replaced."""
+        self._loop.call_soon_threadsafe(self._restore, forget)
 
     def __enter__(self) -> Self:
         return self
@@ -47,7 +47,7 @@ class Link:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
 
-    def _mend(self, forget: bool) -> None:
+    def _restore(self, forget: bool) -> None:
         if forget:
             self._dead |= self._tasks
         self._whole.set()
