@@ -1,6 +1,5 @@
 """Liveness and readiness, also when a part of the server is taken away. About twelve seconds."""
 
-import os
 import sqlite3
 import time
 import uuid
@@ -9,6 +8,7 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
+from tests.kit.databases import run_database_url
 from tests.kit.errors import error_of
 from tests.kit.redis_servers import RedisServer
 from tests.kit.servers import ChatServer
@@ -37,8 +37,8 @@ def test_health_when_all_works_then_is_200_without_a_token(server: ChatServer) -
 
 def test_ready_when_the_database_is_not_migrated_then_is_503_until_it_is() -> None:
     server = ChatServer()
-    if url := os.environ.get("TEST_DATABASE_URL"):
-        server.env["DATABASE_URL"] = url.format(worker=uuid.uuid4().hex[:8])  # the run's own is migrated
+    if url := run_database_url(uuid.uuid4().hex[:8]):  # the run's own is migrated
+        server.env["DATABASE_URL"] = url
     try:
         server.start(migrate=False)
         error = error_of(server.http().get("/readyz"), 503, "unavailable")

@@ -1,9 +1,10 @@
-"""Runs pytest with a MongoDB behind the chat: `python -m tests.kit.on_database [pytest's arguments]`.
+"""Runs pytest with another database behind the chat: `python -m tests.kit.on_database postgresql [arguments]`.
 
-Starts the stand-in (secantusdb) in a process of its own, or uses the server that TEST_MONGODB_URL names. Settings
-read their database when they are imported, so it has to be there before pytest is.
+Starts the database in a process of its own, or uses the server that TEST_MONGODB_URL or TEST_POSTGRESQL_URL names.
+Settings read their database when they are imported, so it has to be there before pytest is.
 """
 
+import argparse
 import os
 import subprocess
 import sys
@@ -11,19 +12,29 @@ from urllib.parse import urlsplit
 
 from djongo_lts.testing import MongoServer
 
+from .postgresql import PostgreSQLServer, postgresql_binaries
+
 # Each process of pytest-xdist has servers of its own, and so a database of its own.
 DATABASE = "chat_tests_{worker}"
+GIVEN = {"mongodb": "TEST_MONGODB_URL", "postgresql": "TEST_POSTGRESQL_URL"}
 NO_TESTS = 5  # pytest's exit status
 
 
-def main(arguments: list[str]) -> int:
-    if url := os.environ.get("TEST_MONGODB_URL"):
-        return run_tests(url, arguments)
-    mongodb = MongoServer()
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Runs pytest with another database behind the chat.")
+    parser.add_argument("database", choices=GIVEN)
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="of pytest")
+    chosen = parser.parse_args()
+    if url := os.environ.get(GIVEN[chosen.database]):
+        return run_tests(url, chosen.arguments)
+    if chosen.database == "postgresql" and postgresql_binaries() is None:
+        print("PostgreSQL is not installed: its tests are skipped.")
+        return 0
+    server = MongoServer() if chosen.database == "mongodb" else PostgreSQLServer()
     try:
-        return run_tests(mongodb.start(), arguments)
+        return run_tests(server.start(), chosen.arguments)
     finally:
-        mongodb.stop()
+        server.stop()
 
 
 def run_tests(url: str, arguments: list[str]) -> int:
@@ -35,4 +46,4 @@ def run_tests(url: str, arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

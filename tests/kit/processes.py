@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -37,7 +38,7 @@ class Process:
         self.log = self.folder / "output.log"
         self.process: AnyProcess | None = None
 
-    def spawn(self, *command: str, env: dict[str, str] | None = None) -> None:
+    def spawn(self, *command: str, env: dict[str, str] | None = None, **options: Any) -> None:
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 command,
@@ -46,6 +47,7 @@ class Process:
                 env=env,
                 cwd=self.root,
                 start_new_session=True,
+                **options,
             )
 
     def send_signal(self, number: int) -> None:

@@ -17,6 +17,7 @@ from typing import Any, Self
 
 import httpx
 
+from .databases import run_database_url
 from .fork_server import ForkServer
 from .paths import ROOT
 from .processes import AnyProcess, Process, free_port
@@ -71,9 +72,8 @@ class ChatServer(Process):
             "ALLOWED_HOSTS": "127.0.0.1,localhost,testserver",
             "LOG_LEVEL": "INFO",
         }
-        if url := os.environ.get("TEST_DATABASE_URL"):
-            worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-            defaults["DATABASE_URL"] = url.format(worker=f"{worker}_{self.port}" if own_database else worker)
+        if url := run_database_url(str(self.port) if own_database else ""):
+            defaults["DATABASE_URL"] = url
         self.env = {**os.environ, **defaults, **env}
 
     @property
