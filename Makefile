@@ -12,7 +12,8 @@ RUN_ENV = DEBUG=$${DEBUG:-on} HOST=$(HOST) PORT=$(PORT)
 PYTEST_ARGS ?= -n 3 --dist loadfile --no-loadscope-reorder
 # Without their bytecode hundreds of servers and commands would compile the project anew, each for itself.
 TEST_ENV = SECRET_KEY=tests-only-0123456789-0123456789-0123456789-0123456789 DEBUG=off PYTHONDONTWRITEBYTECODE=
-ON_MONGODB = $(TEST_ENV) $(BIN)/python -m tests.kit.on_database $(PYTEST_ARGS) -n 4 -m "not once" $(ARGS)
+ON_MONGODB = $(TEST_ENV) $(BIN)/python -m tests.kit.on_database mongodb $(PYTEST_ARGS) -n 4
+ON_POSTGRESQL = $(TEST_ENV) $(BIN)/python -m tests.kit.on_database postgresql $(PYTEST_ARGS)
 
 # A sound deployment, as `manage.py check --deploy` would have it; names no real host.
 DEPLOY_ENV = SECRET_KEY=7PqkX2vLw9ZrT4mNc8YbH3sJf6DgA1eUxQoWiE5tRyBnMvCzKd0 DEBUG=off WORKERS=4 \
@@ -21,7 +22,7 @@ DEPLOY_ENV = SECRET_KEY=7PqkX2vLw9ZrT4mNc8YbH3sJf6DgA1eUxQoWiE5tRyBnMvCzKd0 DEBU
 	REDIS_URL=rediss://:pw-of-redis@redis.example:6379/0 \
 	DATABASE_URL="mongodb://chat:pw-of-mongo@mongo.example:27017/chat?replicaSet=rs0"
 
-.PHONY: install run superuser demo test torture model fuzz fuzz-api requirements-check bench crawl lint check docs lock test-mongodb differential django-tests bench-engine
+.PHONY: install run superuser demo test torture model fuzz fuzz-api requirements-check bench crawl lint check docs lock test-databases differential django-tests bench-engine
 .DEFAULT_GOAL := run
 
 $(VENV)/run.stamp: requirements.txt
@@ -57,13 +58,15 @@ superuser: $(VENV)/run.stamp  ## an account for the admin
 demo: $(VENV)/run.stamp  ## two users talk through the server that `make run` started
 	@$(RUN_ENV) $(BIN)/python manage.py demo
 
-test: $(VENV)/dev.stamp node_modules/.package-lock.json $(PEERS)  ## all tests, on SQLite and on MongoDB, or some: make test ARGS=messaging
+test: $(VENV)/dev.stamp node_modules/.package-lock.json $(PEERS)  ## all on SQLite, the engine's tests, the main flows on the other databases
 	$(TEST_ENV) $(BIN)/python -m pytest $(PYTEST_ARGS) $(ARGS)
 	$(BIN)/python -m pytest -c djongo_lts/tests/pytest.ini -n 2 --dist loadfile djongo_lts/tests
-	$(ON_MONGODB)
+	$(ON_MONGODB) -m smoke $(ARGS)
+	$(ON_POSTGRESQL) -m smoke $(ARGS)
 
-test-mongodb: $(VENV)/dev.stamp node_modules/.package-lock.json  ## only the part of `make test` that is on MongoDB
-	$(ON_MONGODB)
+test-databases: $(VENV)/dev.stamp node_modules/.package-lock.json  ## all tests on MongoDB and on PostgreSQL, or some: make test-databases ARGS=messaging
+	$(ON_MONGODB) -m "not once" $(ARGS)
+	$(ON_POSTGRESQL) -m "not once" $(ARGS)
 
 differential: $(VENV)/dev.stamp  ## random ORM queries on SQLite and MongoDB side by side: N=20000 SEED=1
 	$(BIN)/python -m djongo_lts.tests.differential --queries $(or $(N),20000) --seed $(or $(SEED),1)

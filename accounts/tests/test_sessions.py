@@ -72,6 +72,7 @@ def test_refresh_of_deactivated_user_then_is_forbidden(deactivated: ChatUser) ->
     assert code_of(refresh(deactivated)) == "403 forbidden"
 
 
+@pytest.mark.smoke
 async def test_logout_then_access_refresh_and_sockets_end_now(alice: ChatUser) -> None:
     other, http = alice.login(), alice.server.http()
     async with alice.connect() as client, other.connect() as bystander:

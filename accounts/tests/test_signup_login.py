@@ -20,6 +20,7 @@ def error_of(answer: Any, status: int) -> dict[str, Any]:
     return dict(answer.json()["error"])
 
 
+@pytest.mark.smoke
 def test_signup_with_all_fields_then_answers_user_and_working_tokens(server: ChatServer) -> None:
     body = new_body(displayName="  Zoë 🦊 ")
     answer = server.http().post("/api/auth/signup", json=body)
@@ -108,6 +109,7 @@ def test_signup_of_one_name_at_the_same_moment_then_one_wins(server: ChatServer)
     }
 
 
+@pytest.mark.smoke
 def test_login_with_email_in_other_case_then_opens_another_session(alice: ChatUser) -> None:
     body = {"email": f" {alice.email.upper()} ", "password": PASSWORD}
     answer = alice.server.http().post("/api/auth/login", json=body)

@@ -74,6 +74,7 @@ def test_me_patched_with_a_bad_field_then_names_it_and_changes_nothing(
     assert alice.http.get("/api/users/me").json() == before
 
 
+@pytest.mark.smoke
 def test_search_by_prefix_in_any_case_then_finds_username_and_display_name(
     alice: ChatUser, bob: ChatUser
 ) -> None:

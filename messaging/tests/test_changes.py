@@ -52,6 +52,7 @@ async def changed(client: ChatSocketClient, event: str, message: dict[str, Any])
     return dict(frame["data"])
 
 
+@pytest.mark.smoke
 async def test_message_when_edited_over_rest_and_socket_then_all_hear_and_read_the_same(
     room_id: str, server: ChatServer, ann: ChatUser, ben: ChatUser
 ) -> None:

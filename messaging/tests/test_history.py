@@ -86,6 +86,7 @@ def test_history_by_id_or_time_then_is_as_by_the_seq_they_stand_for(
     assert page(ben, room_id, before="9999-12-31T23:59:59.999Z", limit=1) == ([12], True)
 
 
+@pytest.mark.smoke
 def test_history_when_walked_in_either_direction_then_shows_each_message_once(
     room_id: str, ben: ChatUser
 ) -> None:

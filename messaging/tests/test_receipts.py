@@ -26,6 +26,7 @@ def receipts(user: ChatUser, message: dict[str, Any]) -> dict[str, set[str]]:
     return {name: set(users) for name, users in answer.json().items()}
 
 
+@pytest.mark.smoke
 async def test_ack_when_sent_then_watermarks_move_up_and_the_room_hears_once(
     room_id: str, ann: ChatUser, ben: ChatUser, cleo: ChatUser
 ) -> None:

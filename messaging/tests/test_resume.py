@@ -26,6 +26,7 @@ async def resume(client: ChatSocketClient, rooms: dict[str, int], **since: str) 
     return data, client.frames[:-1]
 
 
+@pytest.mark.smoke
 async def test_resume_then_sends_all_that_was_missed_in_order_and_then_says_so(
     ann: ChatUser, ben: ChatUser, cleo: ChatUser
 ) -> None:

@@ -185,6 +185,7 @@ def rows_of(room: Room) -> str:
     return repr([rows, list(revisions.order_by("pk").values_list())])
 
 
+@pytest.mark.smoke
 def test_archive_when_restored_then_the_rows_and_a_second_archive_are_the_same_byte_for_byte(
     log: tuple[Room, list[Message]], tmp_path: Path
 ) -> None:

@@ -45,6 +45,7 @@ def test_search_in_other_case_then_finds_it(finder: ChatUser) -> None:
     assert found(finder, "DECOY") == ["decoy xyz"]
 
 
+@pytest.mark.smoke
 def test_search_then_covers_own_rooms_only_and_no_deleted_or_former_text(
     ann: ChatUser, ben: ChatUser, cleo: ChatUser
 ) -> None:

@@ -38,6 +38,7 @@ def hermit(server: ChatServer) -> ChatUser:
     return server.sign_up("hermit")
 
 
+@pytest.mark.smoke
 async def test_message_when_sent_over_socket_or_rest_then_all_see_the_same_in_history_and_live(
     room_id: str, ann: ChatUser, ben: ChatUser
 ) -> None:
@@ -240,6 +241,7 @@ def test_content_when_at_its_limit_then_is_kept_as_typed(room_id: str, ann: Chat
     assert ann.history(room_id)[1]["content"] == "😀" * 4000
 
 
+@pytest.mark.smoke
 async def test_seq_when_many_send_at_once_then_has_no_hole_and_no_repeat(
     room_id: str, ann: ChatUser, ben: ChatUser
 ) -> None:

@@ -51,6 +51,7 @@ def test_deactivate_when_it_is_oneself_then_refused_and_logged_nowhere(desk, ser
     assert "You cannot do this to your own account." in desk.act("accounts/user", "deactivate", pk)
 
 
+@pytest.mark.smoke
 async def test_remove_message_when_room_watches_then_deleted_is_told_and_versions_stay(desk, alice, bob):
     room = alice.make_room(bob)
     first = alice.send(room, "first wording")
@@ -193,6 +194,7 @@ def test_room_page_when_retention_is_set_then_it_is_kept_and_audited(desk, alice
     assert "set_retention" in last_audit(desk)
 
 
+@pytest.mark.smoke
 def test_audit_log_when_all_that_was_done_then_it_is_whole(desk, server):
     assert "whole" in server.manage("verify_audit").stdout
     assert desk.get("/admin/moderation/auditentry/add/").status_code == 403
@@ -220,6 +222,7 @@ def test_search_when_nothing_narrows_it_then_only_last_day_is_searched(desk, ali
         "auth/group",
     ],
 )  # fmt: skip
+@pytest.mark.smoke
 def test_pages_when_every_model_is_opened_then_they_answer(desk, model):
     desk.page(f"/admin/{model}/")
     desk.page(f"/admin/{model}/", q="x")

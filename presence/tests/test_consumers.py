@@ -39,6 +39,7 @@ def time_of(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+@pytest.mark.smoke
 async def test_come_and_go_when_a_room_is_shared_then_each_is_told_once_and_last_seen_is_stored(
     alice: ChatUser, bob: ChatUser
 ) -> None:

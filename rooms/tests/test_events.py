@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.kit.clients import ChatSocketClient
 from tests.kit.users import ChatUser
 
@@ -77,6 +79,7 @@ async def test_room_when_patched_then_all_members_hear_what_all_see_alike(
         assert about(await cleos.settle(), room_id) == []
 
 
+@pytest.mark.smoke
 async def test_member_when_added_changed_and_removed_then_the_room_hears_and_the_member_too(
     ann: ChatUser, ben: ChatUser, cleo: ChatUser
 ) -> None:

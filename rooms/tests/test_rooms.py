@@ -226,6 +226,7 @@ def test_direct_room_when_managed_then_is_forbidden(ann: ChatUser, ben: ChatUser
     error_of(ann.http.delete(f"{path}/members/{ann.id}"), 403, "forbidden")
 
 
+@pytest.mark.smoke
 def test_rooms_when_listed_then_newest_activity_comes_first_with_unread_last_message_and_seq(
     server: ChatServer, ann: ChatUser
 ) -> None:
