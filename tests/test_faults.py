@@ -56,7 +56,7 @@ async def test_redis_when_it_pauses_for_ten_seconds_then_no_socket_hangs_and_mem
     redis_of_two: RedisServer, two: list[ChatServer]
 ) -> None:
     async with loaded(two) as load:
-        await asyncio.sleep(1)
+        await load.progress(20)
         before = [memory_bytes(server) for server in two]
         redis_of_two.pause()
         stored_before = len(load.stored)
@@ -74,9 +74,10 @@ async def test_redis_when_the_network_to_it_is_cut_then_all_heals(
     proxy: TcpProxy, two: list[ChatServer], forget: bool
 ) -> None:
     async with loaded(two) as load:
-        await asyncio.sleep(1)
+        await load.progress(20)
         proxy.cut()
-        await asyncio.sleep(4)
+        await _notice(two)
+        await load.progress(20)
         proxy.restore(forget=forget)
         await healed(load)
     assert load.errors <= TEMPORARY
@@ -97,7 +98,7 @@ async def test_logout_and_kick_when_redis_loses_them_then_hold_in_the_other_proc
             assert owner.http.delete(f"/api/rooms/{room_id}/members/{kicked.id}").status_code == 204
             answer = gone.http.post("/api/auth/logout", json={"refreshToken": gone.refresh_token})
             assert answer.status_code == 204
-            await asyncio.sleep(2)
+            await _notice([two])
             proxy.restore(forget=True)  # what was on its way is lost for good
             assert await gone_socket.close_code(seconds=HEAL_SECONDS) == 4401
             await kicked_socket.expect("room:removed", seconds=HEAL_SECONDS)
@@ -125,16 +126,14 @@ async def test_server_when_it_starts_before_redis_then_joins_it_by_itself() -> N
         with chat_servers(2, REDIS_URL=redis.url) as servers:
             await asyncio.to_thread(redis.start)
             for server in servers:
-                await _ready(server)
+                await until(server.ready, "the server is ready")
             async with loaded(servers) as load:
                 await healed(load)
     finally:
         redis.stop()
 
 
-async def _ready(server: ChatServer) -> None:
-    def works() -> bool:
-        with server.http() as http:
-            return http.get("/readyz").status_code == 200
-
-    await until(works, "the server answers")
+async def _notice(servers: list[ChatServer]) -> None:
+    """Wait until each of the servers has found that Redis does not answer."""
+    for server in servers:
+        await until(lambda: not server.ready(), "the server notices")  # noqa: B023

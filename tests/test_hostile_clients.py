@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from realtime.ids import uuid7
 from tests.kit.servers import ChatServer
 from tests.kit.users import ChatUser
+from tests.kit.waiting import until
 from tests.proofs.frame_fuzz import PING, Run, frame
 
 pytestmark = pytest.mark.once  # the wire
@@ -62,12 +63,12 @@ async def test_a_thousand_connections_opened_and_dropped_then_none_stays(
             await asyncio.gather(*(open_and_drop() for _ in range(50)))
     assert run.memory_bytes() - before < 64 * 1024 * 1024
     async with neighbour.connect() as client:  # the leases of all of them are given back
-        for _ in range(300):
+
+        async def offline() -> bool:
             states = await client.reply("presence:query", {"userIds": [user.id]})
-            if not states[user.id]["online"]:
-                return
-            await asyncio.sleep(0.1)
-    pytest.fail("the crowd has gone, and presence says it is here")
+            return not states[user.id]["online"]
+
+        await until(offline, "the crowd is offline", poll_seconds=0.1)
 
 
 async def test_handshakes_that_never_end_then_keep_nobody_out_and_are_answered_408(

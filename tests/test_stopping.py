@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from tests.kit.redis_servers import RedisServer
 from tests.kit.servers import ChatServer, chat_servers
 from tests.kit.users import ChatUser
+from tests.kit.waiting import until
 
 STOP_SECONDS = 10  # the issue's bound
 SENDERS = 4
@@ -163,9 +164,11 @@ async def test_rolling_restart_when_two_processes_restart_under_load_then_nothin
 async def _progress(senders: list[Sender]) -> None:
     """Wait until each sender got some more through."""
     before = [len(sender.acknowledged) for sender in senders]
-    async with asyncio.timeout(60):
-        while any(len(s.acknowledged) < count + 5 for s, count in zip(senders, before, strict=True)):  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
+    await until(
+        lambda: all(len(s.acknowledged) >= count + 5 for s, count in zip(senders, before, strict=True)),
+        "each sender got five more through",
+        seconds=60,
+    )
 
 
 async def test_ping_when_a_peer_vanishes_without_closing_then_its_connection_ends_and_it_is_offline(

@@ -5,7 +5,6 @@ import pty
 import subprocess
 import sys
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from copy import copy
@@ -16,6 +15,7 @@ import pytest
 from tests.kit.paths import ROOT
 from tests.kit.servers import ChatServer
 from tests.kit.users import PASSWORD, ChatUser
+from tests.kit.waiting import wait_until
 
 WAIT_SECONDS = 30.0
 
@@ -57,10 +57,10 @@ class Typist:
         os.write(self._in, f"{line}\n".encode())
 
     def until(self, text: str) -> None:
-        deadline = time.monotonic() + WAIT_SECONDS
-        while text not in self.shown:
-            assert time.monotonic() < deadline, f"{text!r} did not come: {self.shown}"
-            time.sleep(0.02)
+        try:
+            wait_until(lambda: text in self.shown, f"{text!r} came", seconds=WAIT_SECONDS)
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {self.shown}") from None
 
     def wait(self) -> int:
         return self.process.wait(WAIT_SECONDS)

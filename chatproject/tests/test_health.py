@@ -1,7 +1,6 @@
 """Liveness and readiness, also when a part of the server is taken away. About twelve seconds."""
 
 import sqlite3
-import time
 import uuid
 from collections.abc import Callable, Iterator
 
@@ -12,18 +11,15 @@ from tests.kit.databases import run_database_url
 from tests.kit.errors import error_of
 from tests.kit.redis_servers import RedisServer
 from tests.kit.servers import ChatServer
+from tests.kit.waiting import wait_until
 
 PARTS = {"database": "ok", "redis": "ok", "hub": "ok", "writer": "ok"}
-PATIENCE_SECONDS = 30
 
 
 def wait_for(server: ChatServer, status: int) -> httpx.Response:
-    deadline = time.monotonic() + PATIENCE_SECONDS
     with server.http() as http:
-        while (answer := http.get("/readyz")).status_code != status:
-            assert time.monotonic() < deadline, answer.text
-            time.sleep(0.1)
-    return answer
+        wait_until(lambda: http.get("/readyz").status_code == status, f"/readyz answers {status}")
+        return http.get("/readyz")
 
 
 def test_health_when_all_works_then_is_200_without_a_token(server: ChatServer) -> None:

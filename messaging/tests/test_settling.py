@@ -1,12 +1,12 @@
 """Heads and watermarks behind the answer: there after an orderly end, made up for after a crash. Ten seconds."""
 
-import asyncio
 import signal
 from collections.abc import Callable
 
 from tests.kit.redis_servers import RedisServer
 from tests.kit.servers import ChatServer
 from tests.kit.users import ChatUser
+from tests.kit.waiting import until
 
 MESSAGES = 30
 MENDED_SECONDS = 30.0  # the logs are looked into every 4 s
@@ -50,9 +50,13 @@ async def test_marks_after_the_server_was_killed_in_the_midst_then_are_made_up_f
     ann, ben, room_id = await talk_on(server)
     server.kill()
     server.start(migrate=False)
-    async with ben.connect(), asyncio.timeout(MENDED_SECONDS):  # what somebody listens to is looked into
-        while (counted(ben, room_id), counted(ann, room_id)) != (ALL, NONE_UNREAD):  # noqa: ASYNC110
-            await asyncio.sleep(0.1)
+    async with ben.connect():  # rooms that somebody listens to are looked into
+        await until(
+            lambda: (counted(ben, room_id), counted(ann, room_id)) == (ALL, NONE_UNREAD),
+            "the marks are made up for",
+            seconds=MENDED_SECONDS,
+            poll_seconds=0.1,
+        )
 
 
 async def test_room_when_another_process_stored_its_messages_this_moment_then_counts_them_all(

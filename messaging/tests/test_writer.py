@@ -16,6 +16,7 @@ from realtime.errors import Conflict, Muted, NotFound, Overloaded, Unavailable
 from realtime.times import from_timestamp
 from rooms.marks import pending_marks
 from rooms.models import Membership, Room
+from tests.kit.waiting import until
 
 ANSWER_SECONDS = 10.0  # for an answer that has to come at all
 
@@ -51,8 +52,7 @@ async def test_append_when_the_queue_is_full_then_is_overloaded_and_the_rest_is_
     first = asyncio.create_task(writer.append(draft("0")))
     await store.started.wait()
     waiting = [asyncio.create_task(writer.append(draft(str(n)))) for n in (1, 2)]
-    await asyncio.sleep(0)
-    assert not writer.accepts()
+    await until(lambda: not writer.accepts(), "the queue is full")
     with pytest.raises(Overloaded):
         await writer.append(draft("too much"))
     store.go.set()

@@ -103,11 +103,14 @@ async def test_add_by_a_connection_then_changes_are_told_in_a_context_of_no_user
 
 
 async def test_stop_while_it_tries_again_then_it_ends() -> None:
+    tried = asyncio.Event()
+
     async def announce(changes: list[Change]) -> None:
+        tried.set()
         raise Unavailable
 
     announcer = Announcer(announce, retry_seconds=60)
     announcer.add(change())
-    await asyncio.sleep(0)
+    await tried.wait()
     async with asyncio.timeout(2):
         await announcer.stop()

@@ -22,6 +22,7 @@ from realtime.rates import Rate
 from realtime.redis_address import RedisAddress
 from tests.kit.processes import free_port
 from tests.kit.redis_servers import RedisServer
+from tests.kit.waiting import until
 
 pytestmark = pytest.mark.once  # limits are counted in Redis
 
@@ -91,9 +92,11 @@ async def test_check_when_refused_then_says_how_long_and_passes_after_that(limit
 
 async def test_check_when_it_is_over_then_nothing_is_left_in_redis(limiter: RateLimiter) -> None:
     await limiter.check(("a", Rate(100, 1)))
-    async with asyncio.timeout(5):
-        while await limiter.redis.dbsize():  # noqa: ASYNC110  # Redis tells nobody that a key has expired
-            await asyncio.sleep(0.01)
+
+    async def empty() -> bool:
+        return not await limiter.redis.dbsize()
+
+    await until(empty, "the key expired", seconds=5)
 
 
 async def test_check_when_redis_restarted_then_it_counts_on() -> None:

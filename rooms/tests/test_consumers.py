@@ -22,6 +22,7 @@ from rooms.consumers import RoomsConsumer
 from rooms.models import Room
 from rooms.topics import room_topic
 from tests.kit.connections import connect
+from tests.kit.waiting import until
 
 
 class UnreadableLog:
@@ -36,11 +37,17 @@ class UnreadableLog:
 
 async def add_while(joining: Connection, room: Room, meanwhile: Callable[[], None]) -> None:
     """Bring the connection into the room; `meanwhile` is called before it has read anything."""
-    go_on = threading.Event()
-    busy = [asyncio.create_task(run_db(go_on.wait, 20)) for _ in range(settings.DB_THREADS)]
-    await asyncio.sleep(0)  # they hold all database threads now
+    held, go_on = threading.Barrier(settings.DB_THREADS + 1), threading.Event()
+
+    def hold() -> None:
+        held.wait(20)
+        go_on.wait(20)
+
+    busy = [asyncio.create_task(run_db(hold)) for _ in range(settings.DB_THREADS)]
+    await asyncio.to_thread(held.wait, 20)  # all threads of the database
     added = asyncio.create_task(RoomsConsumer(joining).room_added({"room_id": str(room.pk)}))
-    await asyncio.sleep(0)
+    topic = room_topic(room.pk)
+    await until(lambda: topic in get_hub().topics(joining), "the connection listens to the room")
     meanwhile()
     await get_hub().flush()
     go_on.set()

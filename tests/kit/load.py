@@ -8,10 +8,12 @@ from typing import Any
 from .clients import ChatSocketClient
 from .servers import ChatServer
 from .users import ChatUser
+from .waiting import until
 
 # Not the issue's bounds, which benchmarks/convergence.py measures: here a busy machine must not decide.
 HEAL_SECONDS = 30
 ANSWER_SECONDS = 40  # longer than any wait of the server's, so that what hangs is told from what is slow
+PAUSE_SECONDS = 0.02  # of a sender between two messages
 TEMPORARY = {"error:unavailable", "error:overloaded"}
 
 
@@ -38,14 +40,12 @@ class Load:
                 self.stored[content] = answer["data"]["seq"]
             else:
                 self.errors.add(answer["event"])
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async def progress(self, count: int = 1) -> None:
         """Wait until so many more are stored."""
         wanted = len(self.stored) + count
-        async with asyncio.timeout(HEAL_SECONDS):
-            while len(self.stored) < wanted:
-                await asyncio.sleep(0.02)
+        await until(lambda: len(self.stored) >= wanted, f"{count} more are stored", seconds=HEAL_SECONDS)
 
     async def stop(self) -> None:
         self._stop = True
@@ -94,7 +94,10 @@ async def healed(load: Load) -> None:
 
 async def _accepted(socket: ChatSocketClient, message: dict[str, Any]) -> None:
     """Send it until it is stored, as clients do."""
-    async with asyncio.timeout(HEAL_SECONDS):
-        while (answer := await socket.request("message:send", message))["event"] != "reply":
-            assert answer["event"] in TEMPORARY, answer
-            await asyncio.sleep(0.1)
+
+    async def stored() -> bool:
+        answer = await socket.request("message:send", message)
+        assert answer["event"] in {"reply", *TEMPORARY}, answer
+        return bool(answer["event"] == "reply")
+
+    await until(stored, "the message is stored", seconds=HEAL_SECONDS, poll_seconds=0.1)

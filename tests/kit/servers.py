@@ -17,6 +17,7 @@ from typing import Any, Self
 
 import httpx
 
+from .clients import ANSWER_SECONDS
 from .databases import run_database_url
 from .fork_server import ForkServer
 from .paths import ROOT
@@ -141,6 +142,10 @@ class ChatServer(Process):
         if not database.exists():
             database.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(_migrated_sqlite(), database)
+
+    def ready(self) -> bool:
+        """Whether it could store and deliver a message now."""
+        return httpx.get(f"{self.base_url}/readyz", timeout=ANSWER_SECONDS).status_code == 200
 
     def log_records(self) -> list[dict[str, Any]]:
         """What it logged so far; lines that are no JSON (its greeting) are left out."""

@@ -86,7 +86,7 @@ def test_process_when_it_ends_then_its_status_and_output_are_as_it_left_them(scr
 
 
 def test_process_when_it_is_sent_signals_then_takes_them_with_its_group(script: Any) -> None:
-    process = script("import time; print('there', flush=True); time.sleep(60)")
+    process = script("import signal; print('there', flush=True); signal.pause()")
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(0.01)
     os.killpg(process.pid, signal.SIGSTOP)
@@ -99,7 +99,7 @@ def test_process_when_it_is_sent_signals_then_takes_them_with_its_group(script: 
 
 def test_fork_server_when_closed_then_takes_what_it_forked_with_it(script: Any) -> None:
     forks = ForkServer()
-    process = script("import time; time.sleep(60)", forks)
+    process = script("import signal; signal.pause()", forks)
     forks.close()
     assert process.wait(30) == -signal.SIGKILL
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import time
 from collections.abc import Awaitable, Callable
 
 WAIT_SECONDS = 30.0
@@ -9,15 +10,28 @@ POLL_SECONDS = 0.02
 
 
 async def until(
-    holds: Callable[[], bool | Awaitable[bool]], what: str, *, seconds: float = WAIT_SECONDS
+    holds: Callable[[], bool | Awaitable[bool]],
+    what: str,
+    *,
+    seconds: float = WAIT_SECONDS,
+    poll_seconds: float = POLL_SECONDS,
 ) -> None:
-    """Wait until the condition holds; fail when it never does. One that is no coroutine may block."""
+    """Wait until the condition holds; fail when it never does. It may block: it is called in a thread."""
     try:
         async with asyncio.timeout(seconds):
             while not await _asked(holds):
-                await asyncio.sleep(POLL_SECONDS)
+                await asyncio.sleep(poll_seconds)
     except TimeoutError:
         raise AssertionError(f"never: {what}") from None
+
+
+def wait_until(holds: Callable[[], bool], what: str, *, seconds: float = WAIT_SECONDS) -> None:
+    """As `until`, for a test that has no event loop."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"never: {what}")
+        time.sleep(POLL_SECONDS)
 
 
 async def _asked(holds: Callable[[], bool | Awaitable[bool]]) -> bool:
