@@ -21,6 +21,7 @@ from tests.kit.clients import ChatSocketClient, Frame
 from tests.kit.redis_servers import RedisServer
 from tests.kit.servers import ChatServer, chat_servers
 from tests.kit.users import ChatUser
+from tests.kit.waiting import until
 
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "0"))
 PROCESSES = int(os.environ.get("MODEL_PROCESSES", "1"))
@@ -471,13 +472,18 @@ class Play:
             assert _view(fresh) == expected
             if device.client is None:
                 continue
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CONVERGE_SECONDS):
-                    await device.catch_up()
-                    while device.snapshot() != fresh:
-                        await asyncio.sleep(0.02)
-                        await device.catch_up()
-            assert device.snapshot() == fresh
+
+            async def converged(device: Device = device, fresh: Any = fresh) -> bool:
+                await device.catch_up()
+                return bool(device.snapshot() == fresh)
+
+            try:
+                await until(
+                    converged, "the client shows what a fresh snapshot shows", seconds=CONVERGE_SECONDS
+                )
+            except AssertionError:
+                assert device.snapshot() == fresh
+                raise
 
 
 @pytest.fixture(scope="module")

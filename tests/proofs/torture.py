@@ -11,7 +11,6 @@ import contextlib
 import json
 import random
 import sys
-import time
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -26,9 +25,11 @@ from tests.kit.processes import free_port
 from tests.kit.redis_servers import RedisServer
 from tests.kit.servers import ChatServer
 from tests.kit.users import ChatUser
+from tests.kit.waiting import until, wait_until
 
 ANSWER_SECONDS = 8.0
 DRAIN_SECONDS = 60.0
+OFFLINE_SECONDS = 60
 LEASE = {"PRESENCE_LEASE_SECONDS": "4", "PRESENCE_RENEW_SECONDS": "1", "PRESENCE_GRACE_SECONDS": "0.5"}
 LOST = (OSError, WebSocketException, TimeoutError)
 
@@ -277,14 +278,14 @@ class Torture:
         """No new messages; until everyone has sent what was pending and has the same."""
         for client in self.clients:
             client.sending = False
-        deadline = asyncio.get_running_loop().time() + DRAIN_SECONDS
-        while asyncio.get_running_loop().time() < deadline:
-            if not any(client.pending for client in self.clients) and await asyncio.to_thread(
-                self._all_online
-            ):
-                break
-            await asyncio.sleep(0.3)
-        else:
+        try:
+            await until(
+                lambda: not any(client.pending for client in self.clients) and self._all_online(),
+                "nothing is pending and all are online",
+                seconds=DRAIN_SECONDS,
+                poll_seconds=0.3,
+            )
+        except AssertionError:
             return [
                 f"not settled: pending {[len(client.pending) for client in self.clients]}, "
                 f"have {[client.through for client in self.clients]}, "
@@ -293,10 +294,16 @@ class Torture:
         wanted = [client.counts["resumes"] + 1 for client in self.clients]
         for client in self.clients:
             client.resumed.clear()  # one more resume, which has to say complete
-        while any(client.counts["resumes"] < want for client, want in zip(self.clients, wanted, strict=True)):
-            if asyncio.get_running_loop().time() > deadline + DRAIN_SECONDS:
-                return ["not everyone could resume once all was quiet"]
-            await asyncio.sleep(0.1)
+        try:
+            await until(
+                lambda: all(
+                    c.counts["resumes"] >= want for c, want in zip(self.clients, wanted, strict=True)
+                ),
+                "all have resumed",
+                seconds=DRAIN_SECONDS,
+            )
+        except AssertionError:
+            return ["not everyone could resume once all was quiet"]
         return []
 
     def _online(self) -> list[bool]:
@@ -310,11 +317,15 @@ class Torture:
         return False
 
     async def _check_offline(self) -> list[str]:
-        for _ in range(300):
-            if (online := await asyncio.to_thread(self._online)) and not any(online):
-                return []
-            await asyncio.sleep(0.2)
-        return [f"all have left, and presence says {online}"]
+        def offline() -> bool:
+            online = self._online()
+            return bool(online) and not any(online)
+
+        try:
+            await until(offline, "all are offline", seconds=OFFLINE_SECONDS, poll_seconds=0.2)
+        except AssertionError:
+            return [f"all have left, and presence says {await asyncio.to_thread(self._online)}"]
+        return []
 
     def _compare(self) -> list[str]:
         problems = [problem for client in self.clients for problem in client.problems]
@@ -347,15 +358,18 @@ class Torture:
     def _read(self, path: str, **query: int) -> dict[str, Any]:
         """What a GET answers once all is quiet. A 503 of the last fault's wake is asked again, as the contract
         has clients do; one that stays, and any other answer, fails the run."""
-        deadline = time.monotonic() + DRAIN_SECONDS
-        while True:
-            answer = self.clients[0].user.http.get(path, params=query)
-            if answer.status_code == 200:
-                return dict(answer.json())
-            if answer.status_code != 503 or time.monotonic() > deadline:
-                raise RuntimeError(f"{path} was answered {answer.status_code} {answer.text}")
-            self.clients[0].counts["reads asked again"] += 1
-            time.sleep(0.2)
+        answers: list[httpx.Response] = []
+
+        def answered() -> bool:
+            answers.append(self.clients[0].user.http.get(path, params=query))
+            return answers[-1].status_code != 503
+
+        with contextlib.suppress(AssertionError):
+            wait_until(answered, f"{path} is answered", seconds=DRAIN_SECONDS)
+        self.clients[0].counts["reads asked again"] += len(answers) - 1
+        if answers[-1].status_code != 200:
+            raise RuntimeError(f"{path} was answered {answers[-1].status_code} {answers[-1].text}")
+        return dict(answers[-1].json())
 
     def _compare_watermarks(self, logs: dict[str, list[dict[str, Any]]]) -> list[str]:
         problems = []
