@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from djongo_lts.testing import MongoServer
 
-from .postgresql import PostgreSQLServer, postgresql_binaries
+from .postgresql import PostgreSQLServer, installations
 
 # Each process of pytest-xdist has servers of its own, and so a database of its own.
 DATABASE = "chat_tests_{worker}"
@@ -27,10 +27,14 @@ def main() -> int:
     chosen = parser.parse_args()
     if url := os.environ.get(GIVEN[chosen.database]):
         return run_tests(url, chosen.arguments)
-    if chosen.database == "postgresql" and postgresql_binaries() is None:
-        print("PostgreSQL is not installed: its tests are skipped.")
+    server: MongoServer | PostgreSQLServer
+    if chosen.database == "mongodb":
+        server = MongoServer()
+    elif found := installations():
+        server = PostgreSQLServer(found[0])
+    else:
+        print("PostgreSQL is not installed: the tests on it are skipped.")
         return 0
-    server = MongoServer() if chosen.database == "mongodb" else PostgreSQLServer()
     try:
         return run_tests(server.start(), chosen.arguments)
     finally:

@@ -30,8 +30,10 @@ OPTIONS = {
 class PostgreSQLServer(Process):
     """Trusts everybody on loopback, and keeps its data until it is stopped."""
 
-    def __init__(self) -> None:
+    def __init__(self, binaries: Path) -> None:
+        """`binaries` is one of `installations()`."""
         super().__init__()
+        self.binaries = binaries
         self.port = free_port()
         self.data = self.folder / "data"
 
@@ -41,13 +43,10 @@ class PostgreSQLServer(Process):
         return f"postgresql://{USER}@127.0.0.1:{self.port}"
 
     def start(self) -> str:
-        binaries = postgresql_binaries()
-        if binaries is None:
-            raise RuntimeError("PostgreSQL is not installed")
         if not self.data.exists():
-            self._make_data(binaries / "initdb")
+            self._make_data()
         options = [f"-c{name}={value}" for name, value in OPTIONS.items()]
-        command = [str(binaries / "postgres"), "-D", str(self.data), "-p", str(self.port), *options]
+        command = [str(self.binaries / "postgres"), "-D", str(self.data), "-p", str(self.port), *options]
         self.spawn(*command, **unprivileged())
         self.wait_until(self._answers, "postgres")
         return self.url
@@ -59,10 +58,21 @@ class PostgreSQLServer(Process):
             self.process.wait(15)
         super().stop()
 
-    def _make_data(self, initdb: Path) -> None:
+    def _make_data(self) -> None:
         if owner := unprivileged().get("user"):
             shutil.chown(self.folder, owner)
-        command = [str(initdb), "-D", str(self.data), "-U", USER, "-A", "trust", "-E", "UTF8", "--no-sync"]
+        command = [
+            str(self.binaries / "initdb"),
+            "-D",
+            str(self.data),
+            "-U",
+            USER,
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-sync",
+        ]
         command += ["--locale", "C.UTF-8"]
         done = subprocess.run(
             command, cwd=self.folder, capture_output=True, text=True, check=False, **unprivileged()
@@ -81,7 +91,7 @@ class PostgreSQLServer(Process):
 def create_database(url: str, name: str) -> None:
     """Make the database, unless it is there. `url` names none."""
     with psycopg.connect(f"{url}/postgres", autocommit=True) as connection:
-        if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone():
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
 
@@ -90,23 +100,24 @@ def unprivileged() -> dict[str, Any]:
     return {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
 
 
-def postgresql_binaries() -> Path | None:
-    """The folder of initdb and postgres; None where neither is installed so that we may run it."""
-    for folder in _folders():
-        try:
-            subprocess.run(
-                [folder / "postgres", "--version"], capture_output=True, check=True, **unprivileged()
-            )
-        except (OSError, subprocess.CalledProcessError):
-            continue  # not there, or in a home that only root may enter
-        return folder
-    return None
+def installations() -> list[Path]:
+    """The folders of initdb and postgres that we may run, the one to prefer first."""
+    return [folder for folder in _folders() if _runs(folder / "postgres")]
+
+
+def _runs(program: Path) -> bool:
+    try:
+        subprocess.run([program, "--version"], capture_output=True, check=True, **unprivileged())
+    except (OSError, subprocess.CalledProcessError):
+        return False  # not there, or in a home that only root may enter
+    return True
 
 
 def _folders() -> list[Path]:
-    found = [Path(path).resolve().parent for path in [shutil.which("postgres")] if path]
+    in_path = shutil.which("postgres")
+    found = [Path(in_path).resolve().parent] if in_path else []
     found += sorted(INSTALLED.glob("*/bin"), reverse=True)
     wheel = importlib.util.find_spec(WHEEL)
     if wheel is not None and wheel.origin is not None:
         found.append(Path(wheel.origin).parent / "pginstall18" / "bin")
-    return found
+    return list(dict.fromkeys(found))

@@ -1,0 +1,38 @@
+"""PostgreSQL for tests: from Debian or from the wheel, as root or not. About two seconds each."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from .postgresql import PostgreSQLServer, create_database, installations
+
+pytestmark = pytest.mark.once  # it starts its own
+
+
+@pytest.fixture(params=installations(), ids=str)
+def postgresql(request: pytest.FixtureRequest) -> Iterator[PostgreSQLServer]:
+    binaries: Path = request.param
+    server = PostgreSQLServer(binaries)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+def test_database_when_created_twice_then_is_there_once(postgresql: PostgreSQLServer) -> None:
+    create_database(postgresql.url, "chat_tests")
+    create_database(postgresql.url, "chat_tests")
+    with psycopg.connect(f"{postgresql.url}/chat_tests") as connection:
+        assert connection.execute("SHOW server_encoding").fetchone() == ("UTF8",)
+
+
+def test_server_when_stopped_with_a_client_connected_then_its_data_is_gone(
+    postgresql: PostgreSQLServer,
+) -> None:
+    client = psycopg.connect(f"{postgresql.url}/postgres")
+    postgresql.stop()
+    assert not postgresql.folder.exists()
+    client.close()
