@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from realtime.testing import ROOT, ChatServer
+from tests.kit.paths import ROOT
+from tests.kit.servers import ChatServer
 
 pytestmark = [pytest.mark.once, pytest.mark.slow]  # it brings a database of its own
 

@@ -12,8 +12,7 @@ from realtime.connection import Connection, Identity
 from realtime.frames import Frame
 from realtime.hub import Hub
 from realtime.ids import uuid7
-
-from .kit import Peer, connect
+from tests.kit.connections import Peer, connect
 
 
 class BrokenPeer(Peer):

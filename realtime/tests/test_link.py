@@ -14,7 +14,7 @@ from realtime.ids import uuid7
 from realtime.items import Item, TopicItem
 from realtime.items_previous import PRESENT_SECONDS
 from realtime.link import Link
-from realtime.testing import RedisServer
+from tests.kit.redis_servers import RedisServer
 
 from .test_envelopes import RECORDED, RECORDED_BEAT, Clock
 from .test_items import ITEMS

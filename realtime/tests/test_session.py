@@ -12,8 +12,7 @@ from realtime.connection import Connection, Identity
 from realtime.consumer import EventRegistry
 from realtime.ids import uuid7
 from realtime.socket import ConnectionSession
-
-from .kit import Peer
+from tests.kit.connections import Peer
 
 
 class BrokenPeer(Peer):

@@ -4,8 +4,7 @@ from realtime import times
 from realtime.connection import Connection, Identity
 from realtime.ids import uuid7
 from realtime.subscriptions import Subscriptions
-
-from .kit import Peer
+from tests.kit.connections import Peer
 
 
 def attached(subscriptions: Subscriptions, *addresses: str) -> Connection:
