@@ -14,9 +14,10 @@ from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
-from realtime import context, errors, metrics
+from realtime import context, errors
 from realtime.errors import ChatError, Fields
 
+from . import metrics
 from .throttling import check_anonymous
 
 logger = logging.getLogger(__name__)

@@ -12,10 +12,10 @@ from django_redis.exceptions import ConnectionInterrupted
 from rest_framework.throttling import BaseThrottle
 
 from realtime.errors import RateLimited
-from realtime.metrics import LIMITED
+from realtime.local_limiter import get_local_limiter
 from realtime.outage import REDIS_AWAY, get_outage
-from realtime.ratelimit import get_local_limiter
 from realtime.rates import Rate
+from realtime.shared_metrics import LIMITED
 
 from .clients import client_network
 

@@ -15,7 +15,7 @@ from realtime import loop, times
 from realtime.errors import Conflict, Forbidden, Invalid, NotFound
 from realtime.hub import get_hub
 from realtime.protocol import encode_event
-from realtime.ratelimit import get_rate_limiter
+from realtime.shared_limiter import get_rate_limiter
 from realtime.text import meta_problem, text_problem
 from realtime.threads import run_db
 from rooms import selectors as rooms

@@ -5,7 +5,7 @@ Dashboards and alerts are built on these names: renaming one breaks them.
 
 from prometheus_client import Counter, Gauge, Histogram
 
-FAST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+from .shared_metrics import FAST_SECONDS
 
 SOCKETS = Gauge("chat_sockets", "Open sockets.", multiprocess_mode="livesum")
 EVENTS = Counter("chat_events", "Client events by name and outcome.", ["event", "status"])
@@ -22,7 +22,3 @@ REPAIRED = Counter("chat_repaired_gaps", "Holes in a room's order that were fill
 PUBLISH_SECONDS = Histogram(
     "chat_publish_seconds", "Time one publish to the channel layer took.", buckets=FAST_SECONDS
 )
-REQUEST_ERRORS = Counter(
-    "chat_request_errors", "REST requests answered with an error, by its code.", ["code"]
-)
-LIMITED = Counter("chat_rate_limited", "Frames and requests refused by a limit.", ["scope"])

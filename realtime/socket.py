@@ -20,6 +20,7 @@ from .close_codes import CloseCode, CloseSocket
 from .connection import Connection
 from .consumer import EventConsumer, EventRegistry
 from .errors import ChatError, Internal, Invalid
+from .frame_limit import FrameLimiter
 from .protocol import (
     Envelope,
     Wire,
@@ -30,7 +31,6 @@ from .protocol import (
     encode_reply,
     find_ref,
 )
-from .ratelimit import FrameLimiter
 from .transport import AsgiTransport
 
 logger = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ from messaging.settling import get_settler
 from presence.services import get_heartbeat
 from realtime import loop
 from realtime.hub import get_hub
-from realtime.ratelimit import get_rate_limiter
 from realtime.redis import get_redis
+from realtime.shared_limiter import get_rate_limiter
 from rooms.audit import get_audit
 
 pytestmark = pytest.mark.once  # nothing here uses the database

@@ -1,4 +1,4 @@
-"""GCRA over a real Redis, and what stands in for it while Redis is away."""
+"""Limits counted in a real Redis, and by the process while Redis is away."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,19 +7,12 @@ from typing import Any
 import pytest
 
 from realtime import context
-from realtime.close_codes import CloseCode, CloseSocket
-from realtime.errors import Invalid, RateLimited
+from realtime.errors import RateLimited
+from realtime.local_limiter import LocalLimiter
 from realtime.outage import Outage
-from realtime.ratelimit import (
-    ANSWER_SECONDS,
-    CHECK_SECONDS,
-    REFUSALS_BEFORE_CLOSE,
-    FrameLimiter,
-    LocalLimiter,
-    RateLimiter,
-)
 from realtime.rates import Rate
 from realtime.redis_address import RedisAddress
+from realtime.shared_limiter import ANSWER_SECONDS, CHECK_SECONDS, RateLimiter
 from tests.kit.processes import free_port
 from tests.kit.redis_servers import RedisServer
 from tests.kit.waiting import until
@@ -208,54 +201,3 @@ async def test_check_of_a_request_then_redis_is_asked_in_a_context_of_no_request
     context.request_id.set("of-a-request")
     await RateLimiter(Noting(), LocalLimiter(), Outage()).check(("a", THREE_AN_HOUR))  # type: ignore[arg-type]
     assert seen == [{}]
-
-
-def test_local_limiter_when_time_passes_then_lets_one_through_for_each_step() -> None:
-    clock = Clock()
-    limiter = LocalLimiter(clock=clock)
-    rate = Rate(2, 10)
-    limiter.check(("a", rate))
-    limiter.check(("a", rate))
-    with pytest.raises(RateLimited) as refused:
-        limiter.check(("a", rate))
-    assert refused.value.retry_after == pytest.approx(5)
-    clock.now += 5
-    limiter.check(("a", rate))
-    with pytest.raises(RateLimited):
-        limiter.check(("a", rate))
-
-
-def test_local_limiter_when_there_are_too_many_keys_then_forgets_the_longest_unused() -> None:
-    limiter = LocalLimiter(max_keys=2)
-    once = Rate(1, 3600)
-    for key in ("a", "b", "c"):
-        limiter.check((key, once))
-    limiter.check(("a", once))
-    with pytest.raises(RateLimited):
-        limiter.check(("c", once))
-
-
-def test_frame_limiter_when_a_peer_goes_on_while_limited_then_closes() -> None:
-    limiter = FrameLimiter(Rate(1, 3600))
-    limiter.check()
-    with pytest.raises(RateLimited) as refused:
-        limiter.check()
-    limiter.note(Invalid())
-    for _ in range(REFUSALS_BEFORE_CLOSE - 1):
-        limiter.note(refused.value)
-    with pytest.raises(CloseSocket) as closed:
-        limiter.note(refused.value)
-    assert closed.value.code is CloseCode.LIMITED
-
-
-def test_outage_when_one_has_failed_then_others_ask_again_only_after_the_pause() -> None:
-    clock = Clock()
-    outage = Outage(pause_seconds=1, clock=clock)
-    assert not outage.lasts()
-    outage.began(OSError())
-    assert outage.lasts()
-    clock.now += 1
-    assert not outage.lasts(), "one may find out"
-    assert outage.lasts(), "the others do not wait with it"
-    outage.ended()
-    assert not outage.lasts()

@@ -1,64 +1,23 @@
-"""Limits over time by GCRA (gcra.py). Must not know what is limited.
+"""RateLimiter: rate limits counted in Redis, so that all processes share them."""
 
-`RateLimiter` shares its counts over Redis, `LocalLimiter` keeps them in the process, `FrameLimiter` is one
-connection's.
-"""
-
-import threading
-import time
-from collections import OrderedDict
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from redis.asyncio.client import Redis
 
-from . import gcra, loop, metrics
-from .close_codes import CloseCode, CloseSocket
+from . import loop, shared_metrics
 from .drainer import Drainer
-from .errors import ChatError, RateLimited
+from .errors import RateLimited
+from .local_limiter import Limit, LocalLimiter, get_local_limiter
 from .outage import REDIS_AWAY, Outage, get_outage
-from .rates import Rate
 from .redis import get_redis
 
-REFUSALS_BEFORE_CLOSE = 100
-MAX_LOCAL_KEYS = 100_000
 MAX_BATCH = 500
 MAX_WAITING = 20_000
 ANSWER_SECONDS = 2.0
 # For one check: it may wait for the round trip in flight before its own.
 CHECK_SECONDS = 2 * ANSWER_SECONDS + 1
-
-Limit = tuple[str, Rate]
-
-
-class LocalLimiter:
-    """Counts of this process alone, from any thread. Of too many keys the longest unused are forgotten."""
-
-    def __init__(
-        self, *, max_keys: int = MAX_LOCAL_KEYS, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._max_keys = max_keys
-        self._clock = clock
-        self._empty_at: OrderedDict[str, float] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def check(self, *limits: Limit) -> None:
-        """Take one from each `(key, rate)`, or none from any: raises RateLimited with the longest wait."""
-        with self._lock:
-            now, longest_wait_seconds, empty_at = self._clock(), 0.0, {}
-            for key, rate in limits:
-                empty_at[key], wait_seconds = gcra.take(self._empty_at.get(key, now), rate, now=now)
-                longest_wait_seconds = max(longest_wait_seconds, wait_seconds)
-            if longest_wait_seconds:
-                metrics.LIMITED.labels(limits[0][0].partition(":")[0]).inc()
-                raise RateLimited(retry_after=longest_wait_seconds)
-            for key, at in empty_at.items():
-                self._empty_at[key] = at
-                self._empty_at.move_to_end(key)
-            while len(self._empty_at) > self._max_keys:
-                self._empty_at.popitem(last=False)
 
 
 class RateLimiter:
@@ -103,7 +62,7 @@ class RateLimiter:
             return self._local.check(*limits)
         self._outage.ended()
         if wait_ms > 0:
-            metrics.LIMITED.labels(limits[0][0].partition(":")[0]).inc()
+            shared_metrics.LIMITED.labels(limits[0][0].partition(":")[0]).inc()
             raise RateLimited(retry_after=wait_ms / 1000)
         return None
 
@@ -127,44 +86,9 @@ def _usable(answer: Any) -> int | Exception:
     return answer if isinstance(answer, int | Exception) else ValueError(f"not a number of ms: {answer!r}")
 
 
-class FrameLimiter:
-    """Frames of one connection. A peer that goes on while it is refused is closed with 4429."""
-
-    def __init__(self, rate: Rate | None) -> None:
-        self._rate = rate
-        self._empty_at = 0.0
-        self._refusals = 0
-
-    def check(self) -> None:
-        if self._rate is None:
-            return
-        empty_at, wait_seconds = gcra.take(self._empty_at, self._rate, now=time.monotonic())
-        if wait_seconds:
-            metrics.LIMITED.labels("frames").inc()
-            raise RateLimited(retry_after=wait_seconds)
-        self._empty_at = empty_at
-
-    def note(self, error: ChatError) -> None:
-        """Count refusals in a row, of any limit; an error of another kind is none."""
-        if not isinstance(error, RateLimited):
-            return
-        self._refusals += 1
-        if self._refusals >= REFUSALS_BEFORE_CLOSE:
-            raise CloseSocket(CloseCode.LIMITED, "kept sending while limited")
-
-    def accepted(self) -> None:
-        self._refusals = 0
-
-
 @cache
 def _script() -> str:
     return Path(__file__).with_name("gcra.lua").read_text()
-
-
-@cache
-def get_local_limiter() -> LocalLimiter:
-    """The counts of this process alone."""
-    return LocalLimiter()
 
 
 @loop.one_per_loop

@@ -1,0 +1,49 @@
+"""LocalLimiter: rate limits counted in this process alone, for when Redis is away."""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import cache
+
+from . import gcra, shared_metrics
+from .errors import RateLimited
+from .rates import Rate
+
+MAX_LOCAL_KEYS = 100_000
+
+Limit = tuple[str, Rate]
+
+
+class LocalLimiter:
+    """Counts of this process alone, from any thread. Of too many keys the longest unused are forgotten."""
+
+    def __init__(
+        self, *, max_keys: int = MAX_LOCAL_KEYS, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._max_keys = max_keys
+        self._clock = clock
+        self._empty_at: OrderedDict[str, float] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def check(self, *limits: Limit) -> None:
+        """Take one from each `(key, rate)`, or none from any: raises RateLimited with the longest wait."""
+        with self._lock:
+            now, longest_wait_seconds, empty_at = self._clock(), 0.0, {}
+            for key, rate in limits:
+                empty_at[key], wait_seconds = gcra.take(self._empty_at.get(key, now), rate, now=now)
+                longest_wait_seconds = max(longest_wait_seconds, wait_seconds)
+            if longest_wait_seconds:
+                shared_metrics.LIMITED.labels(limits[0][0].partition(":")[0]).inc()
+                raise RateLimited(retry_after=longest_wait_seconds)
+            for key, at in empty_at.items():
+                self._empty_at[key] = at
+                self._empty_at.move_to_end(key)
+            while len(self._empty_at) > self._max_keys:
+                self._empty_at.popitem(last=False)
+
+
+@cache
+def get_local_limiter() -> LocalLimiter:
+    """The counts of this process alone."""
+    return LocalLimiter()

@@ -1,0 +1,11 @@
+"""Metrics that every part of the server counts, and the buckets of its histograms.
+
+Dashboards and alerts rely on the names of metrics: renaming one breaks them.
+"""
+
+from prometheus_client import Counter
+
+# Upper bounds in seconds, for what usually takes milliseconds.
+FAST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+LIMITED = Counter("chat_rate_limited", "Frames and requests refused by a limit.", ["scope"])

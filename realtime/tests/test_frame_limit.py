@@ -1,0 +1,23 @@
+"""The limit of one connection's frames."""
+
+import pytest
+
+from realtime.close_codes import CloseCode, CloseSocket
+from realtime.errors import Invalid, RateLimited
+from realtime.frame_limit import REFUSALS_BEFORE_CLOSE, FrameLimiter
+from realtime.rates import Rate
+
+pytestmark = pytest.mark.once  # counts in memory
+
+
+def test_frame_limiter_when_a_peer_goes_on_while_limited_then_closes() -> None:
+    limiter = FrameLimiter(Rate(1, 3600))
+    limiter.check()
+    with pytest.raises(RateLimited) as refused:
+        limiter.check()
+    limiter.note(Invalid())
+    for _ in range(REFUSALS_BEFORE_CLOSE - 1):
+        limiter.note(refused.value)
+    with pytest.raises(CloseSocket) as closed:
+        limiter.note(refused.value)
+    assert closed.value.code is CloseCode.LIMITED

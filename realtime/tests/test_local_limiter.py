@@ -1,0 +1,42 @@
+"""Limits counted in the process alone."""
+
+import pytest
+
+from realtime.errors import RateLimited
+from realtime.local_limiter import LocalLimiter
+from realtime.rates import Rate
+
+pytestmark = pytest.mark.once  # counts in memory
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_local_limiter_when_time_passes_then_lets_one_through_for_each_step() -> None:
+    clock = Clock()
+    limiter = LocalLimiter(clock=clock)
+    rate = Rate(2, 10)
+    limiter.check(("a", rate))
+    limiter.check(("a", rate))
+    with pytest.raises(RateLimited) as refused:
+        limiter.check(("a", rate))
+    assert refused.value.retry_after == pytest.approx(5)
+    clock.now += 5
+    limiter.check(("a", rate))
+    with pytest.raises(RateLimited):
+        limiter.check(("a", rate))
+
+
+def test_local_limiter_when_there_are_too_many_keys_then_forgets_the_longest_unused() -> None:
+    limiter = LocalLimiter(max_keys=2)
+    once = Rate(1, 3600)
+    for key in ("a", "b", "c"):
+        limiter.check((key, once))
+    limiter.check(("a", once))
+    with pytest.raises(RateLimited):
+        limiter.check(("c", once))

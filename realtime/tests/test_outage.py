@@ -1,0 +1,28 @@
+"""One failure of Redis spares the other callers the wait for it."""
+
+import pytest
+
+from realtime.outage import Outage
+
+pytestmark = pytest.mark.once  # counts in memory
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_outage_when_one_has_failed_then_others_ask_again_only_after_the_pause() -> None:
+    clock = Clock()
+    outage = Outage(pause_seconds=1, clock=clock)
+    assert not outage.lasts()
+    outage.began(OSError())
+    assert outage.lasts()
+    clock.now += 1
+    assert not outage.lasts(), "one may find out"
+    assert outage.lasts(), "the others do not wait with it"
+    outage.ended()
+    assert not outage.lasts()
