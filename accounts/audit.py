@@ -6,13 +6,13 @@ Knows the hub and sessions; must not know sockets or tokens. Without a loss each
 import asyncio
 import logging
 
-from realtime import loop
+from foundation import loop
+from foundation.database import run_db
+from foundation.errors import Forbidden, Unauthenticated
 from realtime.audit import Audit
 from realtime.close_codes import CloseCode
 from realtime.connection import Connection
-from realtime.errors import Forbidden, Unauthenticated
 from realtime.hub import get_hub
-from realtime.threads import run_db
 
 from . import selectors
 

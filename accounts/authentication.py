@@ -8,9 +8,9 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from realtime import context
+from foundation import context
+from foundation.errors import ChatError
 from realtime.connection import Identity
-from realtime.errors import ChatError
 
 from . import keys, selectors
 from .models import User

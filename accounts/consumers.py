@@ -5,14 +5,14 @@ from typing import Any
 
 from django.views.decorators.debug import sensitive_variables
 
-from realtime import times
+from foundation import times
+from foundation.database import run_db
+from foundation.errors import Forbidden, Unauthenticated
 from realtime.close_codes import CloseCode, CloseSocket
 from realtime.connection import Identity
 from realtime.consumer import EventConsumer, on, on_control
-from realtime.errors import Forbidden, Unauthenticated
 from realtime.hub import get_hub
 from realtime.protocol import Empty
-from realtime.threads import run_db
 
 from . import keys, selectors
 from .audit import get_session_audit

@@ -14,9 +14,9 @@ from functools import lru_cache
 from django.conf import settings
 from django.utils.crypto import salted_hmac
 
-from realtime import times
-from realtime.errors import Unavailable
-from realtime.threads import run_db
+from foundation import times
+from foundation.database import run_db
+from foundation.errors import Unavailable
 
 from .models import SigningSeed
 

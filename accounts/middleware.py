@@ -8,7 +8,7 @@ from urllib.parse import unquote_plus
 
 from django.views.decorators.debug import sensitive_variables
 
-from realtime.errors import ChatError, Unauthenticated
+from foundation.errors import ChatError, Unauthenticated
 
 from . import keys
 from .tokens import verify_access

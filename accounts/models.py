@@ -11,8 +11,8 @@ from django.contrib.auth.models import PermissionsMixin
 from django.core.validators import RegexValidator, URLValidator
 from django.db import models
 
-from realtime import times
-from realtime.ids import uuid7
+from foundation import times
+from foundation.ids import uuid7
 
 from .fields import KeyField
 

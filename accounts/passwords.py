@@ -15,7 +15,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.views.decorators.debug import sensitive_variables
 
-from realtime.errors import Invalid, Overloaded
+from foundation.errors import Invalid, Overloaded
 
 from .models import User
 

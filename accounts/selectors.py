@@ -8,8 +8,8 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from realtime import times
-from realtime.errors import Forbidden, NotFound, Unauthenticated
+from foundation import times
+from foundation.errors import Forbidden, NotFound, Unauthenticated
 
 from .models import Session, User, fold
 

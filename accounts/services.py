@@ -13,9 +13,9 @@ from django.db import IntegrityError
 from django.db.models import Q
 from django.views.decorators.debug import sensitive_variables
 
-from realtime.errors import Conflict, Forbidden, Invalid, InvalidCredentials
+from foundation.database import run_db
+from foundation.errors import Conflict, Forbidden, Invalid, InvalidCredentials
 from realtime.hub import get_hub
-from realtime.threads import run_db
 
 from . import passwords, selectors
 from .models import User, fold_email

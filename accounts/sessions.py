@@ -8,10 +8,10 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.views.decorators.debug import sensitive_variables
 
-from realtime import times
-from realtime.errors import Forbidden, InvalidCredentials, NotFound, TokenReused, Unauthenticated
+from foundation import times
+from foundation.database import run_db
+from foundation.errors import Forbidden, InvalidCredentials, NotFound, TokenReused, Unauthenticated
 from realtime.hub import get_hub
-from realtime.threads import run_db
 
 from . import keys, selectors, tokens
 from .models import MAX_IP_CHARS, MAX_USER_AGENT_CHARS, Session, User

@@ -15,9 +15,9 @@ from rest_framework_simplejwt import tokens as simplejwt
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenBackendError, TokenError
 
-from realtime import times
+from foundation import times
+from foundation.errors import TokenExpired, Unauthenticated
 from realtime.connection import Identity
-from realtime.errors import TokenExpired, Unauthenticated
 
 from .keys import get_key_ring
 from .models import Session

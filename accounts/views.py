@@ -13,8 +13,8 @@ from api.clients import client_address, client_network
 from api.pagination import CursorPage
 from api.serializers import validated
 from api.throttling import check_rate
-from realtime import loop
-from realtime.ids import parse_uuid
+from foundation import loop
+from foundation.ids import parse_uuid
 
 from . import selectors, services, sessions
 from .authentication import session_id_of, user_of

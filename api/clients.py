@@ -1,6 +1,6 @@
 """The address of the client behind a request.
 
-The ASGI application has put it into REMOTE_ADDR, past the proxies it trusts (chatproject/proxies.py).
+The ASGI application has put it into REMOTE_ADDR, past the proxies it trusts (foundation/proxies.py).
 """
 
 import ipaddress

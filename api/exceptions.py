@@ -14,8 +14,8 @@ from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
-from realtime import context, errors
-from realtime.errors import ChatError, Fields
+from foundation import context, errors
+from foundation.errors import ChatError, Fields
 
 from . import metrics
 from .throttling import check_anonymous

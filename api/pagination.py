@@ -6,7 +6,7 @@ from rest_framework import pagination
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
-from realtime.errors import Invalid
+from foundation.errors import Invalid
 
 
 class CursorPage(pagination.CursorPagination):

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from rest_framework import parsers
 
-from realtime.errors import Invalid, TooLarge
+from foundation.errors import Invalid, TooLarge
 
 MAX_BODY_BYTES = 256 * 1024
 

@@ -12,7 +12,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema_serializer
 
-from realtime.errors import ERRORS, ChatError, Invalid
+from foundation.errors import ERRORS, ChatError, Invalid
 from realtime.protocol import Wire, json_schema
 
 from .serializers import CamelCaseFields

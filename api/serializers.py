@@ -10,7 +10,7 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from realtime import times
+from foundation import times
 
 
 def camel(name: str) -> str:

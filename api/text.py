@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from rest_framework import serializers
 
-from realtime.text import meta_problem, text_problem
+from foundation.text import meta_problem, text_problem
 
 
 class TextField(serializers.CharField):

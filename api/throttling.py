@@ -11,11 +11,11 @@ from django_ratelimit.core import get_usage
 from django_redis.exceptions import ConnectionInterrupted
 from rest_framework.throttling import BaseThrottle
 
-from realtime.errors import RateLimited
-from realtime.local_limiter import get_local_limiter
-from realtime.outage import REDIS_AWAY, get_outage
-from realtime.rates import Rate
-from realtime.shared_metrics import LIMITED
+from foundation.errors import RateLimited
+from foundation.limits.local import get_local_limiter
+from foundation.limits.rates import Rate
+from foundation.metrics import LIMITED
+from foundation.redis.outage import REDIS_AWAY, get_outage
 
 from .clients import client_network
 

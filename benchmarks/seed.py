@@ -16,9 +16,9 @@ django.setup()
 
 from accounts import tokens  # noqa: E402
 from accounts.models import Session, User  # noqa: E402
+from foundation import times  # noqa: E402
+from foundation.ids import uuid7  # noqa: E402
 from messaging.models import Message  # noqa: E402
-from realtime import times  # noqa: E402
-from realtime.ids import uuid7  # noqa: E402
 from rooms.models import Membership, Room  # noqa: E402
 
 BATCH = 2_000

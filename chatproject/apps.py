@@ -19,7 +19,7 @@ class ChatProjectConfig(AppConfig):
     name = "chatproject"
 
     def ready(self) -> None:
-        from realtime import loop
+        from foundation import loop
 
         from . import checks, cors  # noqa: F401  # they register themselves
 

@@ -15,11 +15,11 @@ from django.conf import settings  # noqa: E402
 from django.urls import path  # noqa: E402
 
 from accounts.middleware import JWTAuthMiddleware  # noqa: E402
-from realtime import collector, loop, tracing  # noqa: E402
+from foundation import garbage_collection, loop, tracing  # noqa: E402
+from foundation.proxies import ClientBehindProxies  # noqa: E402
 from realtime.hub import get_hub  # noqa: E402
 from realtime.origin import AllowedOrigins  # noqa: E402
 
-from .proxies import ClientBehindProxies  # noqa: E402
 from .routing import websocket_urlpatterns  # noqa: E402
 from .socket_io import PATH, get_socket_io, socket_io  # noqa: E402
 
@@ -40,7 +40,7 @@ async def lifespan(scope: Any, receive: Any, send: Any) -> None:
             except Exception:
                 # Redis may come later; each connection tries again, and /readyz says so meanwhile.
                 logger.exception("the hub could not start")
-            collector.settle()
+            garbage_collection.settle()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             if settings.SOCKETIO:

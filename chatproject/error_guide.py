@@ -5,7 +5,7 @@ from typing import Any
 
 from django.views.generic import TemplateView
 
-from realtime.errors import ERRORS
+from foundation.errors import ERRORS
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,12 @@ from django.http import HttpRequest, JsonResponse
 
 from accounts.models import User
 from api.exceptions import error_body
+from foundation import loop
+from foundation.database import run_db
+from foundation.errors import Unavailable
+from foundation.redis.client import get_redis
 from messaging.services import get_writer
-from realtime import loop
-from realtime.errors import Unavailable
 from realtime.hub import get_hub
-from realtime.redis import get_redis
-from realtime.threads import run_db
 
 logger = logging.getLogger(__name__)
 

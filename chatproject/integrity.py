@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from accounts.models import Session, User
+from foundation import times
 from messaging.models import Message
 from messaging.repair import mend_marks
-from realtime import times
 from rooms.models import Membership, Room, direct_key
 
 PAGE = 1000

@@ -6,7 +6,7 @@ from typing import Any
 
 from pythonjsonlogger.json import JsonFormatter as BaseFormatter
 
-from realtime import context, times
+from foundation import context, times
 
 # A query's token and anything that looks like a JWT, whoever wrote it into a message: a server, a library.
 TOKEN = re.compile(r"((?:[?&\s]|^)token=)[^&\s\"']+|\beyJ[\w-]+\.[\w-]+\.[\w-]*")

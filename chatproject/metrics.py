@@ -13,8 +13,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import REGISTRY, Collector
 
+from foundation import loop
 from presence.selectors import online_users
-from realtime import loop
 
 DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 

@@ -9,8 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import async_only_middleware
 
 from api.clients import client_address
-from realtime import context, tracing
-from realtime.ids import uuid7
+from foundation import context, tracing
+from foundation.ids import uuid7
 
 logger = logging.getLogger("chat.access")
 

@@ -12,10 +12,10 @@ from itertools import islice
 from uuid import UUID
 
 from accounts.models import User
+from foundation import times
+from foundation.ids import first_id_at
 from messaging.drafts import Draft, as_message
 from messaging.models import Message
-from realtime import times
-from realtime.ids import first_id_at
 from rooms.models import Membership, Room, direct_key
 
 from .seed_words import CLOSERS, NAMES, OPENERS, PREDICATES, ROOMS, SHORT, SUBJECTS

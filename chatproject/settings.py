@@ -16,10 +16,10 @@ from csp.constants import NONE, SELF, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError, validate
 
-from realtime.rates import Rate
-from realtime.redis_address import RedisAddress
+from foundation.limits.rates import Rate
+from foundation.proxies import TrustedProxies
+from foundation.redis.address import RedisAddress
 
-from .proxies import TrustedProxies
 from .static_headers import add_security_headers
 
 T = TypeVar("T")
@@ -221,7 +221,7 @@ else:
         "default": {
             "BACKEND": "django_redis.cache.RedisCache",
             "LOCATION": "redis://in-process/0",
-            "OPTIONS": {"CONNECTION_POOL_CLASS": "realtime.redis.InProcessConnectionPool"},
+            "OPTIONS": {"CONNECTION_POOL_CLASS": "foundation.redis.client.InProcessConnectionPool"},
         }
     }
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 
 from accounts.middleware import authenticate
-from realtime import loop
+from foundation import loop
 from realtime.socketio import SocketIo
 
 from .cors import allowed_origins

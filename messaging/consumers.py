@@ -4,9 +4,9 @@ from uuid import UUID
 
 import msgspec
 
+from foundation.database import run_db
 from realtime.connection import Connection
 from realtime.consumer import EventConsumer, on
-from realtime.threads import run_db
 from rooms import selectors as rooms
 
 from . import resume, services

@@ -10,9 +10,9 @@ from uuid import UUID
 
 import msgspec
 
-from realtime import context, tracing
-from realtime.errors import ChatError, Conflict
-from realtime.ids import uuid7
+from foundation import context, tracing
+from foundation.errors import ChatError, Conflict
+from foundation.ids import uuid7
 from rooms.models import Room
 
 from .models import ArchivedKey, Message

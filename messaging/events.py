@@ -8,8 +8,8 @@ from uuid import UUID
 
 import msgspec
 
+from foundation.times import to_wire
 from realtime.protocol import Wire
-from realtime.times import to_wire
 from rooms.models import Room
 from rooms.selectors import direct_peer
 

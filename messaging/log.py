@@ -15,8 +15,8 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from realtime import times
-from realtime.errors import ChatError, Conflict, NotFound, Unavailable
+from foundation import times
+from foundation.errors import ChatError, Conflict, NotFound, Unavailable
 from rooms.marks import Head, marks_follow, move_up, pending_marks
 from rooms.models import Membership, Room
 from rooms.permissions import require_may_write

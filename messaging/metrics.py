@@ -2,7 +2,7 @@
 
 from prometheus_client import Counter, Histogram
 
-from realtime.shared_metrics import FAST_SECONDS
+from foundation.metrics import FAST_SECONDS
 
 RECEIVED = Counter("chat_messages_in", "Messages that came to the writer, by socket or REST.")
 STORED = Counter("chat_messages_stored", "Messages put into the log.")

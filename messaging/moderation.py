@@ -5,8 +5,8 @@ Whether somebody is a moderator, and the record of what they did, is the caller'
 
 from uuid import UUID
 
-from realtime.errors import NotFound
-from realtime.threads import run_db
+from foundation.database import run_db
+from foundation.errors import NotFound
 from rooms.models import Room
 
 from .models import Message

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID
 
+from foundation.database import run_db
 from realtime.frames import Frame
 from realtime.protocol import encode_event
-from realtime.threads import run_db
 from rooms.log import RoomLog
 from rooms.marks import Head, move_up, pending_marks
 from rooms.models import Membership, Room

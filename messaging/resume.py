@@ -6,11 +6,11 @@ Knows selectors and a connection to send to; must not know who asked or why.
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from realtime import times
+from foundation import times
+from foundation.database import run_db
+from foundation.errors import Invalid
 from realtime.connection import Connection
-from realtime.errors import Invalid
 from realtime.protocol import encode_event
-from realtime.threads import run_db
 from rooms import selectors as rooms
 from rooms.models import Membership, Room
 

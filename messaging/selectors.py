@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from realtime.errors import NotFound
+from foundation.errors import NotFound
 from realtime.protocol import to_builtins
 from rooms import selectors as rooms
 from rooms.marks import pending_marks

@@ -11,13 +11,13 @@ from uuid import UUID
 from django.conf import settings
 from django.db import IntegrityError
 
-from realtime import loop, times
-from realtime.errors import Conflict, Forbidden, Invalid, NotFound
+from foundation import loop, times
+from foundation.database import run_db
+from foundation.errors import Conflict, Forbidden, Invalid, NotFound
+from foundation.limits.shared import get_rate_limiter
+from foundation.text import meta_problem, text_problem
 from realtime.hub import get_hub
 from realtime.protocol import encode_event
-from realtime.shared_limiter import get_rate_limiter
-from realtime.text import meta_problem, text_problem
-from realtime.threads import run_db
 from rooms import selectors as rooms
 from rooms.models import Membership, Room
 from rooms.permissions import require_may_write, require_role

@@ -6,9 +6,9 @@ Knows when; must not know what is moved up (rooms.marks) or stored.
 import asyncio
 import logging
 
-from realtime import loop
-from realtime.drainer import Drainer
-from realtime.threads import run_db
+from foundation import loop
+from foundation.database import run_db
+from foundation.drainer import Drainer
 from rooms.marks import pending_marks
 
 logger = logging.getLogger(__name__)

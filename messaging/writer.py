@@ -7,9 +7,9 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
-from realtime import tracing
-from realtime.drainer import Drainer, Interrupted
-from realtime.errors import ChatError, Overloaded, Unavailable
+from foundation import tracing
+from foundation.drainer import Drainer, Interrupted
+from foundation.errors import ChatError, Overloaded, Unavailable
 
 from . import metrics
 from .drafts import Draft, Outcome, Stored

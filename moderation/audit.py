@@ -10,8 +10,8 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
-from realtime import context, times
-from realtime.errors import Unavailable
+from foundation import context, times
+from foundation.errors import Unavailable
 
 from .models import AuditEntry
 

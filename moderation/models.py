@@ -11,9 +11,9 @@ import msgspec
 from django.conf import settings
 from django.db import models
 
-from realtime import times
-from realtime.ids import uuid7
-from realtime.immutable import ImmutableModel
+from foundation import times
+from foundation.ids import uuid7
+from foundation.immutable import ImmutableModel
 from rooms.models import Room
 
 

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from realtime.errors import Conflict, NotFound
+from foundation.errors import Conflict, NotFound
 
 from .models import Report
 

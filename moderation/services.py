@@ -16,12 +16,12 @@ from accounts import selectors as accounts
 from accounts import services as account_services
 from accounts import sessions
 from accounts.models import User
+from foundation import times
+from foundation.database import run_db
+from foundation.errors import Conflict, Forbidden, NotFound
 from messaging import moderation as messaging_moderation
 from messaging.models import Message
 from messaging.services import require_existing
-from realtime import times
-from realtime.errors import Conflict, Forbidden, NotFound
-from realtime.threads import run_db
 from rooms import moderation as room_moderation
 from rooms import selectors as rooms
 from rooms.models import Room

@@ -7,8 +7,8 @@ from rest_framework.response import Response
 
 from accounts.authentication import user_of
 from api.serializers import validated
-from realtime import loop
-from realtime.ids import parse_uuid
+from foundation import loop
+from foundation.ids import parse_uuid
 
 from . import services
 from .models import Report

@@ -8,9 +8,9 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator
 from uuid import UUID
 
-from realtime.drainer import Drainer
-from realtime.errors import Unavailable
-from realtime.outage import REDIS_AWAY
+from foundation.drainer import Drainer
+from foundation.errors import Unavailable
+from foundation.redis.outage import REDIS_AWAY
 
 from .events import Change
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
-from realtime import loop
-from realtime.outage import REDIS_AWAY
+from foundation import loop
+from foundation.redis.outage import REDIS_AWAY
 
 from .announcer import Announcer
 from .events import Change

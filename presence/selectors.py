@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from accounts import selectors as accounts
-from realtime import times
-from realtime.errors import NotFound
-from realtime.outage import REDIS_AWAY
-from realtime.threads import run_db
+from foundation import times
+from foundation.database import run_db
+from foundation.errors import NotFound
+from foundation.redis.outage import REDIS_AWAY
 from rooms import selectors as rooms
 
 from .events import MemberPresence, PresenceState, UserPresence

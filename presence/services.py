@@ -10,10 +10,10 @@ from django.conf import settings
 
 from accounts.services import record_last_seen
 from accounts.topics import user_address
-from realtime import loop, times
+from foundation import loop, times
+from foundation.database import run_db
 from realtime.hub import get_hub
 from realtime.protocol import encode_event
-from realtime.threads import run_db
 from rooms import selectors as rooms
 
 from .announcer import Announcer

@@ -15,8 +15,8 @@ from zlib import crc32
 from django.conf import settings
 from redis.asyncio.client import Redis
 
-from realtime import loop, times
-from realtime.redis import get_redis
+from foundation import loop, times
+from foundation.redis.client import get_redis
 
 from . import keys
 from .leases import Acquired, Ended, Release, Renewed, Socket, Swept

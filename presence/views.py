@@ -6,8 +6,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.authentication import user_of
-from realtime import loop
-from realtime.ids import parse_uuid
+from foundation import loop
+from foundation.ids import parse_uuid
 from realtime.protocol import to_builtins
 
 from . import selectors

@@ -8,9 +8,10 @@ from typing import Any
 
 import msgspec
 
+from foundation.errors import ERRORS
+
 from .close_codes import CloseCode
 from .consumer import EventRegistry
-from .errors import ERRORS
 from .protocol import json_schema
 
 REF = "#/components/schemas/{name}"

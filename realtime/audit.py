@@ -5,7 +5,8 @@ Knows the hub; must not know what is compared.
 
 import asyncio
 
-from . import loop
+from foundation import loop
+
 from .hub import get_hub
 
 

@@ -11,10 +11,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from . import metrics, times
+from foundation import times
+from foundation.ids import uuid7
+
+from . import metrics
 from .close_codes import CloseCode
 from .frames import Frame
-from .ids import uuid7
 from .transport import Transport
 
 logger = logging.getLogger(__name__)

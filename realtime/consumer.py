@@ -10,9 +10,10 @@ from typing import Any
 
 import msgspec
 
+from foundation.errors import UnknownEvent
+
 from . import metrics
 from .connection import Connection
-from .errors import UnknownEvent
 
 Handler = Callable[..., Awaitable[Any]]
 

@@ -8,7 +8,9 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from . import metrics, tracing
+from foundation import tracing
+
+from . import metrics
 from .close_codes import CloseCode
 from .connection import Connection
 from .frames import Frame

@@ -2,10 +2,12 @@
 
 import time
 
-from . import gcra, shared_metrics
+from foundation import metrics
+from foundation.errors import ChatError, RateLimited
+from foundation.limits import gcra
+from foundation.limits.rates import Rate
+
 from .close_codes import CloseCode, CloseSocket
-from .errors import ChatError, RateLimited
-from .rates import Rate
 
 REFUSALS_BEFORE_CLOSE = 100
 
@@ -23,7 +25,7 @@ class FrameLimiter:
             return
         empty_at, wait_seconds = gcra.take(self._empty_at, self._rate, now=time.monotonic())
         if wait_seconds:
-            shared_metrics.LIMITED.labels("frames").inc()
+            metrics.LIMITED.labels("frames").inc()
             raise RateLimited(retry_after=wait_seconds)
         self._empty_at = empty_at
 

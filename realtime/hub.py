@@ -11,7 +11,9 @@ from typing import Any
 
 from channels.layers import BaseChannelLayer, get_channel_layer
 
-from . import loop, metrics
+from foundation import loop
+
+from . import metrics
 from .connection import Connection
 from .delivery import Delivery, Notice
 from .items import AddressItem, ControlItem, Item, NoticeItem, TopicItem

@@ -8,10 +8,11 @@ from typing import Any
 
 from channels.layers import BaseChannelLayer, InMemoryChannelLayer
 
-from . import loop
+from foundation import loop
+from foundation.ids import uuid7
+
 from .arrivals import Arrivals
 from .envelopes import Envelopes
-from .ids import uuid7
 from .items import Item
 from .items_previous import PreviousRelease
 from .publisher import Publisher

@@ -5,7 +5,7 @@ Dashboards and alerts are built on these names: renaming one breaks them.
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from .shared_metrics import FAST_SECONDS
+from foundation.metrics import FAST_SECONDS
 
 SOCKETS = Gauge("chat_sockets", "Open sockets.", multiprocess_mode="livesum")
 EVENTS = Counter("chat_events", "Client events by name and outcome.", ["event", "status"])

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from .errors import ChatError, Invalid
+from foundation.errors import ChatError, Invalid
 
 S = TypeVar("S", bound=msgspec.Struct)
 

@@ -10,8 +10,9 @@ from operator import itemgetter
 
 from channels.layers import BaseChannelLayer
 
+from foundation.drainer import Drainer
+
 from . import metrics
-from .drainer import Drainer
 from .envelopes import Envelopes
 from .items import BeatItem, Item
 

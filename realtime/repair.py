@@ -5,7 +5,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from . import loop, metrics
+from foundation import loop
+
+from . import metrics
 from .frames import Frame
 from .ordering import TopicOrder
 from .topic_orders import TopicOrders

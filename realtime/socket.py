@@ -15,11 +15,13 @@ from uuid import UUID
 from channels.consumer import AsyncConsumer
 from django.conf import settings
 
-from . import context, loop, metrics, times, tracing
+from foundation import context, loop, times, tracing
+from foundation.errors import ChatError, Internal, Invalid
+
+from . import metrics
 from .close_codes import CloseCode, CloseSocket
 from .connection import Connection
 from .consumer import EventConsumer, EventRegistry
-from .errors import ChatError, Internal, Invalid
 from .frame_limit import FrameLimiter
 from .protocol import (
     Envelope,

@@ -16,7 +16,8 @@ import socketio
 from engineio.exceptions import EngineIOError
 from socketio.exceptions import ConnectionRefusedError as Refused
 
-from . import context, loop
+from foundation import context, loop
+
 from .close_codes import CloseCode
 from .connection import Connection
 from .consumer import EventRegistry

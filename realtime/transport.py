@@ -8,7 +8,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
-from . import loop
+from foundation import loop
+
 from .close_codes import CloseCode
 from .frames import Frame
 

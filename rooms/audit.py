@@ -7,12 +7,12 @@ import asyncio
 import logging
 from uuid import UUID
 
-from realtime import loop
+from foundation import loop
+from foundation.database import run_db
 from realtime.audit import Audit
 from realtime.connection import Connection
 from realtime.hub import get_hub
 from realtime.protocol import encode_event
-from realtime.threads import run_db
 
 from . import selectors
 from .events import RoomRemoved

@@ -3,11 +3,11 @@
 from typing import Any
 from uuid import UUID
 
+from foundation.database import run_db
+from foundation.errors import NotFound
 from realtime.consumer import EventConsumer, on_control
-from realtime.errors import NotFound
 from realtime.hub import get_hub
 from realtime.protocol import encode_event
-from realtime.threads import run_db
 
 from . import selectors, snapshots
 from .audit import get_audit

@@ -5,8 +5,8 @@ from uuid import UUID
 
 import msgspec
 
+from foundation.times import to_wire
 from realtime.protocol import Wire
-from realtime.times import to_wire
 
 from .models import Membership, Room
 

@@ -5,8 +5,8 @@ from uuid import UUID
 from django.conf import settings
 from django.db import models
 
-from realtime import times
-from realtime.ids import uuid7
+from foundation import times
+from foundation.ids import uuid7
 
 
 class Room(models.Model):

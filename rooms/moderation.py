@@ -5,9 +5,9 @@ Whether somebody is a moderator, and the record of what they did, is the caller'
 
 from uuid import UUID
 
-from realtime import times
-from realtime.errors import Conflict, Forbidden
-from realtime.threads import run_db
+from foundation import times
+from foundation.database import run_db
+from foundation.errors import Conflict, Forbidden
 
 from . import selectors
 from .models import Membership, Room

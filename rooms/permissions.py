@@ -1,7 +1,7 @@
 """What each role may do in a room. Knows memberships; must not know requests or sockets."""
 
-from realtime import times
-from realtime.errors import Forbidden, Muted
+from foundation import times
+from foundation.errors import Forbidden, Muted
 
 from .models import Membership
 from .standing import Standing

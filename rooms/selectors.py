@@ -11,7 +11,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Count, QuerySet
 
-from realtime.errors import NotFound
+from foundation.errors import NotFound
 
 from .log import get_room_log
 from .marks import marks_follow, pending_marks

@@ -14,11 +14,11 @@ from django.db import IntegrityError
 
 from accounts import selectors as accounts
 from accounts.topics import user_address
-from realtime import times
-from realtime.errors import Conflict, Forbidden, Invalid
+from foundation import times
+from foundation.database import run_db
+from foundation.errors import Conflict, Forbidden, Invalid
 from realtime.hub import get_hub
 from realtime.protocol import encode_event
-from realtime.threads import run_db
 
 from . import selectors
 from .events import MemberChanged, RoomRemoved, member_data, updated_data

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from realtime.times import to_wire
+from foundation.times import to_wire
 
 from . import selectors
 from .events import RoomData, RoomDetail, member_data, unread_count

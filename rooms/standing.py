@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from realtime import loop, times
+from foundation import loop, times
+from foundation.database import run_db
 from realtime.hub import get_hub
-from realtime.threads import run_db
 
 from . import selectors
 from .models import Membership

@@ -10,8 +10,8 @@ from rest_framework.response import Response
 from accounts.authentication import user_of
 from api.pagination import CursorPage
 from api.serializers import validated
-from realtime import loop
-from realtime.ids import parse_uuid
+from foundation import loop
+from foundation.ids import parse_uuid
 from realtime.protocol import Wire, to_builtins
 
 from . import selectors, services, snapshots

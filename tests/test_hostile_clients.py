@@ -10,7 +10,7 @@ import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from realtime.ids import uuid7
+from foundation.ids import uuid7
 from tests.kit.servers import ChatServer
 from tests.kit.users import ChatUser
 from tests.kit.waiting import until

@@ -7,8 +7,8 @@ import pytest
 
 from accounts.models import Session, User
 from chatproject import integrity
+from foundation import times
 from messaging.models import Message
-from realtime import times
 from rooms.models import Membership, Room, direct_key
 
 pytestmark = pytest.mark.django_db

@@ -11,11 +11,11 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import User
 from djongo_lts import search
 from djongo_lts.testing import plans, scans
+from foundation import times
 from messaging import selectors
 from messaging.drafts import Draft
 from messaging.log import MessageLog, read_heads
 from messaging.models import Message
-from realtime import times
 from rooms import selectors as room_selectors
 from rooms import services, snapshots
 from rooms.marks import pending_marks

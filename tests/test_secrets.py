@@ -24,12 +24,12 @@ from django.urls import URLPattern, URLResolver, reverse
 
 from accounts import services as accounts
 from accounts.models import Session, SigningSeed, User
+from foundation import loop, times
+from foundation.ids import uuid7
 from messaging.models import ArchivedKey, Message, MessageRevision
 from moderation import services as moderation
 from moderation.models import Report
 from moderation.services import Case
-from realtime import loop, times
-from realtime.ids import uuid7
 from rooms.models import Membership, Room
 from tests.kit.servers import ChatServer
 from tests.kit.users import PASSWORD

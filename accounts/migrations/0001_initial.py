@@ -3,8 +3,8 @@
 import accounts.fields
 import django.core.validators
 import django.db.models.deletion
-import realtime.ids
-import realtime.times
+import foundation.ids
+import foundation.times
 from django.conf import settings
 from django.db import migrations, models
 
@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
                     "id",
                     models.UUIDField(
                         db_column="_id",
-                        default=realtime.ids.uuid7,
+                        default=foundation.ids.uuid7,
                         editable=False,
                         primary_key=True,
                         serialize=False,
@@ -71,7 +71,7 @@ class Migration(migrations.Migration):
                 ),
                 ("is_active", models.BooleanField(default=True)),
                 ("is_staff", models.BooleanField(default=False)),
-                ("created_at", models.DateTimeField(default=realtime.times.now, editable=False)),
+                ("created_at", models.DateTimeField(default=foundation.times.now, editable=False)),
                 ("last_seen", models.DateTimeField(blank=True, editable=False, null=True)),
                 (
                     "groups",
@@ -107,15 +107,15 @@ class Migration(migrations.Migration):
                     "id",
                     models.UUIDField(
                         db_column="_id",
-                        default=realtime.ids.uuid7,
+                        default=foundation.ids.uuid7,
                         editable=False,
                         primary_key=True,
                         serialize=False,
                     ),
                 ),
                 ("refresh_jti", models.CharField(editable=False, max_length=32)),
-                ("created_at", models.DateTimeField(default=realtime.times.now, editable=False)),
-                ("last_used", models.DateTimeField(default=realtime.times.now, editable=False)),
+                ("created_at", models.DateTimeField(default=foundation.times.now, editable=False)),
+                ("last_used", models.DateTimeField(default=foundation.times.now, editable=False)),
                 ("expires_at", models.DateTimeField(editable=False)),
                 ("revoked_at", models.DateTimeField(blank=True, editable=False, null=True)),
                 ("ip", models.CharField(blank=True, default="", editable=False, max_length=45)),

@@ -9,7 +9,7 @@ from django.test import override_settings
 
 from accounts import keys
 from accounts.models import SigningSeed
-from realtime import times
+from foundation import times
 from tests.kit.servers import ChatServer
 from tests.kit.users import ChatUser
 from tests.kit.waiting import until

@@ -9,9 +9,9 @@ from django.db import IntegrityError, transaction
 
 from accounts import passwords, selectors, services, sessions
 from accounts.models import Session, User, fold
-from realtime import loop, times
-from realtime.errors import Conflict, Forbidden, InvalidCredentials, Overloaded, Unauthenticated
-from realtime.threads import run_db
+from foundation import loop, times
+from foundation.database import run_db
+from foundation.errors import Conflict, Forbidden, InvalidCredentials, Overloaded, Unauthenticated
 from tests.kit.users import PASSWORD
 
 CLIENT = {"ip": "192.0.2.1", "user_agent": "test"}

@@ -8,8 +8,8 @@ from websockets.asyncio.client import connect
 from accounts import tokens
 from accounts.keys import get_key_ring
 from accounts.models import Session, User
-from realtime import times
-from realtime.errors import Unauthenticated
+from foundation import times
+from foundation.errors import Unauthenticated
 from tests.kit.clients import ChatSocketClient
 from tests.kit.servers import ChatServer
 from tests.kit.users import ChatUser

@@ -17,7 +17,7 @@ from django.urls import path  # noqa: E402
 
 from accounts.keys import get_key_ring  # noqa: E402
 from accounts.middleware import JWTAuthMiddleware  # noqa: E402
-from realtime import collector, loop  # noqa: E402
+from foundation import garbage_collection, loop  # noqa: E402
 from realtime.consumer import EventConsumer, EventRegistry, on  # noqa: E402
 from realtime.hub import get_hub  # noqa: E402
 from realtime.protocol import Empty, Wire, encode_event  # noqa: E402
@@ -73,7 +73,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] == "lifespan":
         await receive()
         await get_hub().start()
-        collector.settle()
+        garbage_collection.settle()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await loop.stop()

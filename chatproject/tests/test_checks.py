@@ -10,7 +10,7 @@ import pytest
 from django.core.checks import run_checks
 from django.test import override_settings
 
-from chatproject.proxies import TrustedProxies
+from foundation.proxies import TrustedProxies
 from tests.kit.paths import ROOT
 
 SOUND = {

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from chatproject.server_events import SERVER_EVENTS
-from realtime.errors import ERRORS
+from foundation.errors import ERRORS
 from tests.kit.servers import ChatServer
 
 pytestmark = pytest.mark.once  # pages without data

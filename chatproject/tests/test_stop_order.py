@@ -4,13 +4,13 @@ import pytest
 
 from accounts.audit import get_session_audit
 from chatproject.apps import STOP_ORDER
+from foundation import loop
+from foundation.limits.shared import get_rate_limiter
+from foundation.redis.client import get_redis
 from messaging.services import get_writer
 from messaging.settling import get_settler
 from presence.services import get_heartbeat
-from realtime import loop
 from realtime.hub import get_hub
-from realtime.redis import get_redis
-from realtime.shared_limiter import get_rate_limiter
 from rooms.audit import get_audit
 
 pytestmark = pytest.mark.once  # nothing here uses the database

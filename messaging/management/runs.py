@@ -11,9 +11,9 @@ from uuid import UUID
 
 from django.core.management.base import CommandError
 
+from foundation import loop
 from messaging import retention
 from messaging.archive import Archive, Damaged
-from realtime import loop
 from rooms.models import Room
 from rooms.services import announce_room
 

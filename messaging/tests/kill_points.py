@@ -33,9 +33,9 @@ def dump(room_id: str) -> bytes:
 
 
 def archive(room_id: str, directory: Path) -> None:
+    from foundation import times
     from messaging import retention
     from messaging.archive import Archive
-    from realtime import times
     from rooms.models import Room
 
     room, to = Room.objects.get(pk=room_id), Archive(directory)

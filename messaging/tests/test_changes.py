@@ -8,8 +8,8 @@ import pytest
 from django.db import NotSupportedError, transaction
 
 from accounts.models import User
+from foundation.immutable import Immutable
 from messaging.models import Message, MessageRevision
-from realtime.immutable import Immutable
 from rooms.models import Room
 from tests.kit.clients import ChatSocketClient
 from tests.kit.errors import check_error, error_of

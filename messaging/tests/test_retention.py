@@ -17,11 +17,11 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.models import User
+from foundation import times
 from messaging import retention
 from messaging.archive import Archive
 from messaging.models import ArchivedKey, Message, MessageRevision
 from messaging.services import _change
-from realtime import times
 from rooms.models import Room
 from tests.kit.paths import ROOT
 from tests.kit.redis_servers import RedisServer

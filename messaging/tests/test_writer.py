@@ -8,12 +8,12 @@ from uuid import UUID, uuid4
 import pytest
 
 from accounts.models import User
+from foundation.errors import Conflict, Muted, NotFound, Overloaded, Unavailable
+from foundation.times import from_timestamp
 from messaging.drafts import Draft, Outcome, Stored
 from messaging.log import MessageLog
 from messaging.models import Message
 from messaging.writer import MessageWriter
-from realtime.errors import Conflict, Muted, NotFound, Overloaded, Unavailable
-from realtime.times import from_timestamp
 from rooms.marks import pending_marks
 from rooms.models import Membership, Room
 from tests.kit.waiting import until

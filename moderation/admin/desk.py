@@ -21,8 +21,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.csrf import csrf_protect
 
-from realtime import loop
-from realtime.errors import ChatError
+from foundation import loop
+from foundation.errors import ChatError
 
 from ..services import Case
 

@@ -15,7 +15,7 @@ from django.http import HttpRequest
 
 from accounts import selectors as accounts
 from accounts.models import User, fold, fold_email
-from realtime.ids import first_id_at
+from foundation.ids import first_id_at
 from rooms.models import Room
 
 MAX_MATCHES = 50

@@ -11,9 +11,9 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
+from foundation import times
+from foundation.ids import first_id_at
 from messaging.models import ArchivedKey, Message, MessageRevision
-from realtime import times
-from realtime.ids import first_id_at
 
 from .. import services
 from .desk import DeskAdmin, link

@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from realtime import loop
+from foundation import loop
 from rooms import selectors
 from rooms.models import Membership, Room
 

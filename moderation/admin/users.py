@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from accounts.models import Session, User
-from realtime import loop
+from foundation import loop
 
 from .. import services
 from .desk import DeskAdmin, case_of

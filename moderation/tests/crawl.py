@@ -39,10 +39,10 @@ def fill(count: int) -> None:
     Of the others the first has SMALL_ROOM messages and the rest TINY_ROOM each.
     """
     from accounts.models import User
+    from foundation import times
+    from foundation.ids import first_id_at
     from messaging.models import Message
     from moderation.models import Report
-    from realtime import times
-    from realtime.ids import first_id_at
     from rooms.models import Membership, Room
 
     first = times.now() - timedelta(days=300)

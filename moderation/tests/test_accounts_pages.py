@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Session, User
-from realtime import times
+from foundation import times
 from tests.kit.users import PASSWORD
 
 USERS, SESSIONS = "/admin/accounts/user/", "/admin/accounts/session/"

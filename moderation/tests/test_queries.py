@@ -10,11 +10,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
+from foundation import times
+from foundation.ids import uuid7
 from messaging.models import ArchivedKey, Message, MessageRevision
 from moderation import audit
 from moderation.models import Report
-from realtime import times
-from realtime.ids import uuid7
 from rooms.models import Membership, Room
 from tests.kit.users import PASSWORD
 

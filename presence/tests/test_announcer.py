@@ -6,11 +6,11 @@ from uuid import UUID
 
 import pytest
 
+from foundation import context, times
+from foundation.errors import Unavailable
+from foundation.ids import uuid7
 from presence.announcer import USERS_AT_ONCE, Announcer
 from presence.events import Change
-from realtime import context, times
-from realtime.errors import Unavailable
-from realtime.ids import uuid7
 
 pytestmark = pytest.mark.once  # presence lives in Redis
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from foundation import times
 from presence.leases import Intervals, Lease, Leaving, Renewed
-from realtime import times
 from tests.kit.heartbeats import a_socket
 
 pytestmark = pytest.mark.once  # presence lives in Redis

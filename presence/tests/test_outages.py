@@ -12,10 +12,10 @@ import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from foundation import times
+from foundation.redis.outage import REDIS_AWAY
 from presence.leases import Lease
 from presence.store import PresenceStore
-from realtime import times
-from realtime.outage import REDIS_AWAY
 from tests.kit.heartbeats import INTERVALS, PresenceProcess, a_socket
 from tests.kit.redis_servers import RedisServer
 from tests.kit.waiting import until

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from redis.crc import key_slot
 
+from foundation import times
+from foundation.ids import uuid7
 from presence import keys
 from presence.store import LEASES_A_SCRIPT, PresenceStore
-from realtime import times
-from realtime.ids import uuid7
 from tests.kit.heartbeats import SLACK, a_socket, end_lease, release, swept
 from tests.kit.waiting import until
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from foundation import times
 from presence import keys
 from presence.leases import Ended
 from presence.store import PresenceStore
-from realtime import times
 from tests.kit.heartbeats import INTERVALS, SLACK, a_socket, end_lease, release, swept
 from tests.kit.waiting import until
 

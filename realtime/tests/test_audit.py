@@ -2,7 +2,7 @@
 
 import asyncio
 
-from realtime import context, loop
+from foundation import context, loop
 from realtime.audit import Audit
 
 

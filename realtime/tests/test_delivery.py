@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from channels.layers import InMemoryChannelLayer
 
-from realtime import loop, times
+from foundation import loop, times
+from foundation.ids import uuid7
 from realtime.close_codes import CloseCode
 from realtime.connection import Connection, Identity
 from realtime.frames import Frame
 from realtime.hub import Hub
-from realtime.ids import uuid7
 from tests.kit.connections import Peer, connect
 
 

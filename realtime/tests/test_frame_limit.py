@@ -2,10 +2,10 @@
 
 import pytest
 
+from foundation.errors import Invalid, RateLimited
+from foundation.limits.rates import Rate
 from realtime.close_codes import CloseCode, CloseSocket
-from realtime.errors import Invalid, RateLimited
 from realtime.frame_limit import REFUSALS_BEFORE_CLOSE, FrameLimiter
-from realtime.rates import Rate
 
 pytestmark = pytest.mark.once  # counts in memory
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from channels.layers import InMemoryChannelLayer
 
-from realtime import context, loop
+from foundation import context, loop
+from foundation.ids import uuid7
 from realtime.frames import Frame
 from realtime.hub import Hub
-from realtime.ids import uuid7
 from tests.kit.connections import connect
 
 

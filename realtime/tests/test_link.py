@@ -9,8 +9,8 @@ import pytest
 import redis.asyncio as aioredis
 from channels_redis.pubsub import RedisPubSubChannelLayer
 
-from realtime import loop
-from realtime.ids import uuid7
+from foundation import loop
+from foundation.ids import uuid7
 from realtime.items import Item, TopicItem
 from realtime.items_previous import PRESENT_SECONDS
 from realtime.link import Link

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from realtime import times
+from foundation import times
+from foundation.ids import uuid7
 from realtime.close_codes import CloseCode
 from realtime.connection import Connection, Identity
 from realtime.consumer import EventRegistry
-from realtime.ids import uuid7
 from realtime.socket import ConnectionSession
 from tests.kit.connections import Peer
 

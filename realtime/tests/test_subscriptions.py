@@ -1,8 +1,8 @@
 """Who hears what: the index of connections by topic and by address."""
 
-from realtime import times
+from foundation import times
+from foundation.ids import uuid7
 from realtime.connection import Connection, Identity
-from realtime.ids import uuid7
 from realtime.subscriptions import Subscriptions
 from tests.kit.connections import Peer
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from realtime import loop
+from foundation import loop
 from realtime.hub import Hub, get_hub
 from rooms.models import Membership, Room
 from tests.kit.servers import ChatServer

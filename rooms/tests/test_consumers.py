@@ -12,12 +12,12 @@ from django.conf import settings
 from django.db import OperationalError
 
 from accounts.models import User
+from foundation.database import run_db
+from foundation.errors import Unavailable
+from foundation.ids import uuid7
 from realtime.connection import Connection
-from realtime.errors import Unavailable
 from realtime.hub import Hub, get_hub
-from realtime.ids import uuid7
 from realtime.protocol import encode_event
-from realtime.threads import run_db
 from rooms.consumers import RoomsConsumer
 from rooms.models import Room
 from rooms.topics import room_topic

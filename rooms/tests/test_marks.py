@@ -9,7 +9,7 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
-from realtime import times
+from foundation import times
 from rooms.marks import MAX_ROWS, Head, PendingMarks
 from rooms.models import Membership, Room
 

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from realtime import times
+from foundation import times
+from foundation.ids import uuid7
 from realtime.connection import Connection, Identity
 from realtime.frames import Frame
 from realtime.hub import Hub
-from realtime.ids import uuid7
 
 
 class Peer:

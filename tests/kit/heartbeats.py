@@ -5,13 +5,13 @@ from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
+from foundation.ids import uuid7
 from presence import keys
 from presence.announcer import Announcer
 from presence.events import Change
 from presence.heartbeat import Heartbeat
 from presence.leases import Ended, Intervals, Release, Socket
 from presence.store import PresenceStore
-from realtime.ids import uuid7
 
 from .waiting import until
 

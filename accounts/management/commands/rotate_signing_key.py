@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from accounts import keys
-from realtime import times
+from foundation import times
 
 
 class Command(BaseCommand):

@@ -12,8 +12,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts.models import User
 from chatproject.seeding import Plan, Seeder
+from foundation import times
 from messaging.management.progress import Progress
-from realtime import times
 
 NAME = re.compile(r"[a-z0-9-]{1,16}")
 

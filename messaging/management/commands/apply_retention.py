@@ -8,8 +8,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from foundation import times
 from messaging.management.runs import GRACE_SECONDS, archive_rooms
-from realtime import times
 from rooms.models import Room
 
 

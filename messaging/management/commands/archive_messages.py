@@ -9,8 +9,8 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand
 
+from foundation import times
 from messaging.management.runs import GRACE_SECONDS, archive_rooms
-from realtime import times
 from rooms.models import Room
 
 

@@ -6,9 +6,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from foundation import loop
+from foundation.redis.outage import REDIS_AWAY
 from presence import services
-from realtime import loop
-from realtime.outage import REDIS_AWAY
 
 TIMEOUT_SECONDS = 600.0
 

@@ -11,8 +11,9 @@ import redis
 from django.conf import settings
 from redis.asyncio.client import Redis
 
-from . import loop
-from .redis_address import RedisAddress
+from foundation import loop
+
+from .address import RedisAddress
 
 
 @loop.one_per_loop

@@ -6,8 +6,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 from functools import cache
 
-from . import gcra, shared_metrics
-from .errors import RateLimited
+from foundation import metrics
+from foundation.errors import RateLimited
+
+from . import gcra
 from .rates import Rate
 
 MAX_LOCAL_KEYS = 100_000
@@ -34,7 +36,7 @@ class LocalLimiter:
                 empty_at[key], wait_seconds = gcra.take(self._empty_at.get(key, now), rate, now=now)
                 longest_wait_seconds = max(longest_wait_seconds, wait_seconds)
             if longest_wait_seconds:
-                shared_metrics.LIMITED.labels(limits[0][0].partition(":")[0]).inc()
+                metrics.LIMITED.labels(limits[0][0].partition(":")[0]).inc()
                 raise RateLimited(retry_after=longest_wait_seconds)
             for key, at in empty_at.items():
                 self._empty_at[key] = at

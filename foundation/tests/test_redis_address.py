@@ -2,7 +2,7 @@
 
 import pytest
 
-from realtime.redis_address import RedisAddress
+from foundation.redis.address import RedisAddress
 
 SENTINEL_URL = (
     "redis+sentinel://app:p%40ss@s1:26379,s2/mymaster/3?sentinel_username=watch&sentinel_password=word"

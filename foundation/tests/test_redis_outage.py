@@ -2,7 +2,7 @@
 
 import pytest
 
-from realtime.outage import Outage
+from foundation.redis.outage import Outage
 
 pytestmark = pytest.mark.once  # counts in memory
 

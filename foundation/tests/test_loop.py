@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from realtime import context, loop
+from foundation import context, loop
 
 
 async def test_spawn_when_a_request_starts_the_task_then_its_records_name_no_request() -> None:
@@ -50,7 +50,7 @@ async def test_stop_when_one_fails_then_the_others_are_stopped_and_it_is_logged(
 
     loop.on_stop("hub", stopper(stopped, "hub"))
     loop.on_stop("writer", fail)
-    with caplog.at_level(logging.ERROR, "realtime.loop"):
+    with caplog.at_level(logging.ERROR, "foundation.loop"):
         await loop.stop()
     assert stopped == ["hub"]
     assert "could not stop writer cleanly" in caplog.text

@@ -2,8 +2,8 @@
 
 import pytest
 
-from realtime import gcra
-from realtime.rates import Rate
+from foundation.limits import gcra
+from foundation.limits.rates import Rate
 
 START = 1000.0
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from realtime import context
-from realtime.errors import RateLimited
-from realtime.local_limiter import LocalLimiter
-from realtime.outage import Outage
-from realtime.rates import Rate
-from realtime.redis_address import RedisAddress
-from realtime.shared_limiter import ANSWER_SECONDS, CHECK_SECONDS, RateLimiter
+from foundation import context
+from foundation.errors import RateLimited
+from foundation.limits.local import LocalLimiter
+from foundation.limits.rates import Rate
+from foundation.limits.shared import ANSWER_SECONDS, CHECK_SECONDS, RateLimiter
+from foundation.redis.address import RedisAddress
+from foundation.redis.outage import Outage
 from tests.kit.processes import free_port
 from tests.kit.redis_servers import RedisServer
 from tests.kit.waiting import until

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from chatproject.proxies import TrustedProxies
+from foundation.proxies import TrustedProxies
 from tests.kit.servers import ChatServer
 
 STRANGER = "203.0.113.9"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from realtime.errors import RateLimited
-from realtime.local_limiter import LocalLimiter
-from realtime.rates import Rate
+from foundation.errors import RateLimited
+from foundation.limits.local import LocalLimiter
+from foundation.limits.rates import Rate
 
 pytestmark = pytest.mark.once  # counts in memory
 

@@ -6,12 +6,13 @@ from typing import Any
 
 from redis.asyncio.client import Redis
 
-from . import loop, shared_metrics
-from .drainer import Drainer
-from .errors import RateLimited
-from .local_limiter import Limit, LocalLimiter, get_local_limiter
-from .outage import REDIS_AWAY, Outage, get_outage
-from .redis import get_redis
+from foundation import loop, metrics
+from foundation.drainer import Drainer
+from foundation.errors import RateLimited
+from foundation.redis.client import get_redis
+from foundation.redis.outage import REDIS_AWAY, Outage, get_outage
+
+from .local import Limit, LocalLimiter, get_local_limiter
 
 MAX_BATCH = 500
 MAX_WAITING = 20_000
@@ -62,7 +63,7 @@ class RateLimiter:
             return self._local.check(*limits)
         self._outage.ended()
         if wait_ms > 0:
-            shared_metrics.LIMITED.labels(limits[0][0].partition(":")[0]).inc()
+            metrics.LIMITED.labels(limits[0][0].partition(":")[0]).inc()
             raise RateLimited(retry_after=wait_ms / 1000)
         return None
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from realtime import context
-from realtime.drainer import Drainer, Interrupted
-from realtime.errors import Overloaded
+from foundation import context
+from foundation.drainer import Drainer, Interrupted
+from foundation.errors import Overloaded
 
 
 class Work:

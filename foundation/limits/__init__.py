@@ -1,0 +1,1 @@
+"""Rate limits by GCRA, counted in Redis or in this process."""

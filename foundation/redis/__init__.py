@@ -1,0 +1,1 @@
+"""The process's Redis: its address, its client, and what happens while it is away."""
