@@ -8,11 +8,11 @@ from django.views.decorators.debug import sensitive_variables
 from foundation import times
 from foundation.database import run_db
 from foundation.errors import Forbidden, Unauthenticated
-from realtime.close_codes import CloseCode, CloseSocket
 from realtime.connection import Identity
 from realtime.consumer import EventConsumer, on, on_control
 from realtime.hub import get_hub
-from realtime.protocol import Empty
+from realtime.wire.close_codes import CloseCode, CloseSocket
+from realtime.wire.protocol import Empty
 
 from . import keys, selectors
 from .audit import get_session_audit

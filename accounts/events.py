@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from realtime.protocol import Wire
+from realtime.wire.protocol import Wire
 
 from .tokens import MAX_TOKEN_CHARS
 

@@ -13,7 +13,7 @@ from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema_serializer
 
 from foundation.errors import ERRORS, ChatError, Invalid
-from realtime.protocol import Wire, json_schema
+from realtime.wire.protocol import Wire, json_schema
 
 from .serializers import CamelCaseFields
 
@@ -102,7 +102,7 @@ def example(**fields: Any) -> Callable[[Any], Any]:
 class StructExtension(OpenApiSerializerExtension):
     """Shows a msgspec Struct as a component, so that REST and socket share one definition of an answer."""
 
-    target_class = "realtime.protocol.Wire"
+    target_class = "realtime.wire.protocol.Wire"
     match_subclasses = True
 
     def get_name(self, auto_schema: Any = None, direction: Any = None) -> str:

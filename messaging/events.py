@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from foundation.times import to_wire
-from realtime.protocol import Wire
+from realtime.wire.protocol import Wire
 from rooms.models import Room
 from rooms.selectors import direct_peer
 

@@ -8,8 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from foundation.database import run_db
-from realtime.frames import Frame
-from realtime.protocol import encode_event
+from realtime.wire.frames import Frame
+from realtime.wire.protocol import encode_event
 from rooms.log import RoomLog
 from rooms.marks import Head, move_up, pending_marks
 from rooms.models import Membership, Room

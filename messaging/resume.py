@@ -10,7 +10,7 @@ from foundation import times
 from foundation.database import run_db
 from foundation.errors import Invalid
 from realtime.connection import Connection
-from realtime.protocol import encode_event
+from realtime.wire.protocol import encode_event
 from rooms import selectors as rooms
 from rooms.models import Membership, Room
 

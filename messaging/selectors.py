@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from foundation.errors import NotFound
-from realtime.protocol import to_builtins
+from realtime.wire.protocol import to_builtins
 from rooms import selectors as rooms
 from rooms.marks import pending_marks
 from rooms.models import Membership, Room

@@ -17,7 +17,7 @@ from foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from foundation.limits.shared import get_rate_limiter
 from foundation.text import meta_problem, text_problem
 from realtime.hub import get_hub
-from realtime.protocol import encode_event
+from realtime.wire.protocol import encode_event
 from rooms import selectors as rooms
 from rooms.models import Membership, Room
 from rooms.permissions import require_may_write, require_role

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from accounts.topics import user_address
 from realtime.hub import get_hub
-from realtime.protocol import encode_event
+from realtime.wire.protocol import encode_event
 from rooms.topics import room_topic
 
 from .events import TypingUpdate

@@ -10,7 +10,7 @@ from accounts.authentication import user_of
 from api.serializers import validated, validated_query
 from foundation import loop
 from foundation.ids import parse_uuid
-from realtime.protocol import Wire, to_builtins
+from realtime.wire.protocol import Wire, to_builtins
 from rooms.selectors import require_member
 
 from . import selectors, services

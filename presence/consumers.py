@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from realtime.close_codes import CloseCode, CloseSocket
 from realtime.consumer import EventConsumer, on
+from realtime.wire.close_codes import CloseCode, CloseSocket
 
 from . import selectors, services
 from .events import PresenceState, QueryPresence

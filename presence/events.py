@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from realtime.protocol import Wire
+from realtime.wire.protocol import Wire
 
 MAX_QUERY_USERS = 200
 

@@ -2,7 +2,7 @@
 
 from drf_spectacular.utils import OpenApiResponse
 
-from realtime.protocol import json_schema
+from realtime.wire.protocol import json_schema
 
 from .events import MemberPresence
 

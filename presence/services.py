@@ -13,7 +13,7 @@ from accounts.topics import user_address
 from foundation import loop, times
 from foundation.database import run_db
 from realtime.hub import get_hub
-from realtime.protocol import encode_event
+from realtime.wire.protocol import encode_event
 from rooms import selectors as rooms
 
 from .announcer import Announcer

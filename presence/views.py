@@ -8,7 +8,7 @@ from rest_framework.views import APIView
 from accounts.authentication import user_of
 from foundation import loop
 from foundation.ids import parse_uuid
-from realtime.protocol import to_builtins
+from realtime.wire.protocol import to_builtins
 
 from . import selectors
 from .events import UserPresence

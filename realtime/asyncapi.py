@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 
 from foundation.errors import ERRORS
+from realtime.wire.close_codes import CloseCode
+from realtime.wire.protocol import json_schema
 
-from .close_codes import CloseCode
 from .consumer import EventRegistry
-from .protocol import json_schema
 
 REF = "#/components/schemas/{name}"
 

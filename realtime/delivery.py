@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from foundation import tracing
+from realtime.wire.close_codes import CloseCode
+from realtime.wire.frames import Frame
 
 from . import metrics
-from .close_codes import CloseCode
 from .connection import Connection
-from .frames import Frame
 from .items import AddressItem, ControlItem, Item, NoticeItem, TopicItem
 from .subscriptions import Subscriptions
 from .topic_orders import TopicOrders

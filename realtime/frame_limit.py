@@ -6,8 +6,7 @@ from foundation import metrics
 from foundation.errors import ChatError, RateLimited
 from foundation.limits import gcra
 from foundation.limits.rates import Rate
-
-from .close_codes import CloseCode, CloseSocket
+from realtime.wire.close_codes import CloseCode, CloseSocket
 
 REFUSALS_BEFORE_CLOSE = 100
 

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable
 
-from .frames import Frame
+from realtime.wire.frames import Frame
 
 MAX_PARKED_FRAMES = 1_000
 

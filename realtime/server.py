@@ -16,8 +16,9 @@ from websockets.frames import Frame as WireFrame
 from websockets.http11 import Request
 from websockets.protocol import State
 
-from .close_codes import CloseCode
-from .frames import Frame
+from realtime.wire.close_codes import CloseCode
+from realtime.wire.frames import Frame
+
 from .waiting import Gate, Mailbox
 
 EXTENSION = "chat.transport"

@@ -17,13 +17,8 @@ from django.conf import settings
 
 from foundation import context, loop, times, tracing
 from foundation.errors import ChatError, Internal, Invalid
-
-from . import metrics
-from .close_codes import CloseCode, CloseSocket
-from .connection import Connection
-from .consumer import EventConsumer, EventRegistry
-from .frame_limit import FrameLimiter
-from .protocol import (
+from realtime.wire.close_codes import CloseCode, CloseSocket
+from realtime.wire.protocol import (
     Envelope,
     Wire,
     decode_data,
@@ -33,6 +28,11 @@ from .protocol import (
     encode_reply,
     find_ref,
 )
+
+from . import metrics
+from .connection import Connection
+from .consumer import EventConsumer, EventRegistry
+from .frame_limit import FrameLimiter
 from .transport import AsgiTransport
 
 logger = logging.getLogger(__name__)

@@ -17,8 +17,8 @@ from engineio.exceptions import EngineIOError
 from socketio.exceptions import ConnectionRefusedError as Refused
 
 from foundation import context, loop
+from realtime.wire.close_codes import CloseCode
 
-from .close_codes import CloseCode
 from .connection import Connection
 from .consumer import EventRegistry
 from .http_server import ON_SHUTDOWN

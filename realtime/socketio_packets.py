@@ -10,7 +10,7 @@ import engineio.packet
 import msgspec
 import socketio.packet
 
-from .protocol import Wire
+from realtime.wire.protocol import Wire
 
 RESERVED = ("connect", "disconnect")  # as events of a client they would run the server's own handlers
 ENGINE_TYPES = frozenset("123456")  # of Engine.IO packets that a client may send

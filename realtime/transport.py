@@ -9,9 +9,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from foundation import loop
-
-from .close_codes import CloseCode
-from .frames import Frame
+from realtime.wire.close_codes import CloseCode
+from realtime.wire.frames import Frame
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 

@@ -12,7 +12,7 @@ from foundation.database import run_db
 from realtime.audit import Audit
 from realtime.connection import Connection
 from realtime.hub import get_hub
-from realtime.protocol import encode_event
+from realtime.wire.protocol import encode_event
 
 from . import selectors
 from .events import RoomRemoved

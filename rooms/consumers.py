@@ -7,7 +7,7 @@ from foundation.database import run_db
 from foundation.errors import NotFound
 from realtime.consumer import EventConsumer, on_control
 from realtime.hub import get_hub
-from realtime.protocol import encode_event
+from realtime.wire.protocol import encode_event
 
 from . import selectors, snapshots
 from .audit import get_audit

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from foundation.times import to_wire
-from realtime.protocol import Wire
+from realtime.wire.protocol import Wire
 
 from .models import Membership, Room
 

@@ -18,7 +18,7 @@ from foundation import times
 from foundation.database import run_db
 from foundation.errors import Conflict, Forbidden, Invalid
 from realtime.hub import get_hub
-from realtime.protocol import encode_event
+from realtime.wire.protocol import encode_event
 
 from . import selectors
 from .events import MemberChanged, RoomRemoved, member_data, updated_data

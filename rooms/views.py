@@ -12,7 +12,7 @@ from api.pagination import CursorPage
 from api.serializers import validated
 from foundation import loop
 from foundation.ids import parse_uuid
-from realtime.protocol import Wire, to_builtins
+from realtime.wire.protocol import Wire, to_builtins
 
 from . import selectors, services, snapshots
 from .events import RoomData, RoomDetail, RoomMember, member_data

@@ -10,7 +10,7 @@ import pytest
 
 from chatproject.routing import registry
 from chatproject.server_events import SERVER_EVENTS
-from realtime.protocol import to_builtins
+from realtime.wire.protocol import to_builtins
 from tests.kit.clients import ChatSocketClient
 from tests.kit.servers import ChatServer
 from tests.kit.users import ChatUser

@@ -20,8 +20,8 @@ from accounts.middleware import JWTAuthMiddleware  # noqa: E402
 from foundation import garbage_collection, loop  # noqa: E402
 from realtime.consumer import EventConsumer, EventRegistry, on  # noqa: E402
 from realtime.hub import get_hub  # noqa: E402
-from realtime.protocol import Empty, Wire, encode_event  # noqa: E402
 from realtime.socket import ChatSocket  # noqa: E402
+from realtime.wire.protocol import Empty, Wire, encode_event  # noqa: E402
 
 TOPIC = "bench"
 

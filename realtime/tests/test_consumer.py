@@ -1,7 +1,7 @@
 """The registry of events and controls, built from the listed consumers."""
 
 from realtime.consumer import EventConsumer, EventRegistry, on, on_control
-from realtime.protocol import Empty
+from realtime.wire.protocol import Empty
 
 
 class Base(EventConsumer):

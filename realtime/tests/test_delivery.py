@@ -8,10 +8,10 @@ from channels.layers import InMemoryChannelLayer
 
 from foundation import loop, times
 from foundation.ids import uuid7
-from realtime.close_codes import CloseCode
 from realtime.connection import Connection, Identity
-from realtime.frames import Frame
 from realtime.hub import Hub
+from realtime.wire.close_codes import CloseCode
+from realtime.wire.frames import Frame
 from tests.kit.connections import Peer, connect
 
 

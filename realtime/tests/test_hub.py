@@ -10,8 +10,8 @@ from channels.layers import InMemoryChannelLayer
 
 from foundation import context, loop
 from foundation.ids import uuid7
-from realtime.frames import Frame
 from realtime.hub import Hub
+from realtime.wire.frames import Frame
 from tests.kit.connections import connect
 
 

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.frames import Frame
 from realtime.ordering import MAX_PARKED_FRAMES, TopicOrder
+from realtime.wire.frames import Frame
 
 
 def frame(seq: int | None) -> Frame:

@@ -8,10 +8,10 @@ from prometheus_client import REGISTRY
 
 from foundation import times
 from foundation.ids import uuid7
-from realtime.close_codes import CloseCode
 from realtime.connection import Connection, Identity
 from realtime.consumer import EventRegistry
 from realtime.socket import ConnectionSession
+from realtime.wire.close_codes import CloseCode
 from tests.kit.connections import Peer
 
 

@@ -17,7 +17,7 @@ from foundation.errors import Unavailable
 from foundation.ids import uuid7
 from realtime.connection import Connection
 from realtime.hub import Hub, get_hub
-from realtime.protocol import encode_event
+from realtime.wire.protocol import encode_event
 from rooms.consumers import RoomsConsumer
 from rooms.models import Room
 from rooms.topics import room_topic

@@ -6,8 +6,8 @@ from uuid import UUID
 from foundation import times
 from foundation.ids import uuid7
 from realtime.connection import Connection, Identity
-from realtime.frames import Frame
 from realtime.hub import Hub
+from realtime.wire.frames import Frame
 
 
 class Peer:

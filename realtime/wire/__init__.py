@@ -1,0 +1,1 @@
+"""The wire format: frames, envelopes, close codes. Imports no other part of realtime."""
