@@ -10,8 +10,8 @@ from foundation import loop
 from foundation.database import run_db
 from foundation.errors import Forbidden, Unauthenticated
 from realtime.audit import Audit
-from realtime.connection import Connection
 from realtime.hub import get_hub
+from realtime.session.connection import Connection
 from realtime.wire.close_codes import CloseCode
 
 from . import selectors

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 from foundation import context
 from foundation.errors import ChatError
-from realtime.connection import Identity
+from realtime.session.connection import Identity
 
 from . import keys, selectors
 from .models import User

@@ -8,9 +8,9 @@ from django.views.decorators.debug import sensitive_variables
 from foundation import times
 from foundation.database import run_db
 from foundation.errors import Forbidden, Unauthenticated
-from realtime.connection import Identity
-from realtime.consumer import EventConsumer, on, on_control
 from realtime.hub import get_hub
+from realtime.session.connection import Identity
+from realtime.session.handlers import EventConsumer, on, on_control
 from realtime.wire.close_codes import CloseCode, CloseSocket
 from realtime.wire.protocol import Empty
 

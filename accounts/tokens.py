@@ -17,7 +17,7 @@ from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenBackendE
 
 from foundation import times
 from foundation.errors import TokenExpired, Unauthenticated
-from realtime.connection import Identity
+from realtime.session.connection import Identity
 
 from .keys import get_key_ring
 from .models import Session

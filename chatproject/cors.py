@@ -12,7 +12,7 @@ from django.conf import settings
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from realtime.origin import AllowedOrigins
+from realtime.session.origin import AllowedOrigins
 
 
 @cache

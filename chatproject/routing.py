@@ -10,8 +10,8 @@ from django.urls import path, re_path
 from accounts.consumers import AccountsConsumer
 from messaging.consumers import MessagingConsumer
 from presence.consumers import PresenceConsumer
-from realtime.consumer import EventRegistry
-from realtime.socket import ChatSocket
+from realtime.session.endpoint import ChatSocket
+from realtime.session.handlers import EventRegistry
 from rooms.consumers import RoomsConsumer
 
 registry = EventRegistry([AccountsConsumer, RoomsConsumer, MessagingConsumer, PresenceConsumer])

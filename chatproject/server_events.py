@@ -4,7 +4,7 @@ import msgspec
 
 from messaging.events import MessageData, TypingUpdate, Watermarks
 from presence.events import PresenceUpdate
-from realtime.socket import Ready
+from realtime.session.endpoint import Ready
 from rooms.events import MemberChanged, RoomDetail, RoomRemoved, RoomUpdated
 
 SERVER_EVENTS: dict[str, tuple[type[msgspec.Struct], str]] = {

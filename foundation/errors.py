@@ -1,7 +1,7 @@
 """The one family of errors that domain code raises, each with its code of the contract.
 
 Knows codes and HTTP statuses; must not know requests, sockets or any app. `api.exceptions` and
-`realtime.socket` are the two places that turn these into answers.
+`realtime.session.endpoint` are the two places that turn these into answers.
 """
 
 from typing import Any, ClassVar

@@ -5,8 +5,8 @@ from uuid import UUID
 import msgspec
 
 from foundation.database import run_db
-from realtime.connection import Connection
-from realtime.consumer import EventConsumer, on
+from realtime.session.connection import Connection
+from realtime.session.handlers import EventConsumer, on
 from rooms import selectors as rooms
 
 from . import resume, services

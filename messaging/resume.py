@@ -9,7 +9,7 @@ from uuid import UUID
 from foundation import times
 from foundation.database import run_db
 from foundation.errors import Invalid
-from realtime.connection import Connection
+from realtime.session.connection import Connection
 from realtime.wire.protocol import encode_event
 from rooms import selectors as rooms
 from rooms.models import Membership, Room

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from realtime.consumer import EventConsumer, on
+from realtime.session.handlers import EventConsumer, on
 from realtime.wire.close_codes import CloseCode, CloseSocket
 
 from . import selectors, services

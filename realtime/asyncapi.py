@@ -9,10 +9,9 @@ from typing import Any
 import msgspec
 
 from foundation.errors import ERRORS
+from realtime.session.handlers import EventRegistry
 from realtime.wire.close_codes import CloseCode
 from realtime.wire.protocol import json_schema
-
-from .consumer import EventRegistry
 
 REF = "#/components/schemas/{name}"
 

@@ -12,9 +12,9 @@ from typing import Any
 from channels.layers import BaseChannelLayer, get_channel_layer
 
 from foundation import loop
+from realtime.session.connection import Connection
 
 from . import metrics
-from .connection import Connection
 from .delivery import Delivery, Notice
 from .items import AddressItem, ControlItem, Item, NoticeItem, TopicItem
 from .joining import Joiner, SizedItem

@@ -17,12 +17,13 @@ from engineio.exceptions import EngineIOError
 from socketio.exceptions import ConnectionRefusedError as Refused
 
 from foundation import context, loop
+from realtime.session.connection import Connection
+from realtime.session.endpoint import ConnectionSession, device_id_of
+from realtime.session.handlers import EventRegistry
+from realtime.session.transport import AsgiTransport
 from realtime.wire.close_codes import CloseCode
 
-from .connection import Connection
-from .consumer import EventRegistry
 from .http_server import ON_SHUTDOWN
-from .socket import ConnectionSession, device_id_of
 from .socketio_packets import (
     CountedPacket,
     Outgoing,
@@ -32,7 +33,6 @@ from .socketio_packets import (
     is_engine_text,
     request_frame,
 )
-from .transport import AsgiTransport
 
 logger = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
-from .connection import Connection
+from realtime.session.connection import Connection
 
 
 class Subscriptions:

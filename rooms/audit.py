@@ -10,8 +10,8 @@ from uuid import UUID
 from foundation import loop
 from foundation.database import run_db
 from realtime.audit import Audit
-from realtime.connection import Connection
 from realtime.hub import get_hub
+from realtime.session.connection import Connection
 from realtime.wire.protocol import encode_event
 
 from . import selectors

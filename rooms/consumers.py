@@ -5,8 +5,8 @@ from uuid import UUID
 
 from foundation.database import run_db
 from foundation.errors import NotFound
-from realtime.consumer import EventConsumer, on_control
 from realtime.hub import get_hub
+from realtime.session.handlers import EventConsumer, on_control
 from realtime.wire.protocol import encode_event
 
 from . import selectors, snapshots

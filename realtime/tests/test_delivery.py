@@ -8,8 +8,8 @@ from channels.layers import InMemoryChannelLayer
 
 from foundation import loop, times
 from foundation.ids import uuid7
-from realtime.connection import Connection, Identity
 from realtime.hub import Hub
+from realtime.session.connection import Connection, Identity
 from realtime.wire.close_codes import CloseCode
 from realtime.wire.frames import Frame
 from tests.kit.connections import Peer, connect

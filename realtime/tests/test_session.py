@@ -8,9 +8,9 @@ from prometheus_client import REGISTRY
 
 from foundation import times
 from foundation.ids import uuid7
-from realtime.connection import Connection, Identity
-from realtime.consumer import EventRegistry
-from realtime.socket import ConnectionSession
+from realtime.session.connection import Connection, Identity
+from realtime.session.endpoint import ConnectionSession
+from realtime.session.handlers import EventRegistry
 from realtime.wire.close_codes import CloseCode
 from tests.kit.connections import Peer
 

@@ -2,7 +2,7 @@
 
 from foundation import times
 from foundation.ids import uuid7
-from realtime.connection import Connection, Identity
+from realtime.session.connection import Connection, Identity
 from realtime.subscriptions import Subscriptions
 from tests.kit.connections import Peer
 

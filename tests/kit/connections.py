@@ -5,8 +5,8 @@ from uuid import UUID
 
 from foundation import times
 from foundation.ids import uuid7
-from realtime.connection import Connection, Identity
 from realtime.hub import Hub
+from realtime.session.connection import Connection, Identity
 from realtime.wire.frames import Frame
 
 

@@ -17,6 +17,7 @@ from django.conf import settings
 
 from foundation import context, loop, times, tracing
 from foundation.errors import ChatError, Internal, Invalid
+from realtime import metrics
 from realtime.wire.close_codes import CloseCode, CloseSocket
 from realtime.wire.protocol import (
     Envelope,
@@ -29,10 +30,9 @@ from realtime.wire.protocol import (
     find_ref,
 )
 
-from . import metrics
 from .connection import Connection
-from .consumer import EventConsumer, EventRegistry
 from .frame_limit import FrameLimiter
+from .handlers import EventConsumer, EventRegistry
 from .transport import AsgiTransport
 
 logger = logging.getLogger(__name__)

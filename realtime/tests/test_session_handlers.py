@@ -1,6 +1,6 @@
 """The registry of events and controls, built from the listed consumers."""
 
-from realtime.consumer import EventConsumer, EventRegistry, on, on_control
+from realtime.session.handlers import EventConsumer, EventRegistry, on, on_control
 from realtime.wire.protocol import Empty
 
 

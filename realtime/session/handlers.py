@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from foundation.errors import UnknownEvent
+from realtime import metrics
 
-from . import metrics
 from .connection import Connection
 
 Handler = Callable[..., Awaitable[Any]]

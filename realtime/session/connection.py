@@ -13,10 +13,10 @@ from uuid import UUID
 
 from foundation import times
 from foundation.ids import uuid7
+from realtime import metrics
 from realtime.wire.close_codes import CloseCode
 from realtime.wire.frames import Frame
 
-from . import metrics
 from .transport import Transport
 
 logger = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ import pytest
 
 from foundation.errors import Invalid, RateLimited
 from foundation.limits.rates import Rate
-from realtime.frame_limit import REFUSALS_BEFORE_CLOSE, FrameLimiter
+from realtime.session.frame_limit import REFUSALS_BEFORE_CLOSE, FrameLimiter
 from realtime.wire.close_codes import CloseCode, CloseSocket
 
 pytestmark = pytest.mark.once  # counts in memory
