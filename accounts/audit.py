@@ -9,8 +9,8 @@ import logging
 from foundation import loop
 from foundation.database import run_db
 from foundation.errors import Forbidden, Unauthenticated
-from realtime.audit import Audit
-from realtime.hub import get_hub
+from realtime.hub.hub import get_hub
+from realtime.hub.reconciler import Audit
 from realtime.session.connection import Connection
 from realtime.wire.close_codes import CloseCode
 

@@ -8,7 +8,7 @@ from django.views.decorators.debug import sensitive_variables
 from foundation import times
 from foundation.database import run_db
 from foundation.errors import Forbidden, Unauthenticated
-from realtime.hub import get_hub
+from realtime.hub.hub import get_hub
 from realtime.session.connection import Identity
 from realtime.session.handlers import EventConsumer, on, on_control
 from realtime.wire.close_codes import CloseCode, CloseSocket

@@ -15,7 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from foundation.database import run_db
 from foundation.errors import Conflict, Forbidden, Invalid, InvalidCredentials
-from realtime.hub import get_hub
+from realtime.hub.hub import get_hub
 
 from . import passwords, selectors
 from .models import User, fold_email

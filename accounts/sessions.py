@@ -11,7 +11,7 @@ from django.views.decorators.debug import sensitive_variables
 from foundation import times
 from foundation.database import run_db
 from foundation.errors import Forbidden, InvalidCredentials, NotFound, TokenReused, Unauthenticated
-from realtime.hub import get_hub
+from realtime.hub.hub import get_hub
 
 from . import keys, selectors, tokens
 from .models import MAX_IP_CHARS, MAX_USER_AGENT_CHARS, Session, User

@@ -17,7 +17,7 @@ from django.urls import path  # noqa: E402
 from accounts.middleware import JWTAuthMiddleware  # noqa: E402
 from foundation import garbage_collection, loop, tracing  # noqa: E402
 from foundation.proxies import ClientBehindProxies  # noqa: E402
-from realtime.hub import get_hub  # noqa: E402
+from realtime.hub.hub import get_hub  # noqa: E402
 from realtime.session.origin import AllowedOrigins  # noqa: E402
 
 from .routing import websocket_urlpatterns  # noqa: E402

@@ -16,7 +16,7 @@ from foundation.database import run_db
 from foundation.errors import Unavailable
 from foundation.redis.client import get_redis
 from messaging.services import get_writer
-from realtime.hub import get_hub
+from realtime.hub.hub import get_hub
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from foundation.database import run_db
 from foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from foundation.limits.shared import get_rate_limiter
 from foundation.text import meta_problem, text_problem
-from realtime.hub import get_hub
+from realtime.hub.hub import get_hub
 from realtime.wire.protocol import encode_event
 from rooms import selectors as rooms
 from rooms.models import Membership, Room

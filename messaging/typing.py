@@ -8,7 +8,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 from accounts.topics import user_address
-from realtime.hub import get_hub
+from realtime.hub.hub import get_hub
 from realtime.wire.protocol import encode_event
 from rooms.topics import room_topic
 

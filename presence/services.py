@@ -12,7 +12,7 @@ from accounts.services import record_last_seen
 from accounts.topics import user_address
 from foundation import loop, times
 from foundation.database import run_db
-from realtime.hub import get_hub
+from realtime.hub.hub import get_hub
 from realtime.wire.protocol import encode_event
 from rooms import selectors as rooms
 

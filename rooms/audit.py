@@ -9,8 +9,8 @@ from uuid import UUID
 
 from foundation import loop
 from foundation.database import run_db
-from realtime.audit import Audit
-from realtime.hub import get_hub
+from realtime.hub.hub import get_hub
+from realtime.hub.reconciler import Audit
 from realtime.session.connection import Connection
 from realtime.wire.protocol import encode_event
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from foundation.database import run_db
 from foundation.errors import NotFound
-from realtime.hub import get_hub
+from realtime.hub.hub import get_hub
 from realtime.session.handlers import EventConsumer, on_control
 from realtime.wire.protocol import encode_event
 

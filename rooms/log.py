@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 from uuid import UUID
 
-from realtime.hub import use_log
-from realtime.repair import TopicLog
+from realtime.hub.gap_filler import TopicLog
+from realtime.hub.hub import use_log
 
 from .models import Room
 

@@ -17,7 +17,7 @@ from accounts.topics import user_address
 from foundation import times
 from foundation.database import run_db
 from foundation.errors import Conflict, Forbidden, Invalid
-from realtime.hub import get_hub
+from realtime.hub.hub import get_hub
 from realtime.wire.protocol import encode_event
 
 from . import selectors

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from foundation import loop, times
 from foundation.database import run_db
-from realtime.hub import get_hub
+from realtime.hub.hub import get_hub
 
 from . import selectors
 from .models import Membership

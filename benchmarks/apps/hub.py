@@ -18,7 +18,7 @@ from django.urls import path  # noqa: E402
 from accounts.keys import get_key_ring  # noqa: E402
 from accounts.middleware import JWTAuthMiddleware  # noqa: E402
 from foundation import garbage_collection, loop  # noqa: E402
-from realtime.hub import get_hub  # noqa: E402
+from realtime.hub.hub import get_hub  # noqa: E402
 from realtime.session.endpoint import ChatSocket  # noqa: E402
 from realtime.session.handlers import EventConsumer, EventRegistry, on  # noqa: E402
 from realtime.wire.protocol import Empty, Wire, encode_event  # noqa: E402

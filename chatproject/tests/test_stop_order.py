@@ -10,7 +10,7 @@ from foundation.redis.client import get_redis
 from messaging.services import get_writer
 from messaging.settling import get_settler
 from presence.services import get_heartbeat
-from realtime.hub import get_hub
+from realtime.hub.hub import get_hub
 from rooms.audit import get_audit
 
 pytestmark = pytest.mark.once  # nothing here uses the database

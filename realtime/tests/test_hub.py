@@ -10,7 +10,7 @@ from channels.layers import InMemoryChannelLayer
 
 from foundation import context, loop
 from foundation.ids import uuid7
-from realtime.hub import Hub
+from realtime.hub.hub import Hub
 from realtime.wire.frames import Frame
 from tests.kit.connections import connect
 
@@ -75,7 +75,7 @@ class NotingLog:
 async def test_work_of_the_hub_when_a_request_woke_it_then_its_context_names_no_request(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("realtime.repair.CHECK_SECONDS", 0.01)
+    monkeypatch.setattr("realtime.hub.gap_filler.CHECK_SECONDS", 0.01)
     caplog.handler.addFilter(note_log_fields)
     loop.adopt()
     layer, log = NotingLayer(), NotingLog()

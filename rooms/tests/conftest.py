@@ -7,7 +7,7 @@ import pytest
 
 from accounts.models import User
 from foundation import loop
-from realtime.hub import Hub, get_hub
+from realtime.hub.hub import Hub, get_hub
 from rooms.models import Membership, Room
 from tests.kit.servers import ChatServer
 from tests.kit.users import ChatUser

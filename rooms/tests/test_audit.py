@@ -1,7 +1,7 @@
 """Sockets compared with memberships: what no client can bring about. About a second."""
 
 from accounts.models import User
-from realtime.hub import Hub
+from realtime.hub.hub import Hub
 from rooms.audit import MembershipAudit
 from rooms.models import Room
 from tests.kit.connections import connect

@@ -15,7 +15,7 @@ from accounts.models import User
 from foundation.database import run_db
 from foundation.errors import Unavailable
 from foundation.ids import uuid7
-from realtime.hub import Hub, get_hub
+from realtime.hub.hub import Hub, get_hub
 from realtime.session.connection import Connection
 from realtime.wire.protocol import encode_event
 from rooms.consumers import RoomsConsumer

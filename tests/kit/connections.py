@@ -5,7 +5,7 @@ from uuid import UUID
 
 from foundation import times
 from foundation.ids import uuid7
-from realtime.hub import Hub
+from realtime.hub.hub import Hub
 from realtime.session.connection import Connection, Identity
 from realtime.wire.frames import Frame
 

@@ -11,13 +11,13 @@ from channels_redis.pubsub import RedisPubSubChannelLayer
 
 from foundation import loop
 from foundation.ids import uuid7
-from realtime.items import Item, TopicItem
-from realtime.items_previous import PRESENT_SECONDS
-from realtime.link import Link
+from realtime.hub.items import Item, TopicItem
+from realtime.hub.items_previous import PRESENT_SECONDS
+from realtime.hub.link import Link
 from tests.kit.redis_servers import RedisServer
 
-from .test_envelopes import RECORDED, RECORDED_BEAT, Clock
-from .test_items import ITEMS
+from .test_hub_envelopes import RECORDED, RECORDED_BEAT, Clock
+from .test_hub_items import ITEMS
 
 GROUP = "hub"
 WAIT_SECONDS = 20

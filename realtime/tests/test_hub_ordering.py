@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.ordering import MAX_PARKED_FRAMES, TopicOrder
+from realtime.hub.ordering import MAX_PARKED_FRAMES, TopicOrder
 from realtime.wire.frames import Frame
 
 

@@ -2,8 +2,8 @@
 
 from foundation import times
 from foundation.ids import uuid7
+from realtime.hub.subscriptions import Subscriptions
 from realtime.session.connection import Connection, Identity
-from realtime.subscriptions import Subscriptions
 from tests.kit.connections import Peer
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from realtime import topic_orders
-from realtime.topic_orders import TopicOrders
+from realtime.hub import topic_orders
+from realtime.hub.topic_orders import TopicOrders
 
 
 def test_head_when_a_topic_has_no_subscriber_then_is_the_highest_seq() -> None:

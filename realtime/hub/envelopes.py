@@ -3,7 +3,7 @@
     {"type": "hub", "from": <sender>, "number": 7, "at": <Unix time>, "reads_named": true,
      "items": [], "batch": <bytes>}
 
-`batch` holds the items (realtime.items). To a process of the previous release, which reads `items` alone, this
+`batch` holds the items (realtime.hub.items). To a process of the previous release, which reads `items` alone, this
 is an empty message. While one is there, `items` holds them in its form, and there is no `batch`.
 """
 

@@ -2,9 +2,9 @@
 
 import asyncio
 
-from realtime.items import BeatItem
-from realtime.joining import Joiner, SizedItem
-from realtime.pace import Pace
+from realtime.hub.items import BeatItem
+from realtime.hub.joining import Joiner, SizedItem
+from realtime.hub.pace import Pace
 
 
 class Deliveries:

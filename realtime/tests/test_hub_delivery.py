@@ -8,7 +8,7 @@ from channels.layers import InMemoryChannelLayer
 
 from foundation import loop, times
 from foundation.ids import uuid7
-from realtime.hub import Hub
+from realtime.hub.hub import Hub
 from realtime.session.connection import Connection, Identity
 from realtime.wire.close_codes import CloseCode
 from realtime.wire.frames import Frame

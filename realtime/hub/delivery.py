@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from foundation import tracing
+from realtime import metrics
 from realtime.session.connection import Connection
 from realtime.wire.close_codes import CloseCode
 from realtime.wire.frames import Frame
 
-from . import metrics
 from .items import AddressItem, ControlItem, Item, NoticeItem, TopicItem
 from .subscriptions import Subscriptions
 from .topic_orders import TopicOrders

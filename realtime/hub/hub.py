@@ -12,15 +12,15 @@ from typing import Any
 from channels.layers import BaseChannelLayer, get_channel_layer
 
 from foundation import loop
+from realtime import metrics
 from realtime.session.connection import Connection
 
-from . import metrics
 from .delivery import Delivery, Notice
+from .gap_filler import GapFiller, TopicLog
 from .items import AddressItem, ControlItem, Item, NoticeItem, TopicItem
 from .joining import Joiner, SizedItem
 from .link import Link
 from .pace import Pace
-from .repair import GapFiller, TopicLog
 from .subscriptions import Subscriptions
 from .topic_orders import TopicOrders
 

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from realtime.items import (
+from realtime.hub.items import (
     AddressItem,
     BeatItem,
     ControlItem,

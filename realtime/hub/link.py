@@ -11,11 +11,11 @@ from channels.layers import BaseChannelLayer, InMemoryChannelLayer
 from foundation import loop
 from foundation.ids import uuid7
 
-from .arrivals import Arrivals
 from .envelopes import Envelopes
+from .inbound import Arrivals
 from .items import Item
 from .items_previous import PreviousRelease
-from .publisher import Publisher
+from .outbound import Publisher
 
 logger = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from realtime.pace import HOLD_SECONDS, MISSES, SHARE_SECONDS, TRIAL_SECONDS, Pace
+from realtime.hub.pace import HOLD_SECONDS, MISSES, SHARE_SECONDS, TRIAL_SECONDS, Pace
 
 
 class Clock:

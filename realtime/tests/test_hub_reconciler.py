@@ -3,7 +3,7 @@
 import asyncio
 
 from foundation import context, loop
-from realtime.audit import Audit
+from realtime.hub.reconciler import Audit
 
 
 async def test_audit_when_a_connection_starts_it_then_its_records_name_no_user() -> None:

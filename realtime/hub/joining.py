@@ -1,4 +1,4 @@
-"""Joins the items that this process sends in one turn of its loop, or within 10 ms (realtime.pace)."""
+"""Joins the items that this process sends in one turn of its loop, or within 10 ms (realtime.hub.pace)."""
 
 import asyncio
 import contextvars

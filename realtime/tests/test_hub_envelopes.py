@@ -5,11 +5,11 @@ from typing import Any
 import msgpack
 import pytest
 
-from realtime.envelopes import Envelopes
-from realtime.items import BeatItem, NoticeItem, TopicItem
-from realtime.items_previous import PRESENT_SECONDS, PreviousRelease
+from realtime.hub.envelopes import Envelopes
+from realtime.hub.items import BeatItem, NoticeItem, TopicItem
+from realtime.hub.items_previous import PRESENT_SECONDS, PreviousRelease
 
-from .test_items import ITEMS
+from .test_hub_items import ITEMS
 
 # As Redis had it from a process of the previous release that sent ITEMS, all but the beat.
 RECORDED = (

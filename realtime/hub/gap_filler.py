@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from foundation import loop
+from realtime import metrics
 from realtime.wire.frames import Frame
 
-from . import metrics
 from .ordering import TopicOrder
 from .topic_orders import TopicOrders
 
