@@ -17,13 +17,13 @@ from engineio.exceptions import EngineIOError
 from socketio.exceptions import ConnectionRefusedError as Refused
 
 from foundation import context, loop
+from realtime.servers.uvicorn_http import ON_SHUTDOWN
 from realtime.session.connection import Connection
 from realtime.session.endpoint import ConnectionSession, device_id_of
 from realtime.session.handlers import EventRegistry
 from realtime.session.transport import AsgiTransport
 from realtime.wire.close_codes import CloseCode
 
-from .http_server import ON_SHUTDOWN
 from .socketio_packets import (
     CountedPacket,
     Outgoing,

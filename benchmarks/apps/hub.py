@@ -90,7 +90,7 @@ if __name__ == "__main__":
         port=int(os.environ["PORT"]),
         loop="uvloop",
         http="httptools",
-        ws="realtime.server:ChatProtocol",
+        ws="realtime.servers.uvicorn_websocket:ChatProtocol",
         ws_per_message_deflate=False,
         log_config=None,
         access_log=False,

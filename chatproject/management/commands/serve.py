@@ -40,8 +40,8 @@ class Command(BaseCommand):
             port=port,
             workers=workers,
             loop="uvloop",
-            http="realtime.http_server:ChatHttpProtocol",
-            ws="realtime.server:ChatProtocol",
+            http="realtime.servers.uvicorn_http:ChatHttpProtocol",
+            ws="realtime.servers.uvicorn_websocket:ChatProtocol",
             ws_max_size=settings.MAX_FRAME_BYTES,
             # A peer that vanished is found after an interval and a timeout.
             ws_ping_interval=settings.PING_SECONDS,

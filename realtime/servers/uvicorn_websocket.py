@@ -19,7 +19,7 @@ from websockets.protocol import State
 from realtime.wire.close_codes import CloseCode
 from realtime.wire.frames import Frame
 
-from .waiting import Gate, Mailbox
+from .mailbox import Gate, Mailbox
 
 EXTENSION = "chat.transport"
 # The kernel would take 3 to 4 MB for a peer that does not read; it doubles what it is given here.
@@ -33,7 +33,7 @@ CUT_SECONDS = 5.0  # for a peer to take what is queued and the close frame behin
 
 
 class ChatProtocol(WebSocketsSansIOProtocol):
-    """Named to uvicorn as `ws="realtime.server:ChatProtocol"`."""
+    """Named to uvicorn as `ws="realtime.servers.uvicorn_websocket:ChatProtocol"`."""
 
     # uvicorn's own attributes: in the instance's dict, as it has them, they would take 1.5 kB of each socket.
     __slots__ = (

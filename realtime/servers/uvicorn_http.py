@@ -16,7 +16,7 @@ ON_SHUTDOWN = "chat.on_shutdown"
 
 
 class ChatHttpProtocol(HttpToolsProtocol):
-    """Named to uvicorn as `http="realtime.http_server:ChatHttpProtocol"`. Between requests uvicorn has its own
+    """Named to uvicorn as `http="realtime.servers.uvicorn_http:ChatHttpProtocol"`. Between requests uvicorn has its own
     timeout, and a body is bounded by whoever reads it."""
 
     _deadline: asyncio.TimerHandle | None = None

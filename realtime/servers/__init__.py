@@ -1,0 +1,1 @@
+"""All that relies on uvicorn's private parts is here."""
