@@ -6,7 +6,7 @@ from django.conf import settings
 
 from accounts.middleware import authenticate
 from foundation import loop
-from realtime.socketio import SocketIo
+from realtime.socketio.endpoint import SocketIo
 
 from .cors import allowed_origins
 from .routing import registry

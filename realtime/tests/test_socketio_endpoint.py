@@ -22,7 +22,7 @@ from tests.kit.users import ChatUser
 from tests.kit.waiting import until
 
 WAIT_SECONDS = 30.0
-CLIENT = ROOT / "chatproject" / "tests" / "guide.mjs"
+CLIENT = ROOT / "realtime" / "tests" / "guide.mjs"
 
 
 class Guide:

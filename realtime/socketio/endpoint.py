@@ -24,7 +24,7 @@ from realtime.session.handlers import EventRegistry
 from realtime.session.transport import AsgiTransport
 from realtime.wire.close_codes import CloseCode
 
-from .socketio_packets import (
+from .packets import (
     CountedPacket,
     Outgoing,
     TextPacket,
