@@ -127,6 +127,7 @@ INSTALLED_APPS = [
     "messaging",
     "presence",
     "moderation",
+    "operations",
     "chatproject.apps.ChatProjectConfig",
 ]
 

@@ -7,8 +7,8 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from api.exceptions import not_found
+from operations import health, metrics_page
 
-from . import health, metrics
 from .console import Console
 from .error_guide import ErrorsPage
 from .events_page import EventsPage, asyncapi_document
@@ -35,7 +35,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz", health.live, name="healthz"),
     path("readyz", health.ready, name="readyz"),
-    path("metrics", metrics.page, name="metrics"),
+    path("metrics", metrics_page.page, name="metrics"),
 ]
 
 handler400 = "api.exceptions.bad_request"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .browser import Window, start_chromium
+from tests.kit.browser import Window, start_chromium
 
 
 @pytest.fixture(scope="module")

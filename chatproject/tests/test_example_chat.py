@@ -12,11 +12,10 @@ from typing import Any
 import pytest
 from selenium.webdriver.common.keys import Keys
 
+from tests.kit.browser import Window
 from tests.kit.paths import ROOT
 from tests.kit.servers import ChatServer
 from tests.kit.users import PASSWORD
-
-from .browser import Window
 
 pytestmark = pytest.mark.once  # a page in Chromium
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.kit.blocks import blocks, check_output, need, run
 from tests.kit.servers import ChatServer
-
-from .blocks import blocks, check_output, need, run
 
 MARK = "=== next recipe"
 

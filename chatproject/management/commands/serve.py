@@ -10,7 +10,7 @@ import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from chatproject.metrics import DIRECTORY
+from operations.metrics_page import DIRECTORY
 
 # For requests in flight and sockets to end; loop.stop then takes 4 s at most, so all of it stays under ten.
 STOP_SECONDS = 5

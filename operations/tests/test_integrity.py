@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from accounts.models import Session, User
-from chatproject import integrity
 from foundation import times
 from messaging.models import Message
+from operations import integrity
 from rooms.models import Membership, Room, direct_key
 
 pytestmark = pytest.mark.django_db

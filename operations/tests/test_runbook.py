@@ -16,13 +16,12 @@ from django.core.management import get_commands, load_command_class
 
 from messaging.archive import Archive, Manifest, encode_line
 from messaging.models import Message
+from tests.kit.blocks import blocks, check_output, need, run
 from tests.kit.errors import error_of
 from tests.kit.paths import ROOT
 from tests.kit.redis_servers import RedisServer
 from tests.kit.servers import ChatServer
 from tests.kit.users import ChatUser
-
-from .blocks import blocks, check_output, need, run
 
 WHOLE = bool(os.environ.get("RUNBOOK_WHOLE"))
 # `python` is the tests' own; of `python manage.py` only the arguments are kept, unless all is run.

@@ -1,4 +1,4 @@
-"""`manage.py restore_database --from PATH`"""
+"""`manage.py backup_database --to PATH`"""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -6,18 +6,18 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from chatproject import backups
+from operations import backups
 
 
 class Command(BaseCommand):
-    help = "Load a copy made by backup_database into a database without users; then run check_integrity."
+    help = "Copy the whole database while the chat runs: SQLite to a file, MongoDB to a directory."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--from", type=Path, required=True, metavar="PATH", dest="path")
+        parser.add_argument("--to", type=Path, required=True, metavar="PATH", dest="path")
 
     def handle(self, *args: Any, path: Path, **options: Any) -> None:
         try:
-            what = backups.restore(path)
+            what = backups.backup(path)
         except backups.BackupError as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"restored {what} from {path}")
+        self.stdout.write(f"backed up {what} to {path}")

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from chatproject import integrity
+from operations import integrity
 
 
 class Command(BaseCommand):

@@ -1,0 +1,1 @@
+"""What operators need: backups, integrity, deploy checks, health and metrics."""
