@@ -20,6 +20,8 @@ from tests.kit.redis_servers import RedisServer, running
 from tests.kit.servers import ChatServer
 from tests.kit.users import ChatUser
 
+pytest_plugins = ["tests.kit.browser_fixtures"]
+
 NODE_SECONDS = 100
 
 servers.fork_server = ForkServer()

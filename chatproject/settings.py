@@ -128,6 +128,7 @@ INSTALLED_APPS = [
     "presence",
     "moderation",
     "operations",
+    "console",
     "chatproject.apps.ChatProjectConfig",
 ]
 

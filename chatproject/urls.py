@@ -7,9 +7,9 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from api.exceptions import not_found
+from console.page import Console
 from operations import health, metrics_page
 
-from .console import Console
 from .error_guide import ErrorsPage
 from .events_page import EventsPage, asyncapi_document
 

@@ -11,7 +11,7 @@ from django.contrib.auth.hashers import make_password
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.models import User
-from chatproject.seeding import Plan, Seeder
+from console.seeding import Plan, Seeder
 from foundation import times
 from messaging.management.progress import Progress
 

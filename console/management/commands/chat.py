@@ -18,7 +18,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from chat_client import ChatClient, ChatError, SignedOut
-from chatproject.terminal import Terminal
+from console.terminal import Terminal
 
 try:
     import readline

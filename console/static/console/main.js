@@ -1,6 +1,6 @@
 // The console: signs in, wires the page to the client, and draws. Knows everything else here.
 
-import { ChatClient } from "../../chat_client/chat-client.js";
+import { ChatClient } from "../chat_client/chat-client.js";
 import { $, onClick, onSubmit, showError } from "./dom.js";
 import { prepareBox, showFrame } from "./frames.js";
 import { Store } from "./store.js";

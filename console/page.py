@@ -11,7 +11,7 @@ from django.views.generic import TemplateView
 
 @method_decorator(never_cache, name="dispatch")
 class Console(TemplateView):
-    template_name = "chatproject/console.html"
+    template_name = "console/console.html"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not settings.CONSOLE:
