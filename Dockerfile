@@ -2,8 +2,9 @@
 FROM python:3.11-slim AS packages
 WORKDIR /app
 COPY requirements.txt ./
+COPY clients/python clients/python
 RUN python -m venv /opt/venv
-RUN /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check -r requirements.txt
+RUN /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check -r requirements.txt ./clients/python
 
 FROM python:3.11-slim
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 DATA_DIR=/data HOST=0.0.0.0 PORT=8000

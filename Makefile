@@ -28,13 +28,13 @@ DEPLOY_ENV = SECRET_KEY=7PqkX2vLw9ZrT4mNc8YbH3sJf6DgA1eUxQoWiE5tRyBnMvCzKd0 DEBU
 $(VENV)/run.stamp: requirements.txt
 	@echo "Installing into $(VENV), which says nothing for a minute or two."
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -e clients/python
 	touch $@
 
 $(VENV)/dev.stamp: requirements-dev.txt requirements.txt
 	@echo "Installing into $(VENV), which says nothing for some minutes."
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt -e clients/python
 	touch $@ $(VENV)/run.stamp
 
 # What the server is measured against.

@@ -121,7 +121,7 @@ class JavaScriptAgent(Log):
                 "node",
                 "--experimental-websocket",
                 "--no-warnings",
-                "chat_client/tests/agent.mjs",
+                "clients/tests/agent.mjs",
                 cwd=ROOT,
                 env=os.environ,
                 stdin=asyncio.subprocess.PIPE,
