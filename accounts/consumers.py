@@ -15,8 +15,8 @@ from realtime.wire.close_codes import CloseCode, CloseSocket
 from realtime.wire.protocol import Empty
 
 from . import keys, selectors
-from .audit import get_session_audit
 from .events import AuthRefreshed, Pong, RefreshAuth
+from .session_reconciler import get_session_audit
 from .tokens import verify_access
 from .topics import session_address, user_address
 

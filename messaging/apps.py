@@ -7,6 +7,6 @@ class MessagingConfig(AppConfig):
     def ready(self) -> None:
         from rooms.log import use_room_log
 
-        from .repair import RoomLogs
+        from .room_logs import RoomLogs
 
         use_room_log(RoomLogs())

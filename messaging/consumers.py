@@ -25,7 +25,7 @@ from .events import (
     message_data,
     send_reply,
 )
-from .typing import TypingState, tell_typing
+from .typing_state import TypingState, tell_typing
 
 
 class MessagingConsumer(EventConsumer):

@@ -21,7 +21,7 @@ from rooms.marks import Head, marks_follow, move_up, pending_marks
 from rooms.models import Membership, Room
 from rooms.permissions import require_may_write
 from rooms.selectors import NO_ROOM
-from rooms.standing import Standing
+from rooms.write_access import Standing
 
 from .drafts import Draft, Outcome, Stored, as_duplicate, as_message, key_id, of_archived, split_repeats
 from .models import ArchivedKey, Message

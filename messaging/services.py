@@ -22,15 +22,15 @@ from rooms import selectors as rooms
 from rooms.models import Membership, Room
 from rooms.permissions import require_may_write, require_role
 from rooms.services import advance_watermarks, open_direct
-from rooms.standing import Standing, get_standings
 from rooms.topics import room_topic
+from rooms.write_access import Standing, get_standings
 
 from . import selectors
 from .drafts import Draft, Stored, key_id
 from .events import DELETED_TYPE, Watermarks, message_data
 from .log import MessageLog
+from .mark_writer import get_settler
 from .models import ArchivedKey, Message, MessageRevision
-from .settling import get_settler
 from .writer import MessageWriter
 
 MAX_EDIT_ATTEMPTS = 5

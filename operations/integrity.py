@@ -11,11 +11,11 @@ from uuid import UUID
 from accounts.models import Session, User
 from foundation import times
 from messaging.models import Message
-from messaging.repair import mend_marks
+from messaging.room_logs import mend_marks
 from rooms.models import Membership, Room, direct_key
 
 PAGE = 1000
-LAG_SECONDS = 1.0  # a writer's marks follow its messages sooner (messaging.settling)
+LAG_SECONDS = 1.0  # a writer's marks follow its messages sooner (messaging.mark_writer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from realtime.session.handlers import EventConsumer, on_control
 from realtime.wire.protocol import encode_event
 
 from . import selectors, snapshots
-from .audit import get_audit
+from .membership_reconciler import get_audit
 from .models import Room
 from .topics import room_topic
 

@@ -12,7 +12,7 @@ from foundation.errors import Conflict, Forbidden
 from . import selectors
 from .models import Membership, Room
 from .services import end_room, tell_member, tell_removed, tell_updated
-from .standing import tell_standing_changed
+from .write_access import tell_standing_changed
 
 
 async def lock_room(*, room_id: UUID) -> Room:

@@ -4,7 +4,7 @@ from foundation import times
 from foundation.errors import Forbidden, Muted
 
 from .models import Membership
-from .standing import Standing
+from .write_access import Standing
 
 RANK = {Membership.Role.MEMBER: 0, Membership.Role.ADMIN: 1, Membership.Role.OWNER: 2}
 

@@ -24,8 +24,8 @@ from . import selectors
 from .events import MemberChanged, RoomRemoved, member_data, updated_data
 from .models import Membership, Room, direct_key
 from .permissions import require_outranks, require_role
-from .standing import tell_standing_changed
 from .topics import room_topic
+from .write_access import tell_standing_changed
 
 Role = Membership.Role
 LAST_OWNER = "This is the room's only owner. Make another member owner first, or delete the room."

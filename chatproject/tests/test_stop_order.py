@@ -2,16 +2,16 @@
 
 import pytest
 
-from accounts.audit import get_session_audit
+from accounts.session_reconciler import get_session_audit
 from chatproject.apps import STOP_ORDER
 from foundation import loop
 from foundation.limits.shared import get_rate_limiter
 from foundation.redis.client import get_redis
+from messaging.mark_writer import get_settler
 from messaging.services import get_writer
-from messaging.settling import get_settler
 from presence.services import get_heartbeat
 from realtime.hub.hub import get_hub
-from rooms.audit import get_audit
+from rooms.membership_reconciler import get_audit
 
 pytestmark = pytest.mark.once  # nothing here uses the database
 

@@ -9,7 +9,7 @@ from accounts.models import User
 from messaging.drafts import Draft
 from messaging.log import MessageLog
 from messaging.models import Message
-from messaging.repair import mended_heads, read_hints
+from messaging.room_logs import mended_heads, read_hints
 from rooms.marks import pending_marks
 from rooms.models import Membership, Room
 

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from messaging.typing import MAX_ROOMS_AT_ONCE, TypingState
+from messaging.typing_state import MAX_ROOMS_AT_ONCE, TypingState
 from tests.kit.clients import ChatSocketClient
 from tests.kit.errors import check_error
 from tests.kit.users import ChatUser

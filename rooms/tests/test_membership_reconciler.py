@@ -2,7 +2,7 @@
 
 from accounts.models import User
 from realtime.hub.hub import Hub
-from rooms.audit import MembershipAudit
+from rooms.membership_reconciler import MembershipAudit
 from rooms.models import Room
 from tests.kit.connections import connect
 
