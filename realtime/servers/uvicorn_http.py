@@ -16,8 +16,10 @@ ON_SHUTDOWN = "chat.on_shutdown"
 
 
 class ChatHttpProtocol(HttpToolsProtocol):
-    """Named to uvicorn as `http="realtime.servers.uvicorn_http:ChatHttpProtocol"`. Between requests uvicorn has its own
-    timeout, and a body is bounded by whoever reads it."""
+    """Given to uvicorn as `http="realtime.servers.uvicorn_http:ChatHttpProtocol"`.
+
+    Between requests uvicorn's own timeout applies. The reader of a body bounds its size.
+    """
 
     _deadline: asyncio.TimerHandle | None = None
     _head_bytes = 0
