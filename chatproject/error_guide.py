@@ -1,4 +1,4 @@
-"""What each error code means and what to do about it: the text of docs/errors.md and of the page /docs/errors."""
+"""The explanation of each error code: the text of docs/errors.md and of the page /docs/errors."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from foundation.errors import ERRORS
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`when` says what brought the error about, `do` what a client, or its author, does now."""
+    """`when` is the cause of the error, `do` the advice for the client or its author."""
 
     when: str
     do: str
@@ -18,67 +18,73 @@ class Explanation:
 
 GUIDE: dict[str, Explanation] = {
     "invalid": Explanation(
-        "A field is missing, unknown, of the wrong type or out of bounds; or the body or frame is no JSON object.",
+        "A field is missing, unknown, of the wrong type or out of range; or the body or frame is not a JSON "
+        "object.",
         "Read `fields`: it names each bad field and says what is wrong with it. The same request fails again.",
     ),
     "unknown_event": Explanation(
-        "The socket has no event of this name. The message suggests the nearest one.",
-        "Correct the name; /docs/events lists them all. The connection goes on.",
+        "The socket has no event with this name. The message suggests the most similar one.",
+        "Correct the name; /docs/events lists all events. The connection stays open.",
     ),
     "invalid_credentials": Explanation(
-        "Email or password is wrong. Which of the two is not said, and an unknown email looks the same.",
+        "The email or the password is wrong. The answer does not say which, and is the same for an unknown email.",
         "Ask the user again.",
     ),
     "unauthenticated": Explanation(
-        "There is no access token, or it is not one of ours, or its session was ended (log-out, password change, "
-        "a reused refresh token).",
-        "Refresh once; if that is refused too, let the user log in.",
+        "There is no access token, or this server did not issue it, or its session has ended (logout, password "
+        "change, a reused refresh token).",
+        "Refresh the token once. If that is refused too, ask the user to log in.",
     ),
     "token_expired": Explanation(
-        "The token was good, and its time is over: 15 minutes for an access token unless set otherwise.",
-        "For an access token, POST /api/auth/refresh and try again. For a refresh token, log in.",
+        "The token was valid and has expired. An access token lives 15 minutes unless configured otherwise.",
+        "For an access token, call POST /api/auth/refresh and try again. For a refresh token, log in again.",
     ),
     "token_reused": Explanation(
-        "A refresh token came a second time. Its owner or a thief has the newer one, so the session has ended.",
-        "Log in again. If it happens without a thief: two parts of the client refresh at the same time, or the new "
-        "pair is stored too late.",
+        "A refresh token was used a second time. Either its owner or a thief has the newer one, so the session "
+        "was ended.",
+        "Log in again. If no token was stolen, two parts of the client refresh at the same time, or the client "
+        "stores the new pair too late.",
     ),
     "forbidden": Explanation(
-        "You may see it, but not do it: another role is needed, or the message is not yours, or the account is "
-        "deactivated.",
+        "You may see the object but not do this: another role is needed, the message is not yours, or the account "
+        "is deactivated.",
         "Do not try again. The message says which role is needed.",
     ),
     "muted": Explanation(
-        "An admin of the room has muted you; `retryAfter` says for how many seconds more.",
-        "Tell the user, and let them write again when the time is over.",
+        "An admin of the room has muted you. `retryAfter` is the number of seconds that remain.",
+        "Tell the user, and let them write again when the time has passed.",
     ),
     "not_found": Explanation(
-        "There is no such thing, or it is in a room you are not a member of: the two look the same on purpose.",
-        "Check the id. If the room was yours, you have left it or were removed; `room:removed` tells of that.",
+        "The object does not exist, or it belongs to a room of which you are not a member. The two cases look the "
+        "same on purpose.",
+        "Check the id. If the room was yours, you left it or were removed; `room:removed` reports that.",
     ),
     "conflict": Explanation(
-        "It clashes with what is there: a name that is taken, a member that is in already, the last owner who "
-        "leaves, or a `clientMessageId` used for another content.",
-        "Read the state anew and decide. Give each message a `clientMessageId` of its own.",
+        "The request contradicts the current state: a name is taken, a user is already a member, the last owner "
+        "leaves, or a `clientMessageId` was used for other content.",
+        "Read the current state and decide again. Give each message a `clientMessageId` of its own.",
     ),
     "too_large": Explanation(
-        "The request's body is over 256 KiB.", "Send less; the same request fails again."
+        "The body of the request is larger than 256 KiB.", "Send less. The same request fails again."
     ),
     "rate_limited": Explanation(
-        "More than a limit allows, of the user, the room, the connection or the address. Nothing was stored.",
-        "Wait for `retryAfter` seconds, then send the same again. Going on regardless closes the socket with 4429.",
+        "A rate limit of the user, the room, the connection or the address was exceeded. Nothing was stored.",
+        "Wait for `retryAfter` seconds, then send the same request again. A client that keeps sending while it is "
+        "refused is closed with 4429.",
     ),
     "overloaded": Explanation(
-        "The server has as much to store as it can take. Nothing was stored.",
-        "Try again after a random and growing time.",
+        "The server has a full queue: of messages to store, or of passwords to check. Nothing was stored.",
+        "Try again after a random delay that grows with each attempt.",
     ),
     "unavailable": Explanation(
-        "The database or another part is away for a moment. It is not known whether the request took effect.",
-        "Try again after a random and growing time; a message with the same `clientMessageId` is stored once.",
+        "The database or another part is not reachable at the moment, or a room is too busy. It is not known "
+        "whether the request took effect.",
+        "Try again after a random delay that grows with each attempt. A message with the same `clientMessageId` is "
+        "stored once.",
     ),
     "internal": Explanation(
-        "Something went wrong on our side, and is in the server's log with the requestId.",
-        "Try again after a while; report the requestId if it stays.",
+        "An error in the server. Its log has the details under the `requestId`.",
+        "Try again later. If the error persists, report the `requestId`.",
     ),
 }
 
@@ -102,8 +108,9 @@ def markdown() -> str:
         ' "fields": {"content": ["Must not be empty."]}, "requestId": "01a20bd1-c2b4-760d-8404-2e6d414831db"}}',
         "```",
         "",
-        "On the socket the same object is the `data` of an `error:<code>` frame. `message` is for people and may "
-        "change; go by `code`. `retryAfter` is in seconds. `requestId` finds the request in the server's log.",
+        "On the socket the object under `error` is the `data` of an `error:<code>` frame. `message` is written for "
+        "people and may change; clients should use `code`. `retryAfter` is in seconds. `requestId` identifies the "
+        "request in the server's log.",
         "",
     ]
     for row in rows():
