@@ -11,12 +11,11 @@ from django.views.generic import TemplateView
 from realtime.asyncapi import build_document
 
 from .routing import registry
-from .server_events import SERVER_EVENTS
 
 
 @cache
 def document() -> dict[str, Any]:
-    return build_document(registry, SERVER_EVENTS, version=str(settings.SPECTACULAR_SETTINGS["VERSION"]))
+    return build_document(registry, version=str(settings.SPECTACULAR_SETTINGS["VERSION"]))
 
 
 def asyncapi_document(request: HttpRequest) -> JsonResponse:

@@ -10,11 +10,13 @@ from django.urls import path, re_path
 from accounts.consumers import AccountsConsumer
 from messaging.consumers import MessagingConsumer
 from presence.consumers import PresenceConsumer
-from realtime.session.endpoint import ChatSocket
+from realtime.session.endpoint import READY, ChatSocket
 from realtime.session.handlers import EventRegistry
 from rooms.consumers import RoomsConsumer
 
-registry = EventRegistry([AccountsConsumer, RoomsConsumer, MessagingConsumer, PresenceConsumer])
+registry = EventRegistry(
+    [AccountsConsumer, RoomsConsumer, MessagingConsumer, PresenceConsumer], sends=[READY]
+)
 
 websocket_urlpatterns = [
     path("ws/chat/", ChatSocket.as_asgi(registry=registry)),

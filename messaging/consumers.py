@@ -11,6 +11,11 @@ from rooms import selectors as rooms
 
 from . import resume, services
 from .events import (
+    MESSAGE_ACK,
+    MESSAGE_DELETED,
+    MESSAGE_RECEIVE,
+    MESSAGE_UPDATED,
+    TYPING,
     AckMessage,
     DeleteMessage,
     EditMessage,
@@ -29,6 +34,8 @@ from .typing_state import TypingState, tell_typing
 
 
 class MessagingConsumer(EventConsumer):
+    sends = (MESSAGE_RECEIVE, MESSAGE_UPDATED, MESSAGE_DELETED, MESSAGE_ACK, TYPING)
+
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
         self._typing = TypingState(self._tell_typing)

@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from foundation.times import to_wire
+from realtime.wire.events import Audience, ServerEvent
 from realtime.wire.protocol import Wire
 from rooms.models import Room
 from rooms.selectors import direct_peer
@@ -132,6 +133,32 @@ class History(Wire, omit_defaults=True):
 class Receipts(Wire):
     delivered_to: list[UUID]
     read_by: list[UUID]
+
+
+MESSAGE_RECEIVE = ServerEvent(
+    "message:receive",
+    MessageData,
+    audience=Audience.MEMBERS,
+    summary="A message was stored in one of your rooms.",
+)
+MESSAGE_UPDATED = ServerEvent(
+    "message:updated", MessageData, audience=Audience.MEMBERS, summary="A message was edited."
+)
+MESSAGE_DELETED = ServerEvent(
+    "message:deleted",
+    MessageData,
+    audience=Audience.MEMBERS,
+    summary="A message was deleted; this is its tombstone.",
+)
+MESSAGE_ACK = ServerEvent(
+    "message:ack",
+    Watermarks,
+    audience=Audience.MEMBERS,
+    summary="A member has received or read more of a room.",
+)
+TYPING = ServerEvent(
+    "typing", TypingUpdate, audience=Audience.OTHER_MEMBERS, summary="Another member began or ended typing."
+)
 
 
 def message_data(message: Message, room: Room) -> MessageData:

@@ -9,6 +9,7 @@ from foundation.database import run_db
 from foundation.errors import NotFound
 from rooms.models import Room
 
+from .events import MESSAGE_DELETED
 from .models import Message
 from .services import bury, require_existing, tell_changed
 
@@ -16,7 +17,7 @@ from .services import bury, require_existing, tell_changed
 async def remove_message(*, message_id: UUID, moderator_id: UUID, reason: str) -> Message:
     """Make a message a tombstone; the room sees `message:deleted`. NotFound for one that is deleted already."""
     message, room = await run_db(_remove, message_id, moderator_id, reason)
-    tell_changed("message:deleted", message, room)
+    tell_changed(MESSAGE_DELETED, message, room)
     return message
 
 

@@ -10,12 +10,21 @@ from foundation import times
 from foundation.database import run_db
 from foundation.errors import Invalid
 from realtime.session.connection import Connection
-from realtime.wire.protocol import encode_event
+from realtime.wire.events import ServerEvent
 from rooms import selectors as rooms
 from rooms.models import Membership, Room
 
 from . import selectors
-from .events import Resume, ResumeReply, RoomComplete, message_data
+from .events import (
+    MESSAGE_DELETED,
+    MESSAGE_RECEIVE,
+    MESSAGE_UPDATED,
+    MessageData,
+    Resume,
+    ResumeReply,
+    RoomComplete,
+    message_data,
+)
 from .models import Message
 from .services import parse_moment
 
@@ -69,14 +78,16 @@ async def _replay_room(
             return RoomComplete(complete=False, last_seq=head)
     missed = await run_db(selectors.messages_between, room_id=room.pk, after_seq=last_seq, through_seq=head)
     for message in changed:
-        await _send(connection, "message:deleted" if message.deleted_at else "message:updated", message, room)
+        await _send(connection, MESSAGE_DELETED if message.deleted_at else MESSAGE_UPDATED, message, room)
     for message in missed:
-        await _send(connection, "message:receive", message, room)
+        await _send(connection, MESSAGE_RECEIVE, message, room)
     return RoomComplete(complete=True, from_=last_seq + 1, through=max(head, last_seq))
 
 
-async def _send(connection: Connection, event: str, message: Message, room: Room) -> None:
-    await connection.send(encode_event(event, message_data(message, room)))
+async def _send(
+    connection: Connection, event: ServerEvent[MessageData], message: Message, room: Room
+) -> None:
+    await connection.send(event.encode(message_data(message, room)))
 
 
 def parse_rooms(rooms_wanted: dict[str, int]) -> dict[UUID, int]:

@@ -9,13 +9,12 @@ from uuid import UUID
 
 from foundation.database import run_db
 from realtime.wire.frames import Frame
-from realtime.wire.protocol import encode_event
 from rooms.log import RoomLog
 from rooms.marks import Head, move_up, pending_marks
 from rooms.models import Membership, Room
 from rooms.topics import room_of
 
-from .events import message_data
+from .events import MESSAGE_RECEIVE, message_data
 from .log import read_heads
 from .models import Message
 from .selectors import last_messages, messages_between
@@ -82,7 +81,4 @@ def mend_marks(room: Room) -> bool:
 def _frames(room_id: UUID, first_seq: int, last_seq: int) -> list[Frame]:
     room = Room.objects.get(pk=room_id)
     missed = messages_between(room_id=room_id, after_seq=first_seq - 1, through_seq=last_seq)
-    return [
-        Frame(encode_event("message:receive", message_data(message, room)), seq=message.seq)
-        for message in missed
-    ]
+    return [Frame(MESSAGE_RECEIVE.encode(message_data(message, room)), seq=message.seq) for message in missed]

@@ -17,7 +17,7 @@ from foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from foundation.limits.shared import get_rate_limiter
 from foundation.text import meta_problem, text_problem
 from realtime.hub.hub import get_hub
-from realtime.wire.protocol import encode_event
+from realtime.wire.events import ServerEvent
 from rooms import selectors as rooms
 from rooms.models import Membership, Room
 from rooms.permissions import require_may_write, require_role
@@ -27,7 +27,16 @@ from rooms.write_access import Standing, get_standings
 
 from . import selectors
 from .drafts import Draft, Stored, key_id
-from .events import DELETED_TYPE, Watermarks, message_data
+from .events import (
+    DELETED_TYPE,
+    MESSAGE_ACK,
+    MESSAGE_DELETED,
+    MESSAGE_RECEIVE,
+    MESSAGE_UPDATED,
+    MessageData,
+    Watermarks,
+    message_data,
+)
 from .log import MessageLog
 from .mark_writer import get_settler
 from .models import ArchivedKey, Message, MessageRevision
@@ -50,7 +59,7 @@ def announce_stored(batch: list[Stored]) -> None:
     """Tell each room of its new messages, in the order of their seq."""
     get_settler().wake()
     for stored in batch:
-        frame = encode_event("message:receive", message_data(stored.message, stored.room))
+        frame = MESSAGE_RECEIVE.encode(message_data(stored.message, stored.room))
         topic, seq = room_topic(stored.room.pk), stored.message.seq
         get_hub().publish(topic, frame, seq=seq, trace=stored.trace)
 
@@ -147,7 +156,7 @@ async def edit_message(
     """Change one's own message; what stood there before is kept as a revision. Safe to repeat."""
     check_content(content)
     message, room = await run_db(_edit, room_id, message_id, actor_id, content)
-    tell_changed("message:updated", message, room)
+    tell_changed(MESSAGE_UPDATED, message, room)
     return message, room
 
 
@@ -167,7 +176,7 @@ async def delete_message(
 ) -> tuple[Message, Room]:
     """Make a message a tombstone, as its author or an admin of the room; its text stays for the moderators."""
     message, room = await run_db(_delete, room_id, message_id, actor_id, reason)
-    tell_changed("message:deleted", message, room)
+    tell_changed(MESSAGE_DELETED, message, room)
     return message, room
 
 
@@ -225,8 +234,8 @@ def _keep_revision(message: Message) -> None:
         pass  # kept already, by whoever changes it at this moment or died doing so
 
 
-def tell_changed(event: str, message: Message, room: Room) -> None:
-    get_hub().publish(room_topic(room.pk), encode_event(event, message_data(message, room)))
+def tell_changed(event: ServerEvent[MessageData], message: Message, room: Room) -> None:
+    get_hub().publish(room_topic(room.pk), event.encode(message_data(message, room)))
 
 
 async def acknowledge(
@@ -237,7 +246,7 @@ async def acknowledge(
         raise Invalid("Give either seq or messageId.", fields={"seq": ["Give either seq or messageId."]})
     watermarks, moved = await run_db(_acknowledge, room_id, user_id, status, seq, message_id)
     if moved:
-        get_hub().publish(room_topic(room_id), encode_event("message:ack", watermarks))
+        get_hub().publish(room_topic(room_id), MESSAGE_ACK.encode(watermarks))
     return watermarks
 
 

@@ -9,10 +9,9 @@ from uuid import UUID
 
 from accounts.topics import user_address
 from realtime.hub.hub import get_hub
-from realtime.wire.protocol import encode_event
 from rooms.topics import room_topic
 
-from .events import TypingUpdate
+from .events import TYPING, TypingUpdate
 
 TYPING_SECONDS = 6.0
 MAX_ROOMS_AT_ONCE = 20
@@ -20,7 +19,7 @@ MAX_ROOMS_AT_ONCE = 20
 
 def tell_typing(*, room_id: UUID, user_id: UUID, is_typing: bool) -> None:
     """Tell the other members; the typist's own sockets do not hear it."""
-    frame = encode_event("typing", TypingUpdate(room_id=room_id, user_id=user_id, is_typing=is_typing))
+    frame = TYPING.encode(TypingUpdate(room_id=room_id, user_id=user_id, is_typing=is_typing))
     get_hub().publish(room_topic(room_id), frame, droppable=True, exclude_address=user_address(user_id))
 
 

@@ -6,11 +6,12 @@ from realtime.session.handlers import EventConsumer, on
 from realtime.wire.close_codes import CloseCode, CloseSocket
 
 from . import selectors, services
-from .events import PresenceState, QueryPresence
+from .events import PRESENCE_UPDATE, PresenceState, QueryPresence
 from .leases import Lease
 
 
 class PresenceConsumer(EventConsumer):
+    sends = (PRESENCE_UPDATE,)
     _lease: Lease | None = None
 
     async def connected(self) -> dict[str, Any]:

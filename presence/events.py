@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from realtime.wire.events import Audience, ServerEvent
 from realtime.wire.protocol import Wire
 
 MAX_QUERY_USERS = 200
@@ -27,6 +28,14 @@ class PresenceUpdate(Wire):
     user_id: UUID
     online: bool
     last_seen: str | None
+
+
+PRESENCE_UPDATE = ServerEvent(
+    "presence:update",
+    PresenceUpdate,
+    audience=Audience.PEERS,
+    summary="Somebody you share a small room with came or went.",
+)
 
 
 class QueryPresence(Wire):

@@ -13,11 +13,10 @@ from accounts.topics import user_address
 from foundation import loop, times
 from foundation.database import run_db
 from realtime.hub.hub import get_hub
-from realtime.wire.protocol import encode_event
 from rooms import selectors as rooms
 
 from .announcer import Announcer
-from .events import Change, PresenceUpdate
+from .events import PRESENCE_UPDATE, Change, PresenceUpdate
 from .heartbeat import Heartbeat
 from .leases import Intervals, Lease, Socket
 from .pruning import Pruned, prune
@@ -69,7 +68,7 @@ async def announce(changes: list[Change]) -> None:
             update = PresenceUpdate(
                 user_id=change.user_id, online=change.online, last_seen=times.to_wire(change.at)
             )
-            get_hub().send_to(addresses, encode_event("presence:update", update), droppable=True)
+            get_hub().send_to(addresses, PRESENCE_UPDATE.encode(update), droppable=True)
 
 
 async def prune_presence(*, dry_run: bool) -> Pruned:

@@ -1,12 +1,6 @@
-"""The socket as an AsyncAPI 3 document, made from the registry of events and the list of server events.
+"""The socket as an AsyncAPI 3 document, made from the registry of events."""
 
-Knows registries and struct shapes; must not know any app.
-"""
-
-from collections.abc import Mapping
 from typing import Any
-
-import msgspec
 
 from foundation.errors import ERRORS
 from realtime.session.handlers import EventRegistry
@@ -15,11 +9,9 @@ from realtime.wire.protocol import json_schema
 
 REF = "#/components/schemas/{name}"
 
-ServerEvents = Mapping[str, tuple[type[msgspec.Struct], str]]
 
-
-def build_document(registry: EventRegistry, server_events: ServerEvents, *, version: str) -> dict[str, Any]:
-    """`server_events` maps an event's name to the struct of its data and a sentence on when it is sent."""
+def build_document(registry: EventRegistry, *, version: str) -> dict[str, Any]:
+    """`x-audience` says of a server event who receives it."""
     messages: dict[str, Any] = {}
     schemas: dict[str, Any] = {}
     receives, sends = [], []
@@ -50,8 +42,10 @@ def build_document(registry: EventRegistry, server_events: ServerEvents, *, vers
             "messages": [request],
             "reply": {"channel": {"$ref": "#/channels/chat"}, "messages": [reply]},
         }
-    for event, (shape, summary) in server_events.items():
-        sends.append(add(f"{_key(event)}Event", event, shape, summary))
+    for sent in registry.server_events.values():
+        key = f"{_key(sent.name)}Event"
+        sends.append(add(key, sent.name, sent.data, sent.summary))
+        messages[key]["x-audience"] = sent.audience.value
     messages["error"] = {
         "name": "error:<code>",
         "summary": "A frame was refused.",

@@ -7,15 +7,17 @@ from foundation.database import run_db
 from foundation.errors import NotFound
 from realtime.hub.hub import get_hub
 from realtime.session.handlers import EventConsumer, on_control
-from realtime.wire.protocol import encode_event
 
 from . import selectors, snapshots
+from .events import ROOM_ADDED, ROOM_MEMBER, ROOM_REMOVED, ROOM_UPDATED
 from .membership_reconciler import get_audit
 from .models import Room
 from .topics import room_topic
 
 
 class RoomsConsumer(EventConsumer):
+    sends = (ROOM_ADDED, ROOM_UPDATED, ROOM_REMOVED, ROOM_MEMBER)
+
     async def connected(self) -> dict[str, Any]:
         """Subscribe first and read the heads after: a message between the two is then either seen or counted."""
         get_audit().start()
@@ -44,7 +46,7 @@ class RoomsConsumer(EventConsumer):
             hub.note_head(topic, shown)
             _note_head(membership.room)  # what lies between the two comes, from the log if need be
             room = await run_db(snapshots.room_as_joined, membership, shown)
-            await self.connection.send(encode_event("room:added", room))
+            await self.connection.send(ROOM_ADDED.encode(room))
         except NotFound:  # removed again before this was done
             hub.unsubscribe(self.connection, topic)
         except Exception:

@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from foundation.times import to_wire
+from realtime.wire.events import Audience, ServerEvent
 from realtime.wire.protocol import Wire
 
 from .models import Membership, Room
@@ -75,6 +76,29 @@ class MemberChanged(Wire):
     room_id: UUID
     user_id: UUID
     member: RoomMember | None
+
+
+ROOM_ADDED = ServerEvent(
+    "room:added",
+    RoomDetail,
+    audience=Audience.USER,
+    summary="A room became yours; its live events flow from here on.",
+)
+ROOM_UPDATED = ServerEvent(
+    "room:updated",
+    RoomUpdated,
+    audience=Audience.MEMBERS,
+    summary="A room's name or meta changed, it was locked, or its log begins elsewhere (`firstSeq`).",
+)
+ROOM_REMOVED = ServerEvent(
+    "room:removed", RoomRemoved, audience=Audience.USER, summary="A room is no longer yours."
+)
+ROOM_MEMBER = ServerEvent(
+    "room:member",
+    MemberChanged,
+    audience=Audience.MEMBERS,
+    summary="A membership of one of your rooms changed.",
+)
 
 
 def member_data(membership: Membership) -> RoomMember:

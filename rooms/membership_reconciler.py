@@ -12,10 +12,9 @@ from foundation.database import run_db
 from realtime.hub.hub import get_hub
 from realtime.hub.reconciler import Audit
 from realtime.session.connection import Connection
-from realtime.wire.protocol import encode_event
 
 from . import selectors
-from .events import RoomRemoved
+from .events import ROOM_REMOVED, RoomRemoved
 from .topics import room_of
 
 logger = logging.getLogger(__name__)
@@ -100,5 +99,5 @@ def _make_up(connection: Connection, room_id: UUID, *, is_member: bool) -> None:
     if is_member:
         connection.add_control("room:added", {"room_id": str(room_id)})
     else:
-        frame = encode_event("room:removed", RoomRemoved(room_id=room_id, reason="removed"))
+        frame = ROOM_REMOVED.encode(RoomRemoved(room_id=room_id, reason="removed"))
         connection.add_control("room:removed", {"room_id": str(room_id), "frame": frame})

@@ -18,10 +18,17 @@ from foundation import times
 from foundation.database import run_db
 from foundation.errors import Conflict, Forbidden, Invalid
 from realtime.hub.hub import get_hub
-from realtime.wire.protocol import encode_event
 
 from . import selectors
-from .events import MemberChanged, RoomRemoved, member_data, updated_data
+from .events import (
+    ROOM_MEMBER,
+    ROOM_REMOVED,
+    ROOM_UPDATED,
+    MemberChanged,
+    RoomRemoved,
+    member_data,
+    updated_data,
+)
 from .models import Membership, Room, direct_key
 from .permissions import require_outranks, require_role
 from .topics import room_topic
@@ -262,12 +269,12 @@ async def announce_room(*, room_id: UUID) -> None:
 
 
 def tell_updated(room: Room) -> None:
-    get_hub().publish(room_topic(room.pk), encode_event("room:updated", updated_data(room)))
+    get_hub().publish(room_topic(room.pk), ROOM_UPDATED.encode(updated_data(room)))
 
 
 def tell_removed(room_id: UUID, user_ids: list[UUID], *, reason: str) -> None:
     addresses = [user_address(user_id) for user_id in user_ids]
-    frame = encode_event("room:removed", RoomRemoved(room_id=room_id, reason=reason))
+    frame = ROOM_REMOVED.encode(RoomRemoved(room_id=room_id, reason=reason))
     get_hub().send_control(addresses, "room:removed", {"room_id": str(room_id), "frame": frame})
     tell_standing_changed(room_id=room_id, user_ids=user_ids)
 
@@ -276,5 +283,5 @@ def tell_member(room_id: UUID, user_id: UUID, membership: Membership | None) -> 
     changed = MemberChanged(
         room_id=room_id, user_id=user_id, member=member_data(membership) if membership else None
     )
-    get_hub().publish(room_topic(room_id), encode_event("room:member", changed))
+    get_hub().publish(room_topic(room_id), ROOM_MEMBER.encode(changed))
     tell_standing_changed(room_id=room_id, user_ids=[user_id])

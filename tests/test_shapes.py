@@ -9,7 +9,6 @@ import msgspec
 import pytest
 
 from chatproject.routing import registry
-from chatproject.server_events import SERVER_EVENTS
 from realtime.wire.protocol import to_builtins
 from tests.kit.clients import ChatSocketClient
 from tests.kit.servers import ChatServer
@@ -67,12 +66,12 @@ async def test_every_event_and_reply_when_it_comes_then_has_its_documented_shape
         server = start(command="daphne")
     clients, replies = await hear_everything(server)
     heard = {frame["event"]: frame["data"] for client in clients for frame in client.frames}
-    assert set(heard) - {"reply"} == set(SERVER_EVENTS)
+    assert set(heard) - {"reply"} == set(registry.server_events)
     for client in clients:
         for frame in client.frames:
             if frame["event"] != "reply":
                 assert set(frame) == {"event", "data"}
-                assert_exact(frame["data"], SERVER_EVENTS[frame["event"]][0], frame["event"])
+                assert_exact(frame["data"], registry.server_events[frame["event"]].data, frame["event"])
     assert set(replies) == set(registry.events)
     for event, data in replies.items():
         assert_exact(data, registry.events[event].reply, event)

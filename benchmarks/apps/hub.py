@@ -21,7 +21,8 @@ from foundation import garbage_collection, loop  # noqa: E402
 from realtime.hub.hub import get_hub  # noqa: E402
 from realtime.session.endpoint import ChatSocket  # noqa: E402
 from realtime.session.handlers import EventConsumer, EventRegistry, on  # noqa: E402
-from realtime.wire.protocol import Empty, Wire, encode_event  # noqa: E402
+from realtime.wire.events import Audience, ServerEvent  # noqa: E402
+from realtime.wire.protocol import Empty, Wire  # noqa: E402
 
 TOPIC = "bench"
 
@@ -39,7 +40,14 @@ class Receive(Wire):
     client_message_id: str
 
 
+RECEIVE = ServerEvent(
+    "message:receive", Receive, audience=Audience.MEMBERS, summary="A message was sent to the room."
+)
+
+
 class BenchConsumer(EventConsumer):
+    sends = (RECEIVE,)
+
     async def connected(self) -> dict[str, Any]:
         await get_hub().attach(self.connection)
         get_hub().subscribe(self.connection, TOPIC)
@@ -57,7 +65,7 @@ class BenchConsumer(EventConsumer):
             content=data.content,
             client_message_id=data.client_message_id,
         )
-        get_hub().publish(TOPIC, encode_event("message:receive", told))
+        get_hub().publish(TOPIC, RECEIVE.encode(told))
         return Empty()
 
 

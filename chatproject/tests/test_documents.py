@@ -11,7 +11,6 @@ import yaml
 
 from chatproject.api_examples import example_of
 from chatproject.routing import registry
-from chatproject.server_events import SERVER_EVENTS
 from tests.kit.paths import ROOT
 from tests.kit.servers import ChatServer
 
@@ -86,7 +85,7 @@ def test_asyncapi_when_parsed_by_the_reference_parser_then_has_no_complaint(
 
 def test_asyncapi_when_read_then_has_every_event(asyncapi: dict) -> None:
     named = {message["name"] for message in asyncapi["channels"]["chat"]["messages"].values()}
-    assert named >= {*registry.events, *SERVER_EVENTS, "reply", "error:<code>"}
+    assert named >= {*registry.events, *registry.server_events, "reply", "error:<code>"}
 
 
 def test_asyncapi_when_served_then_is_the_checked_in_one(server: ChatServer, asyncapi: dict) -> None:

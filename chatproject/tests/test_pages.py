@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from chatproject.server_events import SERVER_EVENTS
+from chatproject.routing import registry
 from foundation.errors import ERRORS
 from tests.kit.servers import ChatServer
 
@@ -76,7 +76,7 @@ def test_root_then_leads_to_the_docs(http: httpx.Client) -> None:
 
 def test_events_page_then_shows_every_event_both_ways(http: httpx.Client) -> None:
     page = http.get("/docs/events").text
-    for event in (*CLIENT_EVENTS, *SERVER_EVENTS, "error:&lt;code&gt;"):
+    for event in (*CLIENT_EVENTS, *registry.server_events, "error:&lt;code&gt;"):
         assert f"<code>{event}</code>" in page
     for code in ("4401", "4403", "4408", "4429", "1009", "1012"):
         assert code in page

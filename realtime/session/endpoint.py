@@ -19,13 +19,13 @@ from foundation import context, loop, times, tracing
 from foundation.errors import ChatError, Internal, Invalid
 from realtime import metrics
 from realtime.wire.close_codes import CloseCode, CloseSocket
+from realtime.wire.events import Audience, ServerEvent
 from realtime.wire.protocol import (
     Envelope,
     Wire,
     decode_data,
     decode_envelope,
     encode_error,
-    encode_event,
     encode_reply,
     find_ref,
 )
@@ -66,6 +66,14 @@ class Ready(Wire):
     expires_at: str | None
     rooms: dict[str, int]
     limits: Limits
+
+
+READY = ServerEvent(
+    "ready",
+    Ready,
+    audience=Audience.CONNECTION,
+    summary="The first frame after the handshake; live events of all rooms flow from here on.",
+)
 
 
 class ChatSocket(AsyncConsumer):
@@ -179,7 +187,7 @@ class ConnectionSession:
             rooms=ready.get("rooms", {}),
             limits=limits(),
         )
-        await connection.send(encode_event("ready", frame))
+        await connection.send(READY.encode(frame))
         connection.release()
 
     async def _disconnect(self, connected: list[EventConsumer]) -> None:

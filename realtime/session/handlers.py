@@ -1,10 +1,10 @@
-"""EventConsumer, the base of each app's consumer, and the registry of events that comes of the list of them.
+"""EventConsumer, the base class of each app's consumer, and the registry of all events of the socket.
 
-Knows connections and event shapes; must not know any app. chatproject/routing.py holds the list.
+The registry is built from the list of consumers in chatproject/routing.py.
 """
 
 import difflib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import msgspec
 
 from foundation.errors import UnknownEvent
 from realtime import metrics
+from realtime.wire.events import ServerEvent
 
 from .connection import Connection
 
@@ -53,9 +54,12 @@ def on_control(control: str) -> Callable[[Handler], Handler]:
 class EventConsumer:
     """One app's part of one connection.
 
-    `connected` runs in the listed order once the peer is authenticated, and what it returns is merged into the
-    `ready` frame; `disconnected` runs backwards, also when a later `connected` failed, and must not raise.
+    `sends` lists the server events of the app. `connected` runs in the order of the list of consumers, once the
+    peer is authenticated, and returns fields of the `ready` frame. `disconnected` runs in the reverse order, also
+    when a later `connected` failed, and must not raise.
     """
+
+    sends: tuple[ServerEvent[Any], ...] = ()
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -68,23 +72,32 @@ class EventConsumer:
 
 
 class EventRegistry:
-    """Which consumer handles which event and control; built once from the list of consumers."""
+    """The client events, server events and controls of the listed consumers, by name.
 
-    def __init__(self, consumers: Sequence[type[EventConsumer]]) -> None:
+    `sends` are the server events that the session itself sends. A name that is declared twice raises ValueError.
+    """
+
+    def __init__(
+        self, consumers: Sequence[type[EventConsumer]], *, sends: Iterable[ServerEvent[Any]] = ()
+    ) -> None:
         self.consumers = tuple(consumers)
+        self.server_events: dict[str, ServerEvent[Any]] = {}
+        for declared in (*sends, *(event for consumer in self.consumers for event in consumer.sends)):
+            _require_new(declared.name, self.server_events)
+            self.server_events[declared.name] = declared
         self.events: dict[str, EventSpec] = {}
         self.controls: dict[str, tuple[type[EventConsumer], str]] = {}
         for consumer in self.consumers:
             for name, marked in _marks(consumer, "chat_event").items():
                 event, data, reply = marked
-                assert event not in self.events, f"{event} has two handlers"
+                _require_new(event, self.events)
                 summary = (getattr(consumer, name).__doc__ or "").strip().partition("\n")[0]
                 self.events[event] = EventSpec(event, data, reply, summary, name, consumer)
                 # There from the start: a rate does not see the step with which a series begins.
                 for status in ("internal", "unavailable"):
                     metrics.EVENTS.labels(event, status)
             for name, control in _marks(consumer, "chat_control").items():
-                assert control not in self.controls, f"{control} has two handlers"
+                _require_new(control, self.controls)
                 self.controls[control] = (consumer, name)
 
     def find(self, event: str) -> EventSpec:
@@ -95,6 +108,11 @@ class EventRegistry:
             hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(self.events)}."
             raise UnknownEvent(f"There is no event {event[:64]!r}. {hint}")
         return spec
+
+
+def _require_new(name: str, declared: Container[str]) -> None:
+    if name in declared:
+        raise ValueError(f"{name} is declared twice.")
 
 
 def _marks(consumer: type[EventConsumer], attribute: str) -> dict[str, Any]:

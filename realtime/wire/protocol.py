@@ -89,7 +89,8 @@ def split_path(problem: str) -> tuple[str, str]:
     return problem, field
 
 
-def encode_event(event: str, data: Any) -> bytes:
+def encode_frame(event: str, data: msgspec.Struct) -> bytes:
+    """For ServerEvent.encode, which ties an event to the shape of its data."""
     return _encoder.encode({"event": event, "data": data})
 
 

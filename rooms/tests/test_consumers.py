@@ -17,7 +17,6 @@ from foundation.errors import Unavailable
 from foundation.ids import uuid7
 from realtime.hub.hub import Hub, get_hub
 from realtime.session.connection import Connection
-from realtime.wire.protocol import encode_event
 from rooms.consumers import RoomsConsumer
 from rooms.models import Room
 from rooms.topics import room_topic
@@ -68,7 +67,7 @@ async def test_room_added_when_somebody_writes_meanwhile_then_comes_first_and_th
 
     def say() -> None:
         assert topic in hub.topics(joining)
-        hub.publish(topic, encode_event("message:receive", {}), seq=1)
+        hub.publish(topic, b'{"event":"message:receive","data":{}}', seq=1)
 
     await run_db(Room.objects.filter(pk=room.pk).update, last_seq=1)
     await add_while(joining, room, say)
