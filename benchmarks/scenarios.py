@@ -11,10 +11,9 @@ from typing import Any
 import httpx
 from picows import ws_connect
 
-from tests.kit.load import Load
-
 from .clients import BadFrame, ChatCodec, Client, Crowd
 from .contenders import Contender, Ours
+from .load import Load
 from .measure import cpu_seconds, memory_bytes
 
 WARM_UP_SECONDS = 1.0

@@ -31,7 +31,7 @@ from tests.kit.users import ChatUser
 SEED = """
 from datetime import timedelta
 from messaging.models import Message
-from realtime import times
+from foundation import times
 from rooms.models import Room
 room = Room.objects.get(pk="{room}")
 old = times.now() - timedelta(days=400)

@@ -47,7 +47,7 @@ def publisher_to(layer: Layer) -> Publisher:
 
 def put(publisher: Publisher, *notices: str, size_bytes: int = 1) -> None:
     for notice in notices:
-        outbound.add(NoticeItem(notice=notice, data={}), size_bytes=size_bytes)
+        publisher.add(NoticeItem(notice=notice, data={}), size_bytes=size_bytes)
 
 
 async def test_add_when_a_message_is_in_flight_then_the_next_joins_what_came_in_its_order() -> None:

@@ -14,7 +14,7 @@ from tests.kit.users import ChatUser
 
 DEACTIVATE = """
 from accounts.services import deactivate_user
-from realtime import loop
+from foundation import loop
 loop.call(deactivate_user(user_id="{user_id}"))
 """
 
