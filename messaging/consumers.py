@@ -1,6 +1,4 @@
-"""Messages on a connection: each handler hands its data to a service and shapes the reply."""
-
-from uuid import UUID
+"""Socket events of messages: each handler calls a service and returns the reply."""
 
 import msgspec
 
@@ -9,7 +7,7 @@ from realtime.session.connection import Connection
 from realtime.session.handlers import EventConsumer, on
 from rooms import selectors as rooms
 
-from . import resume, services
+from . import resume
 from .events import (
     MESSAGE_ACK,
     MESSAGE_DELETED,
@@ -30,7 +28,10 @@ from .events import (
     message_data,
     send_reply,
 )
-from .typing_state import TypingState, tell_typing
+from .services.changes import delete_message, edit_message
+from .services.receipts import acknowledge
+from .services.send import send_message
+from .typing_indicators import TypingIndicators
 
 
 class MessagingConsumer(EventConsumer):
@@ -38,29 +39,27 @@ class MessagingConsumer(EventConsumer):
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
-        self._typing = TypingState(self._tell_typing)
+        self._typing = TypingIndicators(connection.user_id)
 
     async def disconnected(self) -> None:
         self._typing.end()
 
     @on("message:send", SendMessage, reply=SendReply)
     async def send(self, data: SendMessage) -> SendReply:
-        """Store a message, tell the room, and say where it came to lie."""
-        stored = await services.send_message(
-            sender_id=self.connection.user_id, **msgspec.structs.asdict(data)
-        )
+        """Store a message, publish it to the room, and reply with its id and seq."""
+        stored = await send_message(sender_id=self.connection.user_id, **msgspec.structs.asdict(data))
         return send_reply(stored.message, duplicate=stored.duplicate)
 
     @on("message:ack", AckMessage, reply=Watermarks)
     async def ack(self, data: AckMessage) -> Watermarks:
-        """Move one's watermark up to a message."""
-        return await services.acknowledge(user_id=self.connection.user_id, **msgspec.structs.asdict(data))
+        """Move your watermarks up to a message."""
+        return await acknowledge(user_id=self.connection.user_id, **msgspec.structs.asdict(data))
 
     @on("message:edit", EditMessage, reply=MessageData)
     async def edit(self, data: EditMessage) -> MessageData:
-        """Change the text of one's own message."""
+        """Change the text of your own message."""
         return message_data(
-            *await services.edit_message(
+            *await edit_message(
                 room_id=data.room_id,
                 message_id=data.message_id,
                 actor_id=self.connection.user_id,
@@ -72,14 +71,14 @@ class MessagingConsumer(EventConsumer):
     async def delete(self, data: DeleteMessage) -> MessageData:
         """Make a message a tombstone, as its author or an admin of the room."""
         return message_data(
-            *await services.delete_message(
+            *await delete_message(
                 room_id=data.room_id, message_id=data.message_id, actor_id=self.connection.user_id
             )
         )
 
     @on("typing", Typing, reply=TypingUpdate)
     async def typing(self, data: Typing) -> TypingUpdate:
-        """Tell the others in the room that one types, or no longer does; ends by itself after 6 s."""
+        """Show the other members that you are typing, or have stopped. Ends after 6 s unless sent again."""
         user_id = self.connection.user_id
         if not self._typing.is_typing(data.room_id):
             await run_db(rooms.require_member, room_id=data.room_id, user_id=user_id)
@@ -88,8 +87,5 @@ class MessagingConsumer(EventConsumer):
 
     @on("resume", Resume, reply=ResumeReply)
     async def resume(self, data: Resume) -> ResumeReply:
-        """Send all that was missed since the given seqs, or say where the gap is too large."""
+        """Send the messages after the given seqs, or say for which rooms there are too many."""
         return await resume.replay(connection=self.connection, request=data)
-
-    def _tell_typing(self, room_id: UUID, is_typing: bool) -> None:
-        tell_typing(room_id=room_id, user_id=self.connection.user_id, is_typing=is_typing)

@@ -1,6 +1,6 @@
-"""Drafts of messages, and what becomes of them: stored, a duplicate of what was, or refused.
+"""Drafts of messages and their outcomes: stored, a duplicate of an earlier message, or refused with an error.
 
-Knows the shape of a row; must not read or write the database.
+Nothing here reads or writes the database.
 """
 
 import hashlib
@@ -20,52 +20,56 @@ from .models import ArchivedKey, Message
 
 @dataclass(slots=True)
 class Draft:
-    """A message that has no place in the log yet."""
+    """A message that has no seq yet."""
 
     room_id: UUID
     sender_id: UUID
     content: str
-    membership_id: UUID | None = None  # where it is known, the batch's check is a look by key
+    # The sender's membership. If it is given, the log checks the sender by primary key, which is faster.
+    membership_id: UUID | None = None
     type: str = "text"
     client_message_id: str | None = None
     reply_to: UUID | None = None
     meta: dict[str, Any] = field(default_factory=dict)
     id: UUID = field(default_factory=uuid7)
-    in_archived_room: bool = False  # whether its clientMessageId may be that of an archived message
+    # Whether the room has archived messages, one of which may have this clientMessageId.
+    in_archived_room: bool = False
     request_id: str | None = field(default_factory=context.request_id.get)
     trace: str | None = field(default_factory=tracing.current)
 
     @property
     def key(self) -> tuple[UUID, UUID, str] | None:
-        """What makes a retry the same message; None where the client gave no id."""
+        """(room, sender, clientMessageId), which a retry has in common; None if the client gave no id."""
         if self.client_message_id is None:
             return None
         return (self.room_id, self.sender_id, self.client_message_id)
 
     @property
     def fingerprint(self) -> str:
+        """A digest that differs between a retry and another message with the same clientMessageId."""
         parts = [self.content, self.type, self.reply_to, self.meta]
         return hashlib.blake2b(msgspec.json.encode(parts, order="deterministic"), digest_size=16).hexdigest()
 
     def size_bytes(self) -> int:
+        """A rough size, which bounds the bytes of a batch."""
         return len(self.content) * 2 + 512
 
 
 @dataclass(slots=True)
 class Stored:
-    """Where a draft came to lie: its message, and whether an earlier send had put it there."""
+    """The message of a draft. `duplicate` is true if an earlier send stored it."""
 
     message: Message
     room: Room
     duplicate: bool
-    trace: str | None = None  # of its storing, for its delivery to follow
+    trace: str | None = None  # the span of its commit, the parent of the span of its delivery
 
 
 Outcome = Stored | ChatError
 
 
 def as_message(draft: Draft, **columns: Any) -> Message:
-    """The draft as a row; `columns` are those that it does not have."""
+    """The draft as an unsaved row; `columns` are the values that a draft does not have, such as seq."""
     return Message(
         room_id=draft.room_id,
         sender_id=draft.sender_id,
@@ -78,8 +82,8 @@ def as_message(draft: Draft, **columns: Any) -> Message:
     )
 
 
-def of_archived(draft: Draft, key: ArchivedKey) -> Message:
-    """The archived message as it was first sent, told by its retry: what an edit made of it is in the archive."""
+def archived_message(draft: Draft, key: ArchivedKey) -> Message:
+    """An archived message as it was first sent, rebuilt from its retry. Its edits are only in the archive."""
     return as_message(
         draft,
         id=key.message_id,
@@ -91,14 +95,14 @@ def of_archived(draft: Draft, key: ArchivedKey) -> Message:
 
 
 def key_id(key: tuple[UUID, UUID, str]) -> UUID:
-    """The ArchivedKey's id of (room, sender, clientMessageId)."""
+    """The id of the ArchivedKey for (room, sender, clientMessageId)."""
     room_id, sender_id, client_message_id = key
     digest = hashlib.blake2b(room_id.bytes + sender_id.bytes + client_message_id.encode(), digest_size=16)
     return UUID(bytes=digest.digest())
 
 
 def split_repeats(drafts: list[Draft]) -> tuple[list[Draft], list[tuple[Draft, Draft]]]:
-    """Drafts to store, and (repeat, first) pairs of one client id within the batch."""
+    """Drafts to store, and (repeat, first) pairs of drafts that have the same key within the batch."""
     firsts, repeats, seen = [], [], dict[Any, Draft]()
     for draft in drafts:
         first = seen.get(draft.key) if draft.key is not None else None
@@ -112,6 +116,7 @@ def split_repeats(drafts: list[Draft]) -> tuple[list[Draft], list[tuple[Draft, D
 
 
 def as_duplicate(draft: Draft, first: Outcome) -> Outcome:
+    """The outcome of a draft whose key `first` has: a duplicate, or Conflict if the content differs."""
     if isinstance(first, ChatError):
         return first
     if first.message.fingerprint != draft.fingerprint:

@@ -19,7 +19,7 @@ from .models import Message
 DELETED_TYPE = "deleted"
 
 ClientMessageId = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-# The pattern is for the documents: `$` lets a last line break pass, so services.MESSAGE_TYPE has the last word.
+# The pattern is for the documents: `$` lets a last line break pass, so services/content.py checks it again.
 MessageType = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_.-]{0,31}$")]
 
 

@@ -1,6 +1,6 @@
-"""Settler: writes what stored batches have still to move up, at once for a lone message, by tens a second for many.
+"""MarkWriter: writes pending room heads and watermarks: at once when idle, at most every 100 ms under load.
 
-Knows when; must not know what is moved up (rooms.marks) or stored.
+Marks are pending only where the database has no transactions (docs/decisions/0014).
 """
 
 import asyncio
@@ -13,36 +13,36 @@ from rooms.marks import pending_marks
 
 logger = logging.getLogger(__name__)
 
-# A busy process writes the marks of so long a time together: two statements for all, and not for each batch.
-PAUSE_SECONDS = 0.1
+# Under load the marks of this interval are joined: two statements for all of them, not two for each batch.
+INTERVAL_SECONDS = 0.1
 RETRY_SECONDS = 1.0
 
 
-class Settler:
-    """Lives on the process's loop. What is pending is the queue; the drainer holds one call to write all of it."""
+class MarkWriter:
+    """The work is in `rooms.marks.pending_marks`. The drainer's queue holds at most one request to write all."""
 
     def __init__(self) -> None:
         self._drainer: Drainer[None, None] = Drainer(
-            self._write_pending, name="settler", max_items=1, max_batch=1
+            self._write_until_done, name="mark-writer", max_items=1, max_batch=1
         )
         self._next_at = 0.0
 
     def wake(self) -> None:
-        """See to it that what is pending is written; never waits."""
+        """Have the pending marks written in the background; never waits."""
         if pending_marks:
             self._drainer.add(None)
 
     async def stop(self) -> None:
-        """Write what is pending, now."""
+        """Write the pending marks now. What cannot be written is logged; the next process reads it from the log."""
         await self._drainer.cancel()
         await self._write()
 
-    async def _write_pending(self, _: list[None]) -> None:
+    async def _write_until_done(self, _: list[None]) -> None:
         now = asyncio.get_running_loop().time
         while pending_marks:
             await asyncio.sleep(self._next_at - now())
             written = await self._write()
-            self._next_at = now() + (PAUSE_SECONDS if written else RETRY_SECONDS)
+            self._next_at = now() + (INTERVAL_SECONDS if written else RETRY_SECONDS)
 
     async def _write(self) -> bool:
         try:
@@ -54,8 +54,8 @@ class Settler:
 
 
 @loop.one_per_loop
-def get_settler() -> Settler:
-    """The settler of this process."""
-    settler = Settler()
-    loop.on_stop("marks", settler.stop)
-    return settler
+def get_mark_writer() -> MarkWriter:
+    """The mark writer of this process."""
+    writer = MarkWriter()
+    loop.on_stop("marks", writer.stop)
+    return writer

@@ -1,6 +1,6 @@
-"""Resume: all that a client missed in its rooms, in order, or a word that it is too much; never a part.
+"""Resume: sends a reconnecting client every message it missed in a room, or says that there are too many.
 
-Knows selectors and a connection to send to; must not know who asked or why.
+A room is never sent in part.
 """
 
 from datetime import datetime, timedelta
@@ -26,26 +26,25 @@ from .events import (
     message_data,
 )
 from .models import Message
-from .services import parse_moment
 
 MAX_GAP = 500
 MAX_ROOMS = 1000
-# `since` is one process's clock and changed_at another's; repeating a change is harmless, missing one is not.
+# `since` and changed_at come from different clocks. To send a change twice does no harm; to omit one does.
 CLOCK_SKEW = timedelta(seconds=5)
 
 
 async def replay(*, connection: Connection, request: Resume) -> ResumeReply:
-    """Send what was missed, holding live frames back meanwhile, so that each room's order stays whole.
+    """Send the missed messages, and hold live frames back meanwhile, so that each room's order is kept.
 
-    The reply has, for each room asked for, what became of it. Raises Invalid for malformed rooms or times;
-    rooms that are not the user's are left out, as if they did not exist.
+    The reply says for each room whether it is complete. Rooms that are not the user's are left out, as if they
+    did not exist. Raises Invalid for malformed rooms or times. Safe to repeat.
     """
     wanted = parse_rooms(request.rooms)
-    since = None if request.since is None else parse_moment(request.since, field="since")
+    since = None if request.since is None else parse_since(request.since)
     connection.hold()
     try:
         memberships = await run_db(rooms.user_memberships, user_id=connection.user_id, room_ids=list(wanted))
-        # Read before the log: a change made after it is either sent now or has a later time than the reply.
+        # Read before the logs: a change made later is either sent now, or newer than the serverTime of the reply.
         server_time = times.to_wire(times.now())
         assert server_time is not None
         answers = {}
@@ -91,7 +90,7 @@ async def _send(
 
 
 def parse_rooms(rooms_wanted: dict[str, int]) -> dict[UUID, int]:
-    """`{roomId: lastSeq}` in Python's types; Invalid that names the room at fault."""
+    """`{roomId: lastSeq}` with its ids parsed. Raises Invalid that names the room."""
     if len(rooms_wanted) > MAX_ROOMS:
         raise Invalid(f"At most {MAX_ROOMS} rooms at once.", fields={"rooms": [f"At most {MAX_ROOMS}."]})
     wanted = {}
@@ -105,3 +104,16 @@ def parse_rooms(rooms_wanted: dict[str, int]) -> dict[UUID, int]:
         if not 0 <= last_seq < 2**53:
             raise Invalid("rooms: lastSeq is 0 or more.", fields={f"rooms.{room_id}": ["0 or more."]})
     return wanted
+
+
+def parse_since(text: str) -> datetime:
+    """An RFC 3339 time with an offset, such as 2026-11-24T03:40:00.000Z. Raises Invalid."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    # From 1970 on: far enough from the first year that a datetime can express, whatever is subtracted.
+    if moment is None or moment.tzinfo is None or moment < times.from_timestamp(0):
+        problem = "Not an RFC 3339 time with an offset, such as 2026-11-24T03:40:00.000Z."
+        raise Invalid(f"since: {problem}", fields={"since": [problem]})
+    return moment

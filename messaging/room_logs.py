@@ -1,7 +1,4 @@
-"""The rooms' logs as rooms and the hub see them: how far each reaches, its end, and the frames of what was lost.
-
-Knows the log and the shape of a message; must not know hubs or connections.
-"""
+"""RoomLogs: the logs as `rooms` and the hub read them. It implements `rooms.log.RoomLog`."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -15,25 +12,25 @@ from rooms.models import Membership, Room
 from rooms.topics import room_of
 
 from .events import MESSAGE_RECEIVE, message_data
-from .log import read_heads
+from .log.heads import read_heads
 from .models import Message
 from .selectors import last_messages, messages_between
 
 
 class RoomLogs(RoomLog):
-    """The log for the hub and for rooms. Raises Unavailable while the database is away."""
+    """A topic that is no room has neither a head nor frames. Raises Unavailable while the database is away."""
 
     def last_messages(self, rooms: Iterable[Room]) -> dict[UUID, dict[str, Any]]:
         return last_messages(rooms=rooms)
 
     def advance_marks(self, room: Room) -> bool:
-        return mend_marks(room)
+        return advance_marks(room)
 
     async def heads(self, topics: list[str]) -> dict[str, int]:
-        return await _by_topic(read_hints, topics)
+        return await _by_topic(cached_heads, topics)
 
     async def exact_heads(self, topics: list[str]) -> dict[str, int]:
-        return await _by_topic(mended_heads, topics)
+        return await _by_topic(exact_heads, topics)
 
     async def frames(self, topic: str, first_seq: int, last_seq: int) -> list[Frame]:
         room_id = room_of(topic)
@@ -45,25 +42,27 @@ async def _by_topic(read: Callable[[list[UUID]], dict[UUID, int]], topics: list[
     return {rooms[room_id]: head for room_id, head in (await run_db(read, list(rooms))).items()}
 
 
-def read_hints(room_ids: list[UUID]) -> dict[UUID, int]:
-    """One query for all rooms."""
+def cached_heads(room_ids: list[UUID]) -> dict[UUID, int]:
+    """Heads from the rooms' rows: one query. A true head may be higher after a crash."""
     return dict(Room.objects.filter(pk__in=room_ids).order_by().values_list("pk", "last_seq"))
 
 
-def mended_heads(room_ids: list[UUID]) -> dict[UUID, int]:
-    """A query for all rooms and one for each log; hints that lag behind, after a crash, are set right."""
-    pending_marks.write()  # or all that this process is about to write would look like a crash's
+def exact_heads(room_ids: list[UUID]) -> dict[UUID, int]:
+    """Heads from the logs: one query for all rooms and one for each. Advances marks that a crash left behind."""
+    pending_marks.write()  # otherwise a mark that this process has not written yet would look left behind
     rooms = list(Room.objects.filter(pk__in=room_ids))
     heads = read_heads(rooms)
     for room in rooms:
         if heads[room.pk] > room.last_seq and room.pk not in pending_marks:
-            mend_marks(room)
+            advance_marks(room)
     return heads
 
 
-def mend_marks(room: Room) -> bool:
-    """Move up what a writer left behind that died, or has not come to yet: the room's hints, and the watermarks of
-    those who wrote. False where nothing lay beyond the head.
+def advance_marks(room: Room) -> bool:
+    """Move the room's cached head, and the watermarks of those who wrote beyond it, up to the end of the log.
+
+    A writer leaves them behind when it dies, or for a moment until it writes them. False where the log has
+    nothing beyond the cached head. Safe to repeat.
     """
     beyond = Message.objects.filter(room_id=room.pk, seq__gt=room.last_seq).order_by("seq")
     own_read, head = {}, None
@@ -72,8 +71,8 @@ def mend_marks(room: Room) -> bool:
         own_read[sender_id] = seq
     if head is None:
         return False
-    writers = Membership.objects.filter(room_id=room.pk, user_id__in=list(own_read))
-    marks = {pk: own_read[user_id] for pk, user_id in writers.values_list("pk", "user_id")}
+    senders = Membership.objects.filter(room_id=room.pk, user_id__in=list(own_read))
+    marks = {pk: own_read[user_id] for pk, user_id in senders.values_list("pk", "user_id")}
     move_up({room.pk: head}, marks)
     return True
 

@@ -1,6 +1,6 @@
-"""Reads of the log: history by range, receipts, search. Keyword-only, synchronous; must not write.
+"""Reads of the log: history, changes, receipts, search. Synchronous; functions take keyword arguments only.
 
-With dense seq a page is a range: no sort over what does not belong to it, no offset, one cost at any depth.
+Since seq has no gaps, a page of history is a range of seqs: no sort, no offset, the same cost at any depth.
 """
 
 from collections.abc import Iterable
@@ -17,16 +17,27 @@ from rooms.marks import pending_marks
 from rooms.models import Membership, Room
 
 from .events import History, MessageData, Receipts, message_data
-from .log import read_heads
+from .log.heads import read_heads
 from .models import Message
 
 Anchor = int | UUID | datetime
 
 
 def get_message(*, room_id: UUID, message_id: UUID) -> Message:
+    """The message, which may be a tombstone. Raises NotFound for a message of another room."""
     message = Message.objects.filter(pk=message_id, room_id=room_id).first()
     if message is None:
         raise NotFound("There is no such message in this room.")
+    return message
+
+
+def require_existing(*, room: Room, message_id: UUID) -> Message:
+    """The message. Raises NotFound if it is deleted, archived or of another room."""
+    message = get_message(room_id=room.pk, message_id=message_id)
+    if message.deleted_at is not None:
+        raise NotFound("This message was deleted.")
+    if message.seq < room.first_seq:
+        raise NotFound("This message was archived.")
     return message
 
 
@@ -38,10 +49,10 @@ def room_history(
     after: Anchor | None = None,
     around: Anchor | None = None,
 ) -> History:
-    """Up to `limit` messages, oldest first: the newest, or those before, after or around an anchor.
+    """Up to `limit` messages, oldest first: the newest ones, or those before, after or around an anchor.
 
-    `has_more` says whether there is more in the direction asked for; around an anchor, in either. What is
-    archived is not there: `first_seq` tells, where it is not 1, from which seq on there is anything.
+    `has_more` says whether there are more in the direction that was asked for; around an anchor, in either one.
+    Archived messages are left out: `first_seq` is the seq of the first message that is not archived.
     """
     oldest, last = room.first_seq, room_head(room=room)
     if after is not None:
@@ -60,14 +71,15 @@ def room_history(
 
 
 def room_head(*, room: Room) -> int:
-    """The seq of the room's last message; the hint on the room may lag behind it."""
+    """The seq of the room's last message, read from the log: the cached head may be behind."""
     return read_heads([room])[room.pk]
 
 
 def anchor_seq(*, room: Room, anchor: Anchor, head: int, past_equal: bool = False) -> int:
-    """The seq an anchor stands for. For a time: of the first message at or after it.
+    """The seq that an anchor stands for. A time stands for the first message at or after it.
 
-    With `past_equal` a time stands for the last message at or before it, so that "after" it begins behind it.
+    With `past_equal` a time stands for the last message at or before it, so that a page "after" it repeats none.
+    `head` is the seq of the room's last message.
     """
     if isinstance(anchor, int):
         return anchor
@@ -77,7 +89,7 @@ def anchor_seq(*, room: Room, anchor: Anchor, head: int, past_equal: bool = Fals
 
 
 def _bisect(room: Room, moment: datetime, head: int, past_equal: bool) -> int:
-    """Find a time by halving the dense log: twenty point reads in a million messages, and no index on time."""
+    """Find a time by bisection over the seqs: 20 point reads for a million messages, and no index on time."""
     low, high = room.first_seq, head + 1
     while low < high:
         middle = (low + high) // 2
@@ -103,8 +115,10 @@ def changes_since(*, room_id: UUID, since: datetime, through_seq: int, limit: in
 
 
 def message_receipts(*, room_id: UUID, message_id: UUID) -> Receipts:
-    """Who has received and who has read the message, from the members' watermarks; its sender is neither, and
-    neither are those who joined after it: their watermarks began above it."""
+    """The members who have received and who have read the message, computed from their watermarks.
+
+    Its sender is left out, and so are members who joined after it: their watermarks began above it.
+    """
     pending_marks.write()
     message = get_message(room_id=room_id, message_id=message_id)
     members = Membership.objects.filter(
@@ -118,9 +132,9 @@ def message_receipts(*, room_id: UUID, message_id: UUID) -> Receipts:
 
 
 def search_messages(*, user_id: UUID, text: str, room_id: UUID | None = None) -> QuerySet[Message]:
-    """Messages that contain `text`, in the user's rooms or in one of them.
+    """Messages that contain `text`, in all of the user's rooms or in one of them; NotFound if that is not theirs.
 
-    Where MongoDB has a text index it is asked, and finds the words of `text` only whole.
+    A text index of MongoDB, where there is one, finds only whole words.
     """
     if room_id is not None:
         room_ids = [rooms.require_member(room_id=room_id, user_id=user_id).room_id]
@@ -131,14 +145,14 @@ def search_messages(*, user_id: UUID, text: str, room_id: UUID | None = None) ->
 
 
 def last_messages(*, rooms: Iterable[Room]) -> dict[UUID, dict[str, Any]]:
-    """The last message of each room, by room id; for rooms.log.RoomLog.
+    """The last message of each room as shown on the wire, by room id; empty rooms are left out.
 
-    One query by the keys that the rooms hint at. A hint that another process's batch overtook, or that was
-    lost in a crash, costs its room a read of its own.
+    One query for the ids that the rooms' rows name. A row that is behind its log, because another process wrote
+    or a crash lost the update, costs one more read for its room.
     """
     by_id = {room.pk: room for room in rooms if room.last_seq}
-    hints = [room.last_message_id for room in by_id.values() if room.last_message_id]
-    found = {message.room_id: message for message in Message.objects.filter(pk__in=hints)} if hints else {}
+    ids = [room.last_message_id for room in by_id.values() if room.last_message_id]
+    found = {message.room_id: message for message in Message.objects.filter(pk__in=ids)} if ids else {}
     for room in by_id.values():
         if room.pk not in found or found[room.pk].seq != room.last_seq:
             found.pop(room.pk, None)

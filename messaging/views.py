@@ -1,4 +1,4 @@
-"""REST of messages. Knows services and selectors; no rule of its own."""
+"""REST endpoints of messages. The rules are in the services and selectors."""
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -13,7 +13,7 @@ from foundation.ids import parse_uuid
 from realtime.wire.protocol import Wire, to_builtins
 from rooms.selectors import require_member
 
-from . import selectors, services
+from . import selectors
 from .events import History, MessageData, Receipts, message_data
 from .models import Message
 from .serializers import (
@@ -22,6 +22,8 @@ from .serializers import (
     SearchQuerySerializer,
     SendMessageSerializer,
 )
+from .services.changes import delete_message, edit_message
+from .services.send import send_message
 
 
 class MessagePage(Wire):
@@ -36,7 +38,7 @@ def _anchor(name: str, meaning: str) -> OpenApiParameter:
 
 @extend_schema(tags=["messages"])
 class MessageViewSet(viewsets.GenericViewSet):
-    queryset = Message.objects.none()  # every read goes through the selectors, behind a membership
+    queryset = Message.objects.none()  # reads go through the selectors, which check the membership
     serializer_class = SendMessageSerializer
     error_codes = {
         "create": ("muted", "conflict"),
@@ -69,15 +71,15 @@ class MessageViewSet(viewsets.GenericViewSet):
     def create(self, request: Request, room_id: str) -> Response:
         room = parse_uuid(room_id)
         body = validated(SendMessageSerializer, request)
-        stored = loop.call(services.send_message(sender_id=user_of(request).pk, room_id=room, **body))
+        stored = loop.call(send_message(sender_id=user_of(request).pk, room_id=room, **body))
         data = to_builtins(message_data(stored.message, stored.room))
         return Response(data, status=200 if stored.duplicate else 201)
 
-    @extend_schema(summary="Edit one's own message", request=EditMessageSerializer, responses=MessageData)
+    @extend_schema(summary="Edit your own message", request=EditMessageSerializer, responses=MessageData)
     def partial_update(self, request: Request, room_id: str, message_id: str) -> Response:
         body = validated(EditMessageSerializer, request)
         changed = loop.call(
-            services.edit_message(
+            edit_message(
                 room_id=parse_uuid(room_id),
                 message_id=parse_uuid(message_id),
                 actor_id=user_of(request).pk,
@@ -89,13 +91,13 @@ class MessageViewSet(viewsets.GenericViewSet):
     @extend_schema(summary="Delete a message, as its author or a room admin", responses={204: None})
     def destroy(self, request: Request, room_id: str, message_id: str) -> Response:
         loop.call(
-            services.delete_message(
+            delete_message(
                 room_id=parse_uuid(room_id), message_id=parse_uuid(message_id), actor_id=user_of(request).pk
             )
         )
         return Response(status=204)
 
-    @extend_schema(summary="Who has received and read a message", responses=Receipts)
+    @extend_schema(summary="List who has received and who has read a message", responses=Receipts)
     def receipts(self, request: Request, room_id: str, message_id: str) -> Response:
         room = parse_uuid(room_id)
         require_member(room_id=room, user_id=user_of(request).pk)
@@ -103,7 +105,7 @@ class MessageViewSet(viewsets.GenericViewSet):
         return Response(to_builtins(receipts))
 
     @extend_schema(
-        summary="Search my rooms' messages, newest first",
+        summary="Search the messages of your rooms, newest first",
         parameters=[
             OpenApiParameter(
                 "q",

@@ -19,9 +19,9 @@ from accounts.models import User
 from foundation import times
 from foundation.database import run_db
 from foundation.errors import Conflict, Forbidden, NotFound
-from messaging import moderation as messaging_moderation
 from messaging.models import Message
-from messaging.services import require_existing
+from messaging.selectors import require_existing
+from messaging.services import moderators as message_services
 from rooms import moderation as room_moderation
 from rooms import selectors as rooms
 from rooms.models import Room
@@ -118,7 +118,7 @@ async def remove_message(*, case: Case, message_id: UUID) -> None:
     details = {"roomId": str(message.room_id), "seq": message.seq, "authorId": str(message.sender_id)}
     target = Target("message", message_id, f"{message.room} #{message.seq}", details)
     deed = partial(
-        messaging_moderation.remove_message,
+        message_services.remove_message,
         message_id=message_id,
         moderator_id=case.moderator_id,
         reason=case.reason,
@@ -134,7 +134,7 @@ async def report_message(*, room_id: UUID, message_id: UUID, reporter_id: UUID, 
 
 def _report(room_id: UUID, message_id: UUID, reporter_id: UUID, reason: str) -> Report:
     room = rooms.require_member(room_id=room_id, user_id=reporter_id).room
-    message = require_existing(room, message_id)
+    message = require_existing(room=room, message_id=message_id)
     try:
         return Report.objects.create(
             message_id=message_id,

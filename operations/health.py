@@ -15,7 +15,7 @@ from foundation import loop
 from foundation.database import run_db
 from foundation.errors import Unavailable
 from foundation.redis.client import get_redis
-from messaging.services import get_writer
+from messaging.services.writer import get_writer
 from realtime.hub.hub import get_hub
 
 logger = logging.getLogger(__name__)

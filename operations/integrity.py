@@ -11,7 +11,7 @@ from uuid import UUID
 from accounts.models import Session, User
 from foundation import times
 from messaging.models import Message
-from messaging.room_logs import mend_marks
+from messaging.room_logs import advance_marks
 from rooms.models import Membership, Room, direct_key
 
 PAGE = 1000
@@ -69,7 +69,7 @@ def _check_head(room: Room, head: int, repair: bool) -> Iterator[Violation]:
         yield Violation("head_hint", what)
         return
     if repair:
-        mend_marks(room)
+        advance_marks(room)
     yield Violation("head_hint", what, repaired=repair)
 
 

@@ -14,7 +14,8 @@ from djongo_lts.testing import plans, scans
 from foundation import times
 from messaging import selectors
 from messaging.drafts import Draft
-from messaging.log import MessageLog, read_heads
+from messaging.log.heads import read_heads
+from messaging.log.message_log import MessageLog
 from messaging.models import Message
 from rooms import selectors as room_selectors
 from rooms import services, snapshots

@@ -7,8 +7,8 @@ from chatproject.apps import STOP_ORDER
 from foundation import loop
 from foundation.limits.shared import get_rate_limiter
 from foundation.redis.client import get_redis
-from messaging.mark_writer import get_settler
-from messaging.services import get_writer
+from messaging.mark_writer import get_mark_writer
+from messaging.services.writer import get_writer
 from presence.services import get_heartbeat
 from realtime.hub.hub import get_hub
 from rooms.membership_reconciler import get_audit
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.once  # nothing here uses the database
 
 async def test_stop_order_when_all_objects_are_made_then_names_each_and_no_other() -> None:
     loop.adopt()
-    for get in (get_redis, get_rate_limiter, get_hub, get_heartbeat, get_settler, get_writer):
+    for get in (get_redis, get_rate_limiter, get_hub, get_heartbeat, get_mark_writer, get_writer):
         get()
     get_audit().start()
     get_session_audit().start()

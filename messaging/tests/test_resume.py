@@ -8,7 +8,7 @@ from tests.kit.clients import ChatSocketClient
 from tests.kit.errors import check_error
 from tests.kit.users import ChatUser
 
-from .test_send import NOBODY
+from .test_services_send import NOBODY
 
 
 def of_room(frames: list[dict[str, Any]], room_id: str) -> list[tuple[str, int]]:

@@ -21,7 +21,7 @@ from foundation import times
 from messaging import retention
 from messaging.archive import Archive
 from messaging.models import ArchivedKey, Message, MessageRevision
-from messaging.services import _change
+from messaging.services.changes import _change
 from rooms.models import Room
 from tests.kit.paths import ROOT
 from tests.kit.redis_servers import RedisServer

@@ -8,7 +8,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from messaging.drafts import Draft
-from messaging.log import MessageLog
+from messaging.log.message_log import MessageLog
 from rooms.marks import pending_marks
 from rooms.models import Membership, Room
 

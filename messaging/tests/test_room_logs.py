@@ -7,9 +7,9 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from messaging.drafts import Draft
-from messaging.log import MessageLog
+from messaging.log.message_log import MessageLog
 from messaging.models import Message
-from messaging.room_logs import mended_heads, read_hints
+from messaging.room_logs import cached_heads, exact_heads
 from rooms.marks import pending_marks
 from rooms.models import Membership, Room
 
@@ -30,7 +30,7 @@ def test_heads_when_a_process_died_before_it_moved_the_hint_then_a_look_into_the
 
     ids = [room.pk for room in rooms]
     with CaptureQueriesContext(connection) as captured:
-        hints = read_hints(ids)
+        hints = cached_heads(ids)
     assert (len(captured), hints[stranded]) == (1, 1)
-    assert mended_heads([stranded]) == {stranded: 2}
-    assert read_hints(ids) == dict.fromkeys(ids, 1) | {stranded: 2}
+    assert exact_heads([stranded]) == {stranded: 2}
+    assert cached_heads(ids) == dict.fromkeys(ids, 1) | {stranded: 2}

@@ -24,7 +24,7 @@ from django.db import connection
 from pymongo.database import Database
 
 from accounts.models import User
-from messaging.log import read_heads
+from messaging.log.heads import read_heads
 from messaging.models import Message
 from moderation.models import AuditEntry
 from rooms.models import Membership, Room

@@ -16,7 +16,7 @@ from tests.kit.errors import check_error, error_of
 from tests.kit.servers import ChatServer
 from tests.kit.users import ChatUser
 
-from .test_send import MESSAGE_KEYS, NOBODY
+from .test_services_send import MESSAGE_KEYS, NOBODY
 
 REVISIONS = """
 import json

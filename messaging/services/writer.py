@@ -1,42 +1,48 @@
-"""MessageWriter: group commit. A batch is whatever arrived while the last one was being stored.
+"""MessageWriter: stores messages in batches (group commit, docs/decisions/0004) and publishes them.
 
-Knows drafts and a function that stores them; must not know the database, sockets or rooms.
+A batch is what arrived while the previous one was being stored.
 """
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
 
-from foundation import tracing
+from foundation import loop, tracing
+from foundation.database import run_db
 from foundation.drainer import Drainer, Interrupted
 from foundation.errors import ChatError, Overloaded, Unavailable
+from messaging import metrics
+from messaging.drafts import Draft, Outcome, Stored
+from messaging.log.message_log import MessageLog
+from messaging.mark_writer import get_mark_writer
 
-from . import metrics
-from .drafts import Draft, Outcome, Stored
+from .publishing import publish_stored
 
 logger = logging.getLogger(__name__)
 
 UNKNOWN = "It is not known whether the message was stored. Send it again with the same clientMessageId."
 
-Store = Callable[[list[Draft]], Awaitable[list[Outcome]]]
-Announce = Callable[[list[Stored]], None]
+
+@loop.one_per_loop
+def get_writer() -> "MessageWriter":
+    """The writer of this process. When the process stops, it stores what it has accepted."""
+    writer = MessageWriter(MessageLog())
+    loop.on_stop("writer", writer.stop)
+    return writer
 
 
 class MessageWriter:
-    """One per process. `append` waits for the batch's commit."""
+    """Stores one batch at a time, in the order of arrival, so the order within a room holds."""
 
     def __init__(
         self,
-        store: Store,
-        announce: Announce,
+        log: MessageLog,
         *,
         max_batch: int = 200,
         max_batch_bytes: int = 4 * 1024 * 1024,
         max_queue: int = 10_000,
         store_timeout_seconds: float = 15.0,
     ) -> None:
-        self._store = store
-        self._announce = announce
+        self._log = log
         self._drainer: Drainer[Draft, Stored] = Drainer(
             self._commit,
             name="message-writer",
@@ -48,10 +54,10 @@ class MessageWriter:
         )
 
     async def append(self, draft: Draft) -> Stored:
-        """Store the draft and return where it lies; raises the ChatError that refused it.
+        """Store and publish the draft; returns after the commit. Raises the ChatError that refused the draft.
 
-        Overloaded when the queue is full, Unavailable when the database is away: then it is not known whether
-        the message was stored, and a retry with the same clientMessageId is safe.
+        Raises Overloaded when the queue is full, and Unavailable when the database is away. After Unavailable
+        the message may have been stored or not; a retry with the same clientMessageId is safe.
         """
         metrics.RECEIVED.inc()
         if not self.accepts():
@@ -67,45 +73,51 @@ class MessageWriter:
             raise Unavailable(UNKNOWN) from error
 
     def accepts(self) -> bool:
+        """False when the queue is full or the writer stops."""
         return self._drainer.accepts()
 
     async def stop(self) -> None:
-        """Take no more, and return when all that was taken is stored."""
+        """Refuse further drafts, and return when all accepted ones are stored and published."""
         await self._drainer.stop()
 
     async def _commit(self, drafts: list[Draft]) -> list[Outcome]:
+        """Store a batch, publish what is new, and return one outcome for each draft to its sender.
+
+        Publishing happens here and not in the senders' tasks, because a sender that disconnects now must not keep
+        the room from getting the message. An error in a record or in publishing does not reach the senders.
+        """
         started = time.perf_counter()
         outcomes: list[Outcome] = [Unavailable(UNKNOWN)] * len(drafts)
         try:
-            outcomes = await self._store(drafts)
+            outcomes = await run_db(self._log.store, drafts)
         finally:
             try:
-                _note(drafts, outcomes, time.perf_counter() - started)
+                _record(drafts, outcomes, time.perf_counter() - started)
             except Exception:
                 logger.exception("a batch could not be counted, traced or logged")
-        # Told here and not by the callers: a sender that hangs up now must not keep the room from hearing.
         try:
-            self._announce([o for o in outcomes if isinstance(o, Stored) and not o.duplicate])
+            get_mark_writer().wake()
+            publish_stored([one for one in outcomes if isinstance(one, Stored) and not one.duplicate])
         except Exception:
-            logger.exception("a stored batch could not be announced")
+            logger.exception("a stored batch could not be published")
         return outcomes
 
 
-def _note(drafts: list[Draft], outcomes: list[Outcome], seconds: float) -> None:
-    """Count a batch, and log where each of its messages came to lie: never what it says."""
+def _record(drafts: list[Draft], outcomes: list[Outcome], seconds: float) -> None:
+    """Count, trace and log a batch. The log says where each message is stored, never what it says."""
     if tracing.enabled():
         _trace(drafts, outcomes, seconds)
     metrics.COMMIT_SECONDS.observe(seconds)
     metrics.BATCH_SIZE.observe(len(drafts))
-    places = []
+    records = []
     for draft, outcome in zip(drafts, outcomes, strict=True):
         if isinstance(outcome, ChatError):
             metrics.REFUSED.labels(outcome.code).inc()
-            places.append({"requestId": draft.request_id, "status": outcome.code})
+            records.append({"requestId": draft.request_id, "status": outcome.code})
             continue
         (metrics.DUPLICATES if outcome.duplicate else metrics.STORED).inc()
         message = outcome.message
-        places.append(
+        records.append(
             {
                 "requestId": draft.request_id,
                 "status": "duplicate" if outcome.duplicate else "stored",
@@ -113,11 +125,11 @@ def _note(drafts: list[Draft], outcomes: list[Outcome], seconds: float) -> None:
                 "messageId": str(message.pk),
             }
         )
-    logger.info("batch stored", extra={"messages": places, "durationMs": round(seconds * 1000, 1)})
+    logger.info("batch stored", extra={"messages": records, "durationMs": round(seconds * 1000, 1)})
 
 
 def _trace(drafts: list[Draft], outcomes: list[Outcome], seconds: float) -> None:
-    """A span in the trace of each message, since one batch serves many."""
+    """Add a span to the trace of each message; one batch belongs to many traces."""
     started_at = time.time() - seconds
     for draft, outcome in zip(drafts, outcomes, strict=True):
         stored = outcome if isinstance(outcome, Stored) else None

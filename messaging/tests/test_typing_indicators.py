@@ -1,17 +1,24 @@
-"""Typing: heard by the others, ended by itself and by leaving. About nine seconds, six of them the contract's."""
+"""Typing indicators: the other members get them, and they end by a timer. Takes about nine seconds."""
 
-import asyncio
+import json
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
-from messaging.typing_state import MAX_ROOMS_AT_ONCE, TypingState
+from foundation import loop
+from messaging.typing_indicators import MAX_ROOMS_AT_ONCE, TypingIndicators
+from realtime.hub.hub import get_hub
+from realtime.session.connection import Connection
+from rooms.topics import room_topic
 from tests.kit.clients import ChatSocketClient
+from tests.kit.connections import Peer, connect
 from tests.kit.errors import check_error
 from tests.kit.users import ChatUser
+from tests.kit.waiting import until
 
-from .test_send import NOBODY
+from .test_services_send import NOBODY
 
 
 async def typing(client: ChatSocketClient, user: ChatUser, *, seconds: float = 10) -> Any:
@@ -21,7 +28,7 @@ async def typing(client: ChatSocketClient, user: ChatUser, *, seconds: float = 1
     return frame["data"]
 
 
-async def test_typing_when_told_then_only_the_others_hear_and_it_ends_by_itself(
+async def test_typing_when_sent_then_only_other_members_get_it_until_it_ends(
     ann: ChatUser, ben: ChatUser, cleo: ChatUser
 ) -> None:
     room_id = ann.make_room(ben)
@@ -45,7 +52,7 @@ async def test_typing_when_told_then_only_the_others_hear_and_it_ends_by_itself(
     assert ann.history(room_id) == []
 
 
-async def test_typing_when_the_connection_ends_then_ends_too(ann: ChatUser, ben: ChatUser) -> None:
+async def test_typing_when_the_connection_ends_then_ends(ann: ChatUser, ben: ChatUser) -> None:
     room_id = ann.make_room(ben)
     async with ben.connect() as bens:
         async with ann.connect() as anns:
@@ -70,24 +77,48 @@ async def test_typing_of_bad_fields_then_is_invalid(ann: ChatUser, data: dict[st
         check_error(await client.error("typing", data), "invalid", field)
 
 
-async def test_state_when_renewed_then_ends_once_and_only_after_the_last_renewal() -> None:
-    told: asyncio.Queue[tuple[UUID, bool]] = asyncio.Queue()
-    state = TypingState(lambda room_id, is_typing: told.put_nowait((room_id, is_typing)), seconds=0.05)
-    room_id = uuid4()
-    state.set(room_id, True)
-    state.set(room_id, True)
-    assert [await told.get() for _ in range(3)] == [(room_id, True), (room_id, True), (room_id, False)]
-    assert not state.is_typing(room_id)
-    state.end()
-    assert told.empty()
+class Subscriber:
+    """A subscriber to every room that it is asked for; keeps the `typing` events in their order."""
+
+    def __init__(self, connection: Connection, peer: Peer) -> None:
+        self._connection, self._peer = connection, peer
+
+    def subscribe(self, *room_ids: UUID) -> None:
+        for room_id in room_ids:
+            get_hub().subscribe(self._connection, room_topic(room_id))
+
+    @property
+    def events(self) -> list[tuple[UUID, bool]]:
+        data = [json.loads(payload)["data"] for payload in self._peer.payloads]
+        return [(UUID(one["roomId"]), one["isTyping"]) for one in data]
 
 
-async def test_state_when_in_too_many_rooms_then_tells_of_no_more() -> None:
-    told: list[tuple[UUID, bool]] = []
-    state = TypingState(lambda room_id, is_typing: told.append((room_id, is_typing)), seconds=60)
+@pytest.fixture
+async def subscriber() -> AsyncIterator[Subscriber]:
+    loop.adopt()
+    yield Subscriber(*await connect(get_hub(), uuid4()))
+    await loop.stop()
+
+
+async def test_indicator_when_renewed_then_ends_once_after_the_last_renewal(subscriber: Subscriber) -> None:
+    indicators, room_id = TypingIndicators(uuid4(), seconds=0.05), uuid4()
+    subscriber.subscribe(room_id)
+    indicators.set(room_id, True)
+    indicators.set(room_id, True)
+    await until(lambda: not indicators.is_typing(room_id), "the indicator has ended")
+    indicators.end()
+    await get_hub().flush()
+    assert subscriber.events == [(room_id, True), (room_id, True), (room_id, False)]
+
+
+async def test_indicators_when_in_too_many_rooms_then_no_more_are_published(subscriber: Subscriber) -> None:
+    indicators = TypingIndicators(uuid4(), seconds=60)
     rooms = [uuid4() for _ in range(MAX_ROOMS_AT_ONCE + 5)]
+    subscriber.subscribe(*rooms)
     for room_id in rooms:
-        state.set(room_id, True)
-    assert told == [(room_id, True) for room_id in rooms[:MAX_ROOMS_AT_ONCE]]
-    state.end()
-    assert told[MAX_ROOMS_AT_ONCE:] == [(room_id, False) for room_id in rooms[:MAX_ROOMS_AT_ONCE]]
+        indicators.set(room_id, True)
+    await get_hub().flush()
+    assert subscriber.events == [(room_id, True) for room_id in rooms[:MAX_ROOMS_AT_ONCE]]
+    indicators.end()
+    await get_hub().flush()
+    assert subscriber.events[MAX_ROOMS_AT_ONCE:] == [(room, False) for room in rooms[:MAX_ROOMS_AT_ONCE]]

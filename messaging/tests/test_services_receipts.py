@@ -7,7 +7,7 @@ import pytest
 from tests.kit.errors import check_error, error_of
 from tests.kit.users import ChatUser
 
-from .test_send import NOBODY
+from .test_services_send import NOBODY
 
 
 @pytest.fixture

@@ -1,0 +1,101 @@
+"""Edits and deletions by members. Each keeps the previous version of the message as a revision."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError
+
+from foundation import times
+from foundation.database import run_db
+from foundation.errors import Conflict, Forbidden
+from messaging.models import Message, MessageRevision
+from messaging.selectors import require_existing
+from rooms import selectors as rooms
+from rooms.models import Membership, Room
+from rooms.permissions import require_may_write, require_role
+from rooms.write_access import Standing
+
+from .content import check_content
+from .publishing import publish_deleted, publish_updated
+
+MAX_ATTEMPTS = 5
+
+
+async def edit_message(
+    *, room_id: UUID, message_id: UUID, actor_id: UUID, content: str
+) -> tuple[Message, Room]:
+    """Replace the text of a message, as its author. Safe to repeat.
+
+    Raises Invalid, NotFound, Forbidden, Muted, Conflict (others keep changing the same message).
+    """
+    check_content(content)
+    message, room = await run_db(_edit, room_id, message_id, actor_id, content)
+    publish_updated(message, room)
+    return message, room
+
+
+def _edit(room_id: UUID, message_id: UUID, actor_id: UUID, content: str) -> tuple[Message, Room]:
+    membership = rooms.require_member(room_id=room_id, user_id=actor_id)
+    require_may_write(Standing.of(membership))
+    message = require_existing(room=membership.room, message_id=message_id)
+    if message.sender_id != actor_id:
+        raise Forbidden("Only its author edits a message.")
+    now = times.now()
+    changes = {"content": content, "edited_at": now, "edited_by_id": actor_id, "changed_at": now}
+    return _change(message, changes), membership.room
+
+
+async def delete_message(
+    *, room_id: UUID, message_id: UUID, actor_id: UUID, reason: str = ""
+) -> tuple[Message, Room]:
+    """Make a message a tombstone, as its author or an admin of the room. A repeat raises NotFound.
+
+    Raises NotFound, Forbidden, Conflict (others keep changing the same message).
+    """
+    message, room = await run_db(_delete, room_id, message_id, actor_id, reason)
+    publish_deleted(message, room)
+    return message, room
+
+
+def _delete(room_id: UUID, message_id: UUID, actor_id: UUID, reason: str) -> tuple[Message, Room]:
+    membership = rooms.require_member(room_id=room_id, user_id=actor_id)
+    message = require_existing(room=membership.room, message_id=message_id)
+    if message.sender_id != actor_id:
+        require_role(membership, Membership.Role.ADMIN)
+    return make_tombstone(message, actor_id, reason), membership.room
+
+
+def make_tombstone(message: Message, actor_id: UUID, reason: str) -> Message:
+    """Empty the message. Its text stays in a revision, for the moderators."""
+    now = times.now()
+    changes = {"deleted_at": now, "deleted_by_id": actor_id, "delete_reason": reason, "changed_at": now}
+    return _change(message, {"content": "", "meta": {}, **changes})
+
+
+def _change(message: Message, changes: dict[str, Any]) -> Message:
+    """Keep the present version as a revision, then replace it unless another change came first; then try again.
+
+    A revision describes the version that it holds, not the change that replaced it. So if a crash between the two
+    writes leaves a revision behind, it is still true, and the next change finds it and goes on.
+    """
+    for _ in range(MAX_ATTEMPTS):
+        _keep_revision(message)
+        present = Message.objects.filter(pk=message.pk, version=message.version, deleted_at__isnull=True)
+        if present.update(version=message.version + 1, **changes):
+            return Message.objects.get(pk=message.pk)
+        message = require_existing(room=message.room, message_id=message.pk)
+    raise Conflict("The message is being changed by others. Try again.")
+
+
+def _keep_revision(message: Message) -> None:
+    try:
+        MessageRevision.objects.create(
+            message=message,
+            version=message.version,
+            content=message.content,
+            meta=message.meta,
+            written_by_id=message.edited_by_id or message.sender_id,
+            written_at=message.edited_at or message.created_at,
+        )
+    except IntegrityError:
+        pass  # kept by a concurrent change, or by one that a crash interrupted

@@ -1,0 +1,37 @@
+"""Checks of what a message may contain. Each raises Invalid with the name of the field."""
+
+import re
+from typing import Any
+
+from django.conf import settings
+
+from foundation.errors import Invalid
+from foundation.text import meta_problem, text_problem
+from messaging.events import DELETED_TYPE
+
+MESSAGE_TYPE = re.compile(r"[a-z][a-z0-9_.-]{0,31}")
+
+
+def check_content(content: str) -> None:
+    """Refuse empty text, text over MAX_CONTENT_CHARS characters, and control characters. Text is never altered."""
+    problem = text_problem(content)
+    if not content.strip():
+        problem = "Must not be empty."
+    elif len(content) > settings.MAX_CONTENT_CHARS:
+        problem = f"Longer than {settings.MAX_CONTENT_CHARS} characters."
+    if problem:
+        raise Invalid(f"content: {problem}", fields={"content": [problem]})
+
+
+def check_attributes(*, type: str, client_message_id: str | None, meta: dict[str, Any] | None) -> None:
+    """Refuse a malformed type, clientMessageId or meta, and the type that is reserved for tombstones."""
+    if type == DELETED_TYPE:
+        raise Invalid(
+            fields={"type": [f"{DELETED_TYPE} is the type of deleted messages; choose another type."]}
+        )
+    if not MESSAGE_TYPE.fullmatch(type):
+        raise Invalid(fields={"type": ["A small letter, then up to 31 of a-z, 0-9, '.', '_' and '-'."]})
+    if client_message_id is not None and (problem := text_problem(client_message_id)):
+        raise Invalid(fields={"clientMessageId": [problem]})
+    if meta is not None and (problem := meta_problem(meta, max_bytes=settings.MAX_META_BYTES)):
+        raise Invalid(fields={"meta": [problem]})

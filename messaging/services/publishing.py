@@ -1,0 +1,54 @@
+"""Publishes the events of messages to every connection that is subscribed to the room.
+
+The services call these functions after their write. No other module of messaging calls `hub.publish`.
+"""
+
+from uuid import UUID
+
+from accounts.topics import user_address
+from messaging.drafts import Stored
+from messaging.events import (
+    MESSAGE_ACK,
+    MESSAGE_DELETED,
+    MESSAGE_RECEIVE,
+    MESSAGE_UPDATED,
+    TYPING,
+    TypingUpdate,
+    Watermarks,
+    message_data,
+)
+from messaging.models import Message
+from realtime.hub.hub import get_hub
+from rooms.models import Room
+from rooms.topics import room_topic
+
+
+def publish_stored(batch: list[Stored]) -> None:
+    """Publish new messages as `message:receive`. Messages of one room have to be in the order of their seqs."""
+    for stored in batch:
+        frame = MESSAGE_RECEIVE.encode(message_data(stored.message, stored.room))
+        topic, seq = room_topic(stored.room.pk), stored.message.seq
+        get_hub().publish(topic, frame, seq=seq, trace=stored.trace)
+
+
+def publish_updated(message: Message, room: Room) -> None:
+    """Publish an edited message as `message:updated`."""
+    frame = MESSAGE_UPDATED.encode(message_data(message, room))
+    get_hub().publish(room_topic(room.pk), frame)
+
+
+def publish_deleted(message: Message, room: Room) -> None:
+    """Publish a tombstone as `message:deleted`."""
+    frame = MESSAGE_DELETED.encode(message_data(message, room))
+    get_hub().publish(room_topic(room.pk), frame)
+
+
+def publish_watermarks(watermarks: Watermarks) -> None:
+    """Publish a member's new watermarks as `message:ack`."""
+    get_hub().publish(room_topic(watermarks.room_id), MESSAGE_ACK.encode(watermarks))
+
+
+def publish_typing(*, room_id: UUID, user_id: UUID, is_typing: bool) -> None:
+    """Publish `typing` to the other members. The user's own connections do not get it, and nothing is stored."""
+    frame = TYPING.encode(TypingUpdate(room_id=room_id, user_id=user_id, is_typing=is_typing))
+    get_hub().publish(room_topic(room_id), frame, droppable=True, exclude_address=user_address(user_id))

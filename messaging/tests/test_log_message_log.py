@@ -1,0 +1,109 @@
+"""The log by itself: batches and races that no client can bring about. Takes about two seconds."""
+
+from uuid import UUID, uuid4
+
+import pytest
+
+from accounts.models import User
+from foundation.errors import Conflict, Muted, NotFound
+from foundation.times import from_timestamp
+from messaging.drafts import Draft, Outcome, Stored
+from messaging.log.message_log import MessageLog
+from messaging.models import Message
+from rooms.marks import pending_marks
+from rooms.models import Membership, Room
+
+
+@pytest.fixture
+def room() -> Room:
+    return Room.objects.create(name="x")
+
+
+def join(room: Room, name: str, **fields: object) -> UUID:
+    user = User.objects.create(username=name, username_key=name, email=f"{name}@example.com")
+    Membership.objects.create(room=room, user=user, **fields)
+    return user.pk
+
+
+def of(room: Room, sender_id: UUID, content: str, client_message_id: str | None = None) -> Draft:
+    return Draft(room_id=room.pk, sender_id=sender_id, content=content, client_message_id=client_message_id)
+
+
+def shown(outcomes: list[Outcome]) -> list[object]:
+    return [
+        (outcome.message.seq, outcome.duplicate) if isinstance(outcome, Stored) else type(outcome)
+        for outcome in outcomes
+    ]
+
+
+@pytest.mark.django_db
+def test_batch_with_repeats_of_one_client_id_then_stores_one_and_judges_each_repeat(room: Room) -> None:
+    ann, ben = join(room, "ann"), join(room, "ben")
+    batch = [
+        of(room, ann, "a", "k"), of(room, ann, "a", "k"), of(room, ann, "b", "k"), of(room, ben, "b", "k"),
+        of(room, ann, "a"), of(room, ann, "a"),
+    ]  # fmt: skip
+    assert shown(MessageLog().store(batch)) == [
+        (1, False), (1, True), Conflict, (2, False), (3, False), (4, False),
+    ]  # fmt: skip
+    assert Message.objects.filter(room=room).count() == 4
+
+
+@pytest.mark.django_db
+def test_batch_with_a_false_and_a_true_repeat_of_a_stored_message_then_each_gets_its_own_answer(
+    room: Room,
+) -> None:
+    ann = join(room, "ann")
+    log = MessageLog()
+    log.store([of(room, ann, "a", "k")])
+    again = [of(room, ann, "b", "k"), of(room, ann, "a", "k"), of(room, ann, "new"), of(room, ann, "b", "k")]
+    assert shown(log.store(again)) == [Conflict, (1, True), (2, False), Conflict]
+
+
+@pytest.mark.django_db
+def test_batch_with_strangers_and_muted_then_stores_the_rest_without_a_hole(room: Room) -> None:
+    ann = join(room, "ann")
+    muted = join(room, "ben", muted_until=from_timestamp(4_000_000_000))
+    stranger = uuid4()
+    batch = [of(room, stranger, "x"), of(room, ann, "one"), of(room, muted, "x"), of(room, ann, "two")]
+    assert shown(MessageLog().store(batch)) == [NotFound, (1, False), Muted, (2, False)]
+
+
+@pytest.mark.django_db
+def test_log_when_another_process_was_faster_then_goes_on_behind_it(room: Room) -> None:
+    ann = join(room, "ann")
+    one, other = MessageLog(), MessageLog()
+    assert shown(one.store([of(room, ann, "1")])) == [(1, False)]
+    assert shown(other.store([of(room, ann, "2", "k"), of(room, ann, "3")])) == [(2, False), (3, False)]
+    assert shown(one.store([of(room, ann, "4"), of(room, ann, "2", "k"), of(room, ann, "5")])) == [
+        (4, False), (2, True), (5, False),
+    ]  # fmt: skip
+    assert list(Message.objects.filter(room=room).order_by("seq").values_list("seq", flat=True)) == [
+        1,
+        2,
+        3,
+        4,
+        5,
+    ]
+    pending_marks.write()
+    room.refresh_from_db()
+    assert room.last_seq == 5
+
+
+@pytest.mark.django_db
+def test_log_when_the_rooms_hint_lags_behind_then_goes_by_the_log(room: Room) -> None:
+    ann = join(room, "ann")
+    MessageLog().store([of(room, ann, "1"), of(room, ann, "2")])
+    Room.objects.filter(pk=room.pk).update(last_seq=0)
+    assert shown(MessageLog().store([of(room, ann, "3")])) == [(3, False)]
+
+
+@pytest.mark.django_db
+def test_batch_that_got_in_before_its_answer_was_lost_then_is_found_and_not_stored_twice(room: Room) -> None:
+    ann = join(room, "ann")
+    log, batch = MessageLog(), [of(room, join(room, "ben"), "1"), of(room, ann, "2", "k")]
+    first = log.store(batch)
+    assert [one.message.pk for one in log.store(batch) if isinstance(one, Stored)] == [
+        one.message.pk for one in first if isinstance(one, Stored)
+    ]
+    assert Message.objects.filter(room=room).count() == 2
