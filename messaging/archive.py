@@ -1,6 +1,6 @@
-"""Archives of messages on disk: gzip JSON lines, with a manifest for each room that has their checksums.
+"""Archives of messages on disk: gzip files of JSON lines, and a manifest with checksums for each room.
 
-Knows files and rows; must not know when something is archived or removed. docs/runbook.md shows the format.
+docs/runbook.md shows the format. `retention` decides what is archived and removed.
 """
 
 import fcntl
@@ -22,11 +22,11 @@ FORMAT = 1
 
 
 class Damaged(Exception):
-    """A file of the archive is missing or is not what was written."""
+    """A file of the archive is missing, or differs from what was written."""
 
 
 class Chunk(msgspec.Struct):
-    """One file: messages `first_seq` to `last_seq` of a room. `removed` once the database has them no more."""
+    """One file with the messages `first_seq` to `last_seq`. `removed`: the database does not have them any more."""
 
     file: str
     first_seq: int
@@ -47,14 +47,14 @@ class Manifest(msgspec.Struct):
 
 
 class Archive:
-    """A directory. Each file is written whole under another name first: a kill leaves the old one or the new."""
+    """A directory with a folder for each room. Files are replaced by rename: a kill leaves the old or the new."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """One run at a time. Raises BlockingIOError while there is another."""
+        """Lock the archive for one run. Raises BlockingIOError while another run has it."""
         self.directory.mkdir(parents=True, exist_ok=True)
         with (self.directory / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -80,9 +80,10 @@ class Archive:
         _write_whole(self._folder(manifest.room_id) / "manifest.json", data)
 
     def write(self, manifest: Manifest, lines: list[bytes], first_seq: int, last_seq: int) -> Chunk:
-        """Store a chunk and read it back; it takes the place of those whose messages it has.
+        """Write a chunk, read it back, and save the manifest. It replaces the chunks that overlap with it.
 
-        A file is called by what is in it, so that none is ever written over that the saved manifest names.
+        The file's name contains a digest of its content. So a file that the saved manifest names is never
+        overwritten with another content. Raises Damaged if the file reads back differently.
         """
         data = gzip.compress(b"".join(line + b"\n" for line in lines), mtime=0)
         digest = hashlib.sha256(data).hexdigest()
@@ -95,7 +96,7 @@ class Archive:
         )
         _write_whole(self._folder(manifest.room_id) / chunk.file, data)
         if self.read(manifest.room_id, chunk) != lines:
-            raise Damaged(f"{chunk.file} reads back as something else.")
+            raise Damaged(f"{chunk.file} reads back differently.")
         kept: list[Chunk] = []
         replaced: list[Chunk] = []
         for other in manifest.chunks:
@@ -136,21 +137,22 @@ def _write_whole(path: Path, data: bytes) -> None:
     part.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
-        os.fsync(folder)  # the rename too survives a power cut
+        os.fsync(folder)  # so that the rename survives a power cut too
     finally:
         os.close(folder)
 
 
 def encode_line(message: Message, revisions: Iterable[MessageRevision]) -> bytes:
-    """The same row gives the same bytes, whichever database it comes from. Raises Damaged where reading them would
-    give another row."""
+    """A message and its revisions as one line of JSON, without the line break. Equal rows give equal bytes, on
+    every database. Raises Damaged if the line would be read back as a different row."""
     line = _encode(message, revisions)
     if _encode(*decode_line(line)) != line:
-        raise Damaged(f"message {message.pk} cannot be archived: it does not read back as it is.")
+        raise Damaged(f"message {message.pk} cannot be archived: it would read back differently.")
     return line
 
 
 def decode_line(line: bytes) -> tuple[Message, list[MessageRevision]]:
+    """The unsaved rows of a line: a message and its revisions."""
     data = msgspec.json.decode(line)
     revisions = data.pop("revisions")
     return _row(Message, data), [_row(MessageRevision, one) for one in revisions]

@@ -1,7 +1,4 @@
-"""Shapes of message events, and of a message on the wire: one, for socket and REST alike.
-
-Knows models; must not know the database or sockets.
-"""
+"""The events of messages, and the shape of a message on the wire, which socket and REST share."""
 
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -19,7 +16,7 @@ from .models import Message
 DELETED_TYPE = "deleted"
 
 ClientMessageId = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-# The pattern is for the documents: `$` lets a last line break pass, so services/content.py checks it again.
+# The pattern is for the documents: its `$` accepts a final line break, so services/content.py checks again.
 MessageType = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_.-]{0,31}$")]
 
 
@@ -50,7 +47,7 @@ class AckMessage(Wire):
 
 
 class Watermarks(Wire):
-    """`message:ack`: how far a member has received and read a room."""
+    """The highest seqs that a member of a room has received and read."""
 
     room_id: UUID
     user_id: UUID
@@ -87,9 +84,9 @@ class Resume(Wire):
 
 
 class RoomComplete(Wire, omit_defaults=True):
-    """`{complete: true, from, through}` once all missed was sent, or `{complete: false, lastSeq}`.
+    """`{complete: true, from, through}` if all missed messages were sent, else `{complete: false, lastSeq}`.
 
-    `firstSeq` beside the latter says that what came before it is archived, and cannot be paged for.
+    `firstSeq` is given if missed messages were archived: history begins at that seq.
     """
 
     complete: bool
@@ -105,7 +102,7 @@ class ResumeReply(Wire):
 
 
 class MessageData(Wire):
-    """A message. `to` is the other user of a direct room; a deleted message has type `deleted` and no content."""
+    """A message. `to` is the other user of a direct room. A deleted message has type `deleted` and no content."""
 
     id: UUID
     server_message_id: UUID
@@ -123,7 +120,7 @@ class MessageData(Wire):
 
 
 class History(Wire, omit_defaults=True):
-    """A page of history. `firstSeq` is there where older messages are archived: the first that is not."""
+    """A page of history. `firstSeq` is given if older messages are archived: the first seq that is not."""
 
     results: list[MessageData]
     has_more: bool
@@ -162,6 +159,7 @@ TYPING = ServerEvent(
 
 
 def message_data(message: Message, room: Room) -> MessageData:
+    """The message as shown on the wire. A tombstone has the type `deleted`, no text and no `meta`."""
     deleted = message.deleted_at is not None
     return MessageData(
         id=message.pk,

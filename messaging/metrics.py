@@ -1,15 +1,16 @@
-"""What a process counts of the messages it stores, in Prometheus' terms."""
+"""Prometheus metrics of the writer."""
 
 from prometheus_client import Counter, Histogram
 
 from foundation.metrics import FAST_SECONDS
 
-RECEIVED = Counter("chat_messages_in", "Messages that came to the writer, by socket or REST.")
-STORED = Counter("chat_messages_stored", "Messages put into the log.")
-DUPLICATES = Counter("chat_messages_duplicate", "Sends whose clientMessageId was seen before.")
-REFUSED = Counter("chat_messages_refused", "Messages the writer did not store, by code.", ["code"])
+RECEIVED = Counter("chat_messages_in", "Messages that the writer received, by socket or REST.")
+STORED = Counter("chat_messages_stored", "Messages stored in the log.")
+DUPLICATES = Counter("chat_messages_duplicate", "Messages whose clientMessageId was stored before.")
+REFUSED = Counter("chat_messages_refused", "Messages that the writer refused, by error code.", ["code"])
 for code in ("unavailable", "overloaded"):
-    REFUSED.labels(code)  # there from the start: a rate does not see the step with which a series begins
+    # Present from the start: a rate does not count the value with which a series begins.
+    REFUSED.labels(code)
 BATCH_SIZE = Histogram(
     "chat_batch_size", "Messages in a commit.", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500)
 )

@@ -1,7 +1,4 @@
-"""The log of each room, and what stood in a message before it was changed.
-
-Knows rooms and users; must not know how messages are sent or shown.
-"""
+"""The rooms' logs of messages, the earlier versions of changed messages, and the keys of archived ones."""
 
 from django.conf import settings
 from django.db import models
@@ -16,19 +13,19 @@ from .search import TextIndex
 
 
 class Message(models.Model):
-    """One entry of a room's log. `seq` is 1, 2, 3, .. in its room without holes; a deleted one keeps its place."""
+    """One row of a room's log. `seq` is 1, 2, 3, … in each room, without gaps; a tombstone keeps its seq."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False, db_column="_id")
-    # The unique indexes below begin with the room; an index of its own would only slow each insert.
+    # No index: the unique indexes below begin with the room, and one more would slow each insert.
     room = models.ForeignKey(Room, on_delete=models.PROTECT, related_name="+", db_index=False)
     seq = models.BigIntegerField()
-    # PROTECT: an account with messages is deactivated, not deleted, so the log always knows its authors.
+    # PROTECT: an account with messages is deactivated and not deleted, so that each message keeps its author.
     sender = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
     )
-    # None where the client gave none: only what is there has to be unique.
+    # None if the client gave none, because only given ids have to be unique.
     client_message_id = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001
-    # Of what was sent, so that a late retry is told from a different message even after an edit.
+    # A digest of the message as sent. It distinguishes a late retry from another message, even after an edit.
     fingerprint = models.CharField(max_length=32, editable=False)
     content = models.TextField()
     type = models.CharField(max_length=32, default="text")
@@ -55,9 +52,8 @@ class Message(models.Model):
         db_index=False,
     )
     delete_reason = models.CharField(max_length=500, blank=True, default="")
-    changed_at = models.DateTimeField(
-        null=True, blank=True
-    )  # the later of edited_at and deleted_at, for resume
+    # The later of edited_at and deleted_at, for resume.
+    changed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -69,13 +65,13 @@ class Message(models.Model):
             ),
         ]
         indexes = [
-            models.Index(
-                fields=["sender", "id"], name="message_author"
-            ),  # the desk: what somebody wrote lately
+            # For the moderators' pages: the latest messages of a user.
+            models.Index(fields=["sender", "id"], name="message_author"),
             models.Index(
                 fields=["room", "changed_at"], condition=Q(changed_at__isnull=False), name="message_changes"
             ),
-            TextIndex(fields=["content"], name="message_text"),  # on MongoDB; nothing elsewhere
+            # Exists on MongoDB only.
+            TextIndex(fields=["content"], name="message_text"),
         ]
 
     def __str__(self) -> str:
@@ -83,7 +79,7 @@ class Message(models.Model):
 
 
 class MessageRevision(ImmutableModel):
-    """What a message was before an edit or deletion, who had written that version and when. Never changed."""
+    """An earlier version of a message, with its author and time. Rows are never changed."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False, db_column="_id")
     message = models.ForeignKey(Message, on_delete=models.PROTECT, related_name="+", db_index=False)
@@ -104,9 +100,9 @@ class MessageRevision(ImmutableModel):
 
 
 class ArchivedKey(models.Model):
-    """What is left of a message once it is archived, so that its clientMessageId stays used for ever.
+    """Keeps the clientMessageId of an archived message in use, so that a late retry is still a duplicate.
 
-    The id is a digest of (room, sender, clientMessageId): one narrow row and one index for each.
+    The id is a digest of (room, sender, clientMessageId), so each key takes one narrow row in one index.
     """
 
     id = models.UUIDField(primary_key=True, editable=False, db_column="_id")

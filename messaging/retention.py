@@ -1,11 +1,12 @@
-"""Retention: moves the oldest messages of a room into an archive, and back.
+"""Retention: moves the oldest messages of a room into an archive, and back. Synchronous, for commands.
 
-Synchronous, for commands. Knows the log, rooms and archives; must not know who asks or how it is shown.
+A run that was killed at any point can be repeated, because two places record the progress: the manifest of the
+archive, and `Room.first_seq`, the first seq that the database still shows. The steps for each chunk are:
 
-What was done is read from two marks, so that a run that was killed anywhere goes on: `Room.first_seq`, from
-which on the database answers, and the manifest. In order: a chunk is written and read back; the keys of its
-messages are kept (idempotency lasts for ever); `first_seq` moves up, and nobody reads or changes them any more;
-after a grace, for those who had begun to, each row is compared with its line once more and removed.
+1. Write the chunk and read it back.
+2. Keep the keys of its messages, since a clientMessageId stays used for ever.
+3. Move `first_seq` up. From then on nobody begins to read or change these messages.
+4. Wait for edits that had begun before (the grace period), compare each row with its archived line, and remove it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -30,11 +31,11 @@ BATCH = 500
 
 
 class Busy(Exception):
-    """The room is not as this archive left it: another run moved it, or another archive has what comes next."""
+    """The room's `first_seq` is not the expected one: another run moved it, or another archive comes first."""
 
 
 def archivable_through(*, room: Room, older_than: datetime) -> int:
-    """The last seq that is older, never that of the room's last message; below `first_seq` when there is none."""
+    """The last seq older than the time, without the room's last message; below `first_seq` if there is none."""
     head = room_head(room=room)
     return min(anchor_seq(room=room, anchor=older_than, head=head), head) - 1
 
@@ -42,7 +43,10 @@ def archivable_through(*, room: Room, older_than: datetime) -> int:
 def archive_room(
     *, room: Room, through: int, archive: Archive, chunk_messages: int = CHUNK_MESSAGES
 ) -> Iterator[int]:
-    """Archive up to `through`. Yields how many messages each chunk has. Safe to repeat; raises Damaged, Busy."""
+    """Archive messages up to the seq `through`. Yields the number of messages of each chunk.
+
+    Safe to repeat. Raises Damaged and Busy.
+    """
     manifest = archive.manifest(room.pk)
     while room.first_seq <= through:
         last_seq = min(room.first_seq + chunk_messages - 1, through)
@@ -54,21 +58,24 @@ def archive_room(
 
 
 def chunks_to_remove(*, room: Room, manifest: Manifest) -> list[Chunk]:
-    """What is archived and still in the database."""
+    """The chunks that are archived and still in the database."""
     return [chunk for chunk in manifest.chunks if not chunk.removed and chunk.last_seq < room.first_seq]
 
 
 def remove_archived(*, room: Room, archive: Archive) -> Iterator[int]:
-    """Remove the rows of what is archived. Yields how many each chunk has. Safe to repeat; raises Damaged."""
+    """Remove the rows of archived messages. Yields the number of messages of each chunk.
+
+    Safe to repeat. Raises Damaged.
+    """
     manifest = archive.manifest(room.pk)
     for chunk in chunks_to_remove(room=room, manifest=manifest):
         lines = archive.read(room.pk, chunk)
         ids = [message_id_of(line) for line in lines]
         archived = dict(zip(ids, lines, strict=True))
         present = _load(room.pk, chunk.first_seq, chunk.last_seq)
-        _keep_keys(present)  # again: a restore that was given up had taken them away
+        _keep_keys(present)  # again, because a restore that was interrupted may have deleted them
         late = {message.pk: line for message, line in present.items() if archived.get(message.pk) != line}
-        if late:  # an edit that had begun before first_seq moved
+        if late:  # changed by an edit that had begun before first_seq moved
             _mark_keys_deleted(message for message in present if message.pk in late)
             chunk = archive.write(manifest, list((archived | late).values()), chunk.first_seq, chunk.last_seq)
         for batch in _batches(ids):
@@ -79,18 +86,21 @@ def remove_archived(*, room: Room, archive: Archive) -> Iterator[int]:
 
 
 def chunks_to_restore(*, room: Room, manifest: Manifest) -> list[Chunk]:
-    """What is archived and not yet back, the newest first."""
+    """The chunks that are archived and not restored, the newest first."""
     return [chunk for chunk in reversed(manifest.chunks) if chunk.first_seq < room.first_seq]
 
 
 def restore_room(*, room: Room, archive: Archive) -> Iterator[int]:
-    """Put all archived messages back. Yields how many each chunk has. Safe to repeat; raises Damaged, Busy."""
+    """Put all archived messages back. Yields the number of messages of each chunk.
+
+    Safe to repeat. Raises Damaged and Busy.
+    """
     manifest = archive.manifest(room.pk)
     for chunk in chunks_to_restore(room=room, manifest=manifest):
         if chunk.last_seq != room.first_seq - 1:
             raise Busy(
-                f"room {room.pk} begins at {room.first_seq}, and this archive has {chunk.first_seq} to"
-                f" {chunk.last_seq}. Restore the archive with {room.first_seq - 1} first."
+                f"room {room.pk} begins at seq {room.first_seq}, and this archive has {chunk.first_seq} to"
+                f" {chunk.last_seq}. Restore the archive with seq {room.first_seq - 1} first."
             )
         _restore_chunk(room, archive, manifest, chunk)
         yield chunk.count
@@ -98,22 +108,22 @@ def restore_room(*, room: Room, archive: Archive) -> Iterator[int]:
 
 def _restore_chunk(room: Room, archive: Archive, manifest: Manifest, chunk: Chunk) -> None:
     lines = archive.read(room.pk, chunk)
-    # Said first: a run that is killed from here on leaves rows that may be removed again.
+    # Saved first: if the run is killed after this, the next archiving run removes the rows again.
     chunk.removed = False
     archive.save(manifest)
     rows = [decode_line(line) for line in lines]
-    for batch in _batches(rows[::-1]):  # from the end, so that what is there has no holes at any time
+    for batch in _batches(rows[::-1]):  # from the end, so that the log has no gap at any time
         _insert(batch)
     if list(_load(room.pk, chunk.first_seq, chunk.last_seq).values()) != lines:
         raise Busy(f"messages {chunk.first_seq} to {chunk.last_seq} are not in the database as archived")
-    # The rows are back, so their unique index knows the keys again.
+    # The rows are back, so the unique index of their clientMessageIds takes over from the keys.
     for keys in _batches([_key_id(message) for message, _ in rows if message.client_message_id]):
         ArchivedKey.objects.filter(pk__in=keys).delete()
     _move_first(room, chunk.first_seq)
 
 
 def _load(room_id: UUID, first_seq: int, last_seq: int) -> dict[Message, bytes]:
-    """The messages that are there, in order, each with its line of an archive."""
+    """The messages in the database, in order, each with the line that an archive would have for it."""
     messages = list(
         Message.objects.filter(room_id=room_id, seq__gte=first_seq, seq__lte=last_seq).order_by("seq")
     )
@@ -156,13 +166,16 @@ def _key_id(message: Message) -> UUID:
 
 def _move_first(room: Room, first_seq: int) -> None:
     if not Room.objects.filter(pk=room.pk, first_seq=room.first_seq).update(first_seq=first_seq):
-        raise Busy(f"another run moved room {room.pk} meanwhile")
+        raise Busy(f"another run moved the first seq of room {room.pk} meanwhile")
     room.first_seq = first_seq
 
 
 def _delete(ids: list[UUID]) -> None:
-    """The lowest seq first, so that what is left after a kill has no holes; revisions after their messages, and of
-    all ids, because a kill between the two leaves revisions alone. They are archived: here they may go."""
+    """Delete archived messages, given in the order of their seqs, so that the rest has no gap after a kill.
+
+    A kill between the two statements leaves revisions without messages. So revisions are deleted for all ids, even
+    for those whose messages are gone. The plain QuerySet is needed because the one of revisions refuses to delete.
+    """
     with transaction.atomic():
         messages: QuerySet[Message] = QuerySet(Message).filter(pk__in=ids)
         messages._raw_delete(messages.db)

@@ -13,7 +13,7 @@ NO_STATEMENT = "SELECT 1"  # Django runs what create_sql and remove_sql return
 
 
 class TextIndex(Index):
-    """A text index on MongoDB; on any other database no index at all."""
+    """A text index on MongoDB, and no index on other databases."""
 
     suffix = "text"
     djongo_type = "text"
@@ -28,11 +28,11 @@ class TextIndex(Index):
 @CharField.register_lookup
 @TextField.register_lookup
 class TextSearch(IContains):
-    """Contains the given text, in any case; and each of its words whole where a text index serves the search."""
+    """Contains the given text, in upper or lower case. With a text index: contains each of its words whole."""
 
     lookup_name = "text_search"
     djongo_operator = "$text"
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
-        # A database finds its operator by the lookup's name, and has none for this name.
+        # Databases look their operator up by the lookup's name, and have none for this one.
         return IContains(self.lhs, self.rhs).as_sql(compiler, connection)

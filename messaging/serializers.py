@@ -1,4 +1,4 @@
-"""Bodies and queries of message requests. Answers are the event structs of `events`."""
+"""Bodies and queries of message requests. Answers are structs of `events`."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +15,7 @@ MAX_SEQ = 2**53 - 1
 
 @example(content="Hello Bob!", clientMessageId="6f1c2a90b1")
 class SendMessageSerializer(Serializer):
-    # Sizes and emptiness are the service's to check, so that socket and REST refuse alike.
+    # The service checks length and emptiness, so that socket and REST refuse alike.
     content = TextField(trim_whitespace=False, allow_blank=True)
     type = TextField(trim_whitespace=False, required=False)
     client_message_id = TextField(
@@ -42,7 +42,7 @@ class AnchorField(serializers.Field):
         except ValueError:
             pass
         try:
-            # A "+" in a query string arrives as a space unless the client escaped it.
+            # An unescaped "+" in a query string arrives as a space.
             moment = datetime.fromisoformat(text.replace(" ", "+"))
             if moment.tzinfo is not None:
                 return moment.astimezone(UTC)

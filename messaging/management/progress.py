@@ -1,7 +1,4 @@
-"""How a long command shows where it is: a bar on a terminal, plain lines in a log.
-
-Knows tqdm and standard output; must not know what is counted.
-"""
+"""Progress of a long command: a bar on a terminal, plain lines elsewhere."""
 
 import sys
 
@@ -9,7 +6,7 @@ from tqdm import tqdm
 
 
 class Progress:
-    """Counts the messages of one phase, of `total`."""
+    """Counts the messages of one phase up to `total`."""
 
     def __init__(self, phase: str, total: int) -> None:
         self._phase = phase
@@ -19,6 +16,7 @@ class Progress:
         self.count = 0
 
     def advance(self, count: int, what: str) -> None:
+        """Add `count` messages of `what`, for example of "room 0192…"."""
         self.count += count
         self._bar.update(count)
         if self._bar.disable:

@@ -1,7 +1,4 @@
-"""What the commands of retention share: a run over rooms, one at a time in its archive.
-
-Knows retention and progress; must not know which rooms, or how old.
-"""
+"""Runs of retention over many rooms, shared by its commands. An archive has one run at a time."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -25,7 +22,10 @@ GRACE_SECONDS = 30
 def archive_rooms(
     cutoffs: dict[UUID, datetime], directory: Path, *, grace_seconds: float = GRACE_SECONDS
 ) -> None:
-    """Archive each room's messages before its time. All are exported first, so that the grace is waited once."""
+    """Archive the messages of each room that are older than its cutoff.
+
+    All rooms are exported before any row is removed, so that one grace period is enough for all.
+    """
     archive = Archive(directory)
 
     def run() -> None:
@@ -37,12 +37,12 @@ def archive_rooms(
             "archived",
             cutoffs,
             size=lambda room: max(0, through[room.pk] - room.first_seq + 1),
-            work=lambda room: _announced(
+            work=lambda room: _with_update(
                 room, retention.archive_room(room=room, through=through[room.pk], archive=archive)
             ),
         )
         if exported and grace_seconds:
-            print(f"waiting {grace_seconds:g} s for edits that are under way", flush=True)
+            print(f"waiting {grace_seconds:g} s for edits in progress", flush=True)
             time.sleep(grace_seconds)
         _over_rooms(
             "removed",
@@ -53,12 +53,13 @@ def archive_rooms(
             work=lambda room: retention.remove_archived(room=room, archive=archive),
         )
 
-    _alone(archive, run)
+    _locked(archive, run)
 
 
 def restore_rooms(room_ids: list[UUID], directory: Path) -> None:
+    """Put the archived messages of these rooms back."""
     archive = Archive(directory)
-    _alone(
+    _locked(
         archive,
         lambda: _over_rooms(
             "restored",
@@ -66,7 +67,7 @@ def restore_rooms(room_ids: list[UUID], directory: Path) -> None:
             size=lambda room: _count(
                 retention.chunks_to_restore(room=room, manifest=archive.manifest(room.pk))
             ),
-            work=lambda room: _announced(room, retention.restore_room(room=room, archive=archive)),
+            work=lambda room: _with_update(room, retention.restore_room(room=room, archive=archive)),
         ),
     )
 
@@ -78,7 +79,7 @@ def _over_rooms(
     size: Callable[[Room], int],
     work: Callable[[Room], Iterator[int]],
 ) -> int:
-    """Do a phase's work on the rooms that have any; returns how many messages it had."""
+    """Run one phase over the rooms that have messages for it; returns the number of messages."""
     sizes = {room.pk: size(room) for room in _rooms(room_ids)}
     progress = Progress(phase, sum(sizes.values()))
     for room in _rooms(room_id for room_id, messages in sizes.items() if messages):
@@ -88,8 +89,8 @@ def _over_rooms(
     return progress.count
 
 
-def _announced(room: Room, work: Iterator[int]) -> Iterator[int]:
-    """Have the room's members hear where its log begins, once it has moved, also if it did not move all the way."""
+def _with_update(room: Room, work: Iterator[int]) -> Iterator[int]:
+    """Run the work, then publish where the room's log begins, even if the work failed part of the way."""
     try:
         yield from work
     finally:
@@ -108,11 +109,13 @@ def _count(chunks: list[retention.Chunk]) -> int:
     return sum(chunk.count for chunk in chunks)
 
 
-def _alone(archive: Archive, run: Callable[[], object]) -> None:
+def _locked(archive: Archive, run: Callable[[], object]) -> None:
     try:
         with archive.locked():
             run()
     except BlockingIOError:
-        raise CommandError(f"Another run is at work in {archive.directory}.") from None
+        raise CommandError(f"Another run is using {archive.directory}.") from None
     except (Damaged, retention.Busy) as error:
-        raise CommandError(f"Stopped, nothing unverified was removed: {error}") from error
+        raise CommandError(
+            f"Stopped. Nothing was removed that is not verified in the archive: {error}"
+        ) from error

@@ -1,4 +1,4 @@
-"""`manage.py apply_retention`: the job that archives what each room's policy says; run it daily."""
+"""`manage.py apply_retention`: archives messages by the retention policy of each room. Run it daily."""
 
 from argparse import ArgumentParser
 from datetime import timedelta
@@ -14,13 +14,22 @@ from rooms.models import Room
 
 
 class Command(BaseCommand):
-    help = (
-        "Archive to ARCHIVE_DIR what is older than its room's retention_days, or RETENTION_DAYS (0: never)."
-    )
+    help = "Archive messages older than their room's retention_days, or else than RETENTION_DAYS (0: never)."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--to", type=Path, default=Path(settings.ARCHIVE_DIR), metavar="DIR")
-        parser.add_argument("--grace", type=float, default=GRACE_SECONDS, help="seconds before rows go")
+        parser.add_argument(
+            "--to",
+            type=Path,
+            default=Path(settings.ARCHIVE_DIR),
+            metavar="DIR",
+            help="the archive; default: ARCHIVE_DIR",
+        )
+        parser.add_argument(
+            "--grace",
+            type=float,
+            default=GRACE_SECONDS,
+            help="seconds to wait for edits in progress before rows are removed",
+        )
 
     def handle(self, *args: Any, to: Path, grace: float, **options: Any) -> None:
         rooms = Room.objects.order_by("pk")

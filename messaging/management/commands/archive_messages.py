@@ -15,6 +15,7 @@ from rooms.models import Room
 
 
 def age(text: str) -> timedelta:
+    """An argument such as 365d as a timedelta."""
     if not (found := re.fullmatch(r"(\d+)([dhms])", text)):
         raise ArgumentTypeError("Give an age such as 365d, 12h, 30m or 0s.")
     unit = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}[found[2]]
@@ -22,13 +23,22 @@ def age(text: str) -> timedelta:
 
 
 class Command(BaseCommand):
-    help = "Move old messages into an archive. Run it again after a kill, with the same --to, and it goes on."
+    help = "Move old messages into an archive. After an interruption, run it again with the same --to."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--older-than", type=age, required=True, metavar="365d")
-        parser.add_argument("--room", type=UUID, action="append", help="only these rooms; all unless given")
-        parser.add_argument("--to", type=Path, required=True, metavar="DIR")
-        parser.add_argument("--grace", type=float, default=GRACE_SECONDS, help="seconds before rows go")
+        parser.add_argument(
+            "--older-than", type=age, required=True, metavar="365d", help="age in d, h, m or s"
+        )
+        parser.add_argument(
+            "--room", type=UUID, action="append", help="only this room; may be repeated; default: all rooms"
+        )
+        parser.add_argument("--to", type=Path, required=True, metavar="DIR", help="the archive")
+        parser.add_argument(
+            "--grace",
+            type=float,
+            default=GRACE_SECONDS,
+            help="seconds to wait for edits in progress before rows are removed",
+        )
 
     def handle(
         self,

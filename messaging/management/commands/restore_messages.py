@@ -12,11 +12,15 @@ from messaging.management.runs import restore_rooms
 
 
 class Command(BaseCommand):
-    help = "Put archived messages back. The archive stays. Run it again after a kill and it goes on."
+    help = "Restore archived messages. The archive is kept. Safe to run again after an interruption."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--room", type=UUID, action="append", help="only these rooms; all unless given")
-        parser.add_argument("--from", type=Path, required=True, metavar="DIR", dest="source")
+        parser.add_argument(
+            "--room", type=UUID, action="append", help="only this room; may be repeated; default: all rooms"
+        )
+        parser.add_argument(
+            "--from", type=Path, required=True, metavar="DIR", dest="source", help="the archive"
+        )
 
     def handle(self, *args: Any, room: list[UUID] | None, source: Path, **options: Any) -> None:
         restore_rooms(room or Archive(source).room_ids(), source)
