@@ -1,8 +1,8 @@
-"""Kills an archiving run and a restoring run with -9 before each of their statements and renames, one after the
-other, lets the next run go on, and compares all rows byte for byte.
+"""Kills archiving and restoring runs with SIGKILL before each of their statements and renames.
 
-`python -m messaging.tests.kill_points ROOM DIR`, with the environment of a server that has the room. Every run is
-a fork, so that none inherits a database connection. Prints the last point that was reached of each.
+After each kill the next run has to complete the work, and all rows are compared byte for byte.
+Usage: `python -m messaging.tests.kill_points ROOM DIR`, with the environment of a server that has the room. Every
+run is a fork of its own, so that none inherits a database connection. Prints the last point reached of each kind.
 """
 
 import argparse
@@ -56,7 +56,7 @@ def restore(room_id: str, directory: Path) -> None:
 
 
 def die_at(point: int) -> None:
-    """End this process with -9 before its statement or rename number `point`."""
+    """Kill this process before its statement or rename number `point`, counted from 1."""
     left = point
 
     def count() -> None:
@@ -74,7 +74,7 @@ def die_at(point: int) -> None:
 
 
 def fork(work: Callable[[], bytes | None]) -> tuple[bool, bytes]:
-    """Whether the work was killed, and what it returned; an exception ends the whole run."""
+    """Run the work in a fork. Returns whether it was killed, and its result; an exception fails the whole run."""
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -106,7 +106,7 @@ def run_killed_at_each_point(room_id: str, directory: Path, every: int) -> dict[
     assert archived != before
 
     def go_on(folder: Path, next_folder: Path | None) -> None:
-        """Archiving ends in one state, whatever was there, and restoring in the other."""
+        """Archiving always leads to the archived rows, and restoring to the original ones."""
         assert archive_and_dump(folder) == archived
         restore(room_id, folder)
         assert dump(room_id) == before
@@ -137,6 +137,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("room")
     parser.add_argument("directory", type=Path)
-    parser.add_argument("--every", type=int, default=1, help="only every so manyth point")
+    parser.add_argument("--every", type=int, default=1, help="take only every n-th point")
     given = parser.parse_args()
     print(run_killed_at_each_point(given.room, given.directory, given.every))

@@ -1,4 +1,4 @@
-"""Three processes pour into one room at once: each message finds its place, however often another was faster."""
+"""Contention: three processes write to one room at once, and each message is stored once. A few seconds."""
 
 import asyncio
 import contextlib
@@ -30,8 +30,8 @@ def servers(redis_server: RedisServer) -> Iterator[list[ChatServer]]:
             server.stop()
 
 
-async def pour(client: ChatSocketClient, room_id: str, name: str) -> list[dict]:
-    """Send without waiting for answers, then return the answers in order."""
+async def send_all(client: ChatSocketClient, room_id: str, name: str) -> list[dict]:
+    """Send all messages without waiting for answers, then return the answers in order."""
     for number in range(MESSAGES):
         data = {"roomId": room_id, "content": f"{name} {number}", "clientMessageId": f"{name}-{number}"}
         await client.ws.send(json.dumps({"event": "message:send", "data": data, "ref": str(number)}))
@@ -41,7 +41,7 @@ async def pour(client: ChatSocketClient, room_id: str, name: str) -> list[dict]:
     ]
 
 
-async def test_send_when_three_processes_pour_into_one_room_then_all_is_stored_once_without_a_hole(
+async def test_send_when_processes_compete_for_seqs_then_no_gap_and_no_repeat(
     servers: list[ChatServer],
 ) -> None:
     user = servers[0].sign_up()
@@ -50,7 +50,7 @@ async def test_send_when_three_processes_pour_into_one_room_then_all_is_stored_o
     async with contextlib.AsyncExitStack() as stack:
         sockets = [await stack.enter_async_context(user.on(server).connect()) for server in servers]
         answers = await asyncio.gather(
-            *(pour(socket, room_id, name) for socket, name in zip(sockets, names, strict=True))
+            *(send_all(socket, room_id, name) for socket, name in zip(sockets, names, strict=True))
         )
     refused = [answer for answered in answers for answer in answered if answer["event"] != "reply"]
     assert refused == []

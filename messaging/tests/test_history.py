@@ -1,4 +1,4 @@
-"""History by seq, id and time, before, after and around an anchor. About three seconds."""
+"""History before, after and around a seq, id or time. Takes about three seconds."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ TOTAL = 12
 
 @pytest.fixture(scope="module")
 def room_id(ann: ChatUser, ben: ChatUser) -> str:
-    """A room with messages 1 to 12 that nobody changes."""
+    """A room with messages 1 to 12, which no test changes."""
     room_id = ann.make_room(ben)
     for n in range(1, TOTAL + 1):
         ann.send(room_id, f"m{n}")
@@ -32,7 +32,7 @@ def page(user: ChatUser, room_id: str, **query: Any) -> tuple[list[int], bool]:
     return [message["seq"] for message in answer.json()["results"]], answer.json()["hasMore"]
 
 
-def test_history_when_no_anchor_then_shows_the_newest_oldest_first(room_id: str, ben: ChatUser) -> None:
+def test_history_when_without_an_anchor_then_has_the_newest_in_order(room_id: str, ben: ChatUser) -> None:
     assert page(ben, room_id) == ([*range(1, 13)], False)
     assert page(ben, room_id, limit=12) == ([*range(1, 13)], False)
     assert page(ben, room_id, limit=5) == ([8, 9, 10, 11, 12], True)
@@ -60,13 +60,13 @@ def test_history_when_no_anchor_then_shows_the_newest_oldest_first(room_id: str,
     ],
     ids=str,
 )
-def test_history_by_seq_then_shows_the_range_and_whether_there_is_more(
+def test_history_when_by_seq_then_has_the_range_and_has_more(
     room_id: str, ben: ChatUser, query: dict[str, Any], seqs: list[int], has_more: bool
 ) -> None:
     assert page(ben, room_id, **query) == (seqs, has_more)
 
 
-def test_history_by_id_or_time_then_is_as_by_the_seq_they_stand_for(
+def test_history_when_by_id_or_time_then_equals_that_by_seq(
     room_id: str, ben: ChatUser, log: list[dict[str, Any]]
 ) -> None:
     times = [message["createdAt"] for message in log]
@@ -87,9 +87,7 @@ def test_history_by_id_or_time_then_is_as_by_the_seq_they_stand_for(
 
 
 @pytest.mark.smoke
-def test_history_when_walked_in_either_direction_then_shows_each_message_once(
-    room_id: str, ben: ChatUser
-) -> None:
+def test_history_when_paged_both_ways_then_has_each_message_once(room_id: str, ben: ChatUser) -> None:
     for where, start in (("before", 13), ("after", 0)):
         seen: list[int] = []
         anchor, has_more = start, True
@@ -100,7 +98,7 @@ def test_history_when_walked_in_either_direction_then_shows_each_message_once(
         assert sorted(seen) == [*range(1, 13)]
 
 
-def test_history_of_an_empty_room_then_is_empty(ann: ChatUser) -> None:
+def test_history_when_the_room_is_empty_then_is_empty(ann: ChatUser) -> None:
     room_id = ann.make_room()
     for query in ({}, {"before": 5}, {"after": 0}, {"around": 3}, {"around": "2026-01-01T00:00:00Z"}):
         assert page(ann, room_id, **query) == ([], False)
@@ -123,18 +121,18 @@ def test_history_of_an_empty_room_then_is_empty(ann: ChatUser) -> None:
         ({"offset": "3"}, "offset"),
     ],
 )
-def test_history_with_a_bad_query_then_names_the_field(
+def test_history_when_the_query_is_bad_then_names_the_field(
     room_id: str, ben: ChatUser, query: dict[str, str], field: str
 ) -> None:
     error_of(ben.http.get(f"/api/rooms/{room_id}/messages", params=query), 400, "invalid", field)
 
 
-def test_history_with_two_anchors_then_is_invalid(room_id: str, ben: ChatUser) -> None:
+def test_history_when_given_two_anchors_then_is_invalid(room_id: str, ben: ChatUser) -> None:
     answer = ben.http.get(f"/api/rooms/{room_id}/messages", params={"before": 1, "after": 1})
     error_of(answer, 400, "invalid")
 
 
-def test_history_around_a_message_of_another_room_then_is_not_found(room_id: str, ann: ChatUser) -> None:
+def test_history_when_around_another_rooms_message_then_is_not_found(room_id: str, ann: ChatUser) -> None:
     elsewhere = ann.send(ann.make_room(), "x")["id"]
     for anchor in (elsewhere, NOBODY):
         error_of(ann.http.get(f"/api/rooms/{room_id}/messages", params={"around": anchor}), 404, "not_found")

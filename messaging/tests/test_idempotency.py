@@ -1,4 +1,4 @@
-"""A clientMessageId is one message for ever: over any connection, over REST, after edits. About three seconds."""
+"""A clientMessageId names one message for ever, over every transport. Takes about three seconds."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -19,9 +19,7 @@ def post(user: ChatUser, room_id: str, **body: Any) -> Any:
     return user.server.http(user).post(f"/api/rooms/{room_id}/messages", json={"content": "x", **body})
 
 
-async def test_message_when_sent_again_over_any_way_then_the_first_comes_back(
-    room_id: str, ann: ChatUser
-) -> None:
+async def test_message_when_sent_again_then_the_first_is_returned(room_id: str, ann: ChatUser) -> None:
     data = {"roomId": room_id, "content": "x", "clientMessageId": "once", "meta": {"a": 1, "b": 2}}
     async with ann.connect() as one:
         first = await one.reply("message:send", data)
@@ -37,7 +35,9 @@ async def test_message_when_sent_again_over_any_way_then_the_first_comes_back(
     assert [message["id"] for message in ann.history(room_id)] == [first["serverMessageId"]]
 
 
-async def test_message_when_first_over_rest_then_the_socket_knows_it(room_id: str, ann: ChatUser) -> None:
+async def test_message_when_first_sent_over_rest_then_the_socket_has_it_too(
+    room_id: str, ann: ChatUser
+) -> None:
     first = post(ann, room_id, clientMessageId="k" * 64)
     assert first.status_code == 201
     async with ann.connect() as client:
@@ -49,7 +49,7 @@ async def test_message_when_first_over_rest_then_the_socket_knows_it(room_id: st
 @pytest.mark.parametrize(
     "other", [{"content": "y"}, {"type": "other"}, {"meta": {"a": 1}}, {"content": "x "}], ids=str
 )
-async def test_client_id_when_used_for_other_content_then_conflicts_and_stores_nothing(
+async def test_client_id_when_used_for_other_content_then_conflicts(
     room_id: str, ann: ChatUser, other: dict[str, Any]
 ) -> None:
     first = post(ann, room_id, clientMessageId="mine").json()
@@ -60,7 +60,7 @@ async def test_client_id_when_used_for_other_content_then_conflicts_and_stores_n
     assert ann.history(room_id) == [first]
 
 
-def test_client_id_when_of_another_user_or_room_then_is_another_message(
+def test_client_id_when_of_another_user_or_room_then_is_a_new_message(
     room_id: str, ann: ChatUser, ben: ChatUser
 ) -> None:
     elsewhere = ann.make_room()
@@ -70,7 +70,7 @@ def test_client_id_when_of_another_user_or_room_then_is_another_message(
     assert len({answer.json()["id"] for answer in answers}) == 3
 
 
-def test_message_when_edited_or_deleted_then_a_late_retry_still_finds_it(room_id: str, ann: ChatUser) -> None:
+def test_message_when_edited_or_deleted_then_a_late_retry_finds_it(room_id: str, ann: ChatUser) -> None:
     edited, deleted = (post(ann, room_id, clientMessageId=key).json() for key in ("edited", "deleted"))
     path = f"/api/rooms/{room_id}/messages"
     ann.http.patch(f"{path}/{edited['id']}", json={"content": "changed"})
@@ -88,7 +88,7 @@ def test_message_when_edited_or_deleted_then_a_late_retry_still_finds_it(room_id
     assert [message["content"] for message in ann.history(room_id)] == ["changed", ""]
 
 
-async def test_message_when_sent_many_times_at_once_then_is_stored_once(room_id: str, ann: ChatUser) -> None:
+async def test_message_when_sent_concurrently_then_is_stored_once(room_id: str, ann: ChatUser) -> None:
     data = {"roomId": room_id, "content": "x", "clientMessageId": "race"}
     async with ann.connect() as one, ann.connect() as two:
         with ThreadPoolExecutor(4) as pool:
@@ -106,15 +106,17 @@ async def test_message_when_sent_many_times_at_once_then_is_stored_once(room_id:
             for client in (one, two)
             for n in range(10)
         ]
-        heard = [frame for frame in [*await one.settle(), *one.frames] if frame["event"] == "message:receive"]
+        received = [
+            frame for frame in [*await one.settle(), *one.frames] if frame["event"] == "message:receive"
+        ]
     first_ones = [reply["duplicate"] for reply in replies].count(False)
     assert first_ones + [answer.status_code for answer in answers].count(201) == 1
     assert {reply["seq"] for reply in replies} | {answer.json()["seq"] for answer in answers} == {1}
-    assert len({message["data"]["id"] for message in heard}) == 1
+    assert len({message["data"]["id"] for message in received}) == 1
     assert len(ann.history(room_id)) == 1
 
 
-async def test_client_id_when_raced_by_different_contents_then_one_wins_and_the_rest_conflict(
+async def test_client_id_when_contents_race_then_one_wins_and_others_conflict(
     room_id: str, ann: ChatUser
 ) -> None:
     async with ann.connect() as client:

@@ -37,7 +37,7 @@ def shown(outcomes: list[Outcome]) -> list[object]:
 
 
 @pytest.mark.django_db
-def test_batch_with_repeats_of_one_client_id_then_stores_one_and_judges_each_repeat(room: Room) -> None:
+def test_batch_when_a_client_id_repeats_then_stores_one(room: Room) -> None:
     ann, ben = join(room, "ann"), join(room, "ben")
     batch = [
         of(room, ann, "a", "k"), of(room, ann, "a", "k"), of(room, ann, "b", "k"), of(room, ben, "b", "k"),
@@ -50,7 +50,7 @@ def test_batch_with_repeats_of_one_client_id_then_stores_one_and_judges_each_rep
 
 
 @pytest.mark.django_db
-def test_batch_with_a_false_and_a_true_repeat_of_a_stored_message_then_each_gets_its_own_answer(
+def test_batch_when_it_repeats_a_stored_message_then_compares_each(
     room: Room,
 ) -> None:
     ann = join(room, "ann")
@@ -61,7 +61,7 @@ def test_batch_with_a_false_and_a_true_repeat_of_a_stored_message_then_each_gets
 
 
 @pytest.mark.django_db
-def test_batch_with_strangers_and_muted_then_stores_the_rest_without_a_hole(room: Room) -> None:
+def test_batch_when_some_may_not_write_then_the_rest_has_no_gap(room: Room) -> None:
     ann = join(room, "ann")
     muted = join(room, "ben", muted_until=from_timestamp(4_000_000_000))
     stranger = uuid4()
@@ -70,7 +70,7 @@ def test_batch_with_strangers_and_muted_then_stores_the_rest_without_a_hole(room
 
 
 @pytest.mark.django_db
-def test_log_when_another_process_was_faster_then_goes_on_behind_it(room: Room) -> None:
+def test_log_when_another_process_was_faster_then_continues_after_it(room: Room) -> None:
     ann = join(room, "ann")
     one, other = MessageLog(), MessageLog()
     assert shown(one.store([of(room, ann, "1")])) == [(1, False)]
@@ -91,7 +91,7 @@ def test_log_when_another_process_was_faster_then_goes_on_behind_it(room: Room) 
 
 
 @pytest.mark.django_db
-def test_log_when_the_rooms_hint_lags_behind_then_goes_by_the_log(room: Room) -> None:
+def test_log_when_the_cached_head_is_behind_then_reads_the_log(room: Room) -> None:
     ann = join(room, "ann")
     MessageLog().store([of(room, ann, "1"), of(room, ann, "2")])
     Room.objects.filter(pk=room.pk).update(last_seq=0)
@@ -99,7 +99,7 @@ def test_log_when_the_rooms_hint_lags_behind_then_goes_by_the_log(room: Room) ->
 
 
 @pytest.mark.django_db
-def test_batch_that_got_in_before_its_answer_was_lost_then_is_found_and_not_stored_twice(room: Room) -> None:
+def test_batch_when_stored_twice_then_is_in_the_log_once(room: Room) -> None:
     ann = join(room, "ann")
     log, batch = MessageLog(), [of(room, join(room, "ben"), "1"), of(room, ann, "2", "k")]
     first = log.store(batch)

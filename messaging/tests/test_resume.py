@@ -1,4 +1,4 @@
-"""Resume: all that was missed, in order, or a word that it is too much; never a part. About ten seconds."""
+"""Resume: all missed messages in order, or none if there are too many. Takes about ten seconds."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ async def resume(client: ChatSocketClient, rooms: dict[str, int], **since: str) 
 
 
 @pytest.mark.smoke
-async def test_resume_then_sends_all_that_was_missed_in_order_and_then_says_so(
+async def test_resume_when_messages_were_missed_then_sends_all_in_order(
     ann: ChatUser, ben: ChatUser, cleo: ChatUser
 ) -> None:
     full, partly, nothing = ann.make_room(ben), ann.make_room(ben), ann.make_room(ben)
@@ -54,9 +54,7 @@ async def test_resume_then_sends_all_that_was_missed_in_order_and_then_says_so(
     assert [message for message in replayed if message["roomId"] == full] == ben.history(full)
 
 
-async def test_resume_over_500_missed_then_sends_none_and_history_goes_on_from_the_same_number(
-    ann: ChatUser, ben: ChatUser
-) -> None:
+async def test_resume_when_over_500_were_missed_then_sends_none(ann: ChatUser, ben: ChatUser) -> None:
     room_id = ann.make_room(ben)
     async with ann.connect() as anns:
         for n in range(501):
@@ -77,7 +75,7 @@ async def test_resume_over_500_missed_then_sends_none_and_history_goes_on_from_t
     assert seen == 501
 
 
-async def test_resume_with_since_then_repeats_edits_and_deletions_made_meanwhile(
+async def test_resume_when_since_is_given_then_repeats_edits_and_deletions(
     ann: ChatUser, ben: ChatUser
 ) -> None:
     room_id = ann.make_room(ben)
@@ -107,8 +105,10 @@ async def test_resume_with_since_then_repeats_edits_and_deletions_made_meanwhile
         assert of_room(before, room_id) == []
 
 
-async def test_resume_while_messages_go_on_then_the_order_stays_whole(ann: ChatUser, ben: ChatUser) -> None:
-    """Live frames during a replay come after it, whatever a client that drops what it has seen makes of them."""
+async def test_resume_when_messages_arrive_meanwhile_then_keeps_the_order(
+    ann: ChatUser, ben: ChatUser
+) -> None:
+    """Live frames that arrive during a replay are sent after it. A client that drops known seqs misses none."""
     room_id = ann.make_room(ben)
     async with ann.connect() as anns:
         for n in range(200):
@@ -124,7 +124,7 @@ async def test_resume_while_messages_go_on_then_the_order_stays_whole(ann: ChatU
             reply = await client.expect(lambda frame: frame.get("ref") == "resume")
     known = 0
     for _, seq in of_room(client.frames, room_id):
-        assert seq <= known + 1 or known == 0, "a hole once the replay has begun"
+        assert seq <= known + 1 or known == 0, "a gap after the replay began"
         known += seq == known + 1
     assert known == 300
     through = reply["data"]["rooms"][room_id]["through"]
@@ -151,14 +151,14 @@ async def test_resume_while_messages_go_on_then_the_order_stays_whole(ann: ChatU
     ],
     ids=lambda value: str(value)[:60],
 )
-async def test_resume_of_bad_fields_then_is_invalid(
+async def test_resume_when_its_fields_are_bad_then_is_invalid(
     ann: ChatUser, data: dict[str, Any], fields: set[str]
 ) -> None:
     async with ann.connect() as client:
         check_error(await client.error("resume", data), "invalid", *fields)
 
 
-async def test_resume_of_rooms_with_bad_numbers_then_is_invalid(ann: ChatUser) -> None:
+async def test_resume_when_its_seqs_are_bad_then_is_invalid(ann: ChatUser) -> None:
     async with ann.connect() as client:
         for last_seq in ("1", None, True, [1]):
             error = await client.error("resume", {"rooms": {NOBODY: last_seq}})

@@ -1,4 +1,4 @@
-"""Archiving beside a running server: what clients hear, what a kill leaves, what comes back. About 40 seconds."""
+"""Archiving and restoring beside a running server, with kills in between. Takes about 40 seconds."""
 
 import ast
 import asyncio
@@ -88,30 +88,30 @@ def talk(ann: ChatUser, ben: ChatUser) -> tuple[str, list[dict[str, Any]]]:
     return ten_messages(ann, ben)
 
 
-async def test_history_and_resume_and_who_is_there_when_the_oldest_are_archived_hear_where_the_log_begins(
+async def test_clients_when_messages_are_archived_then_get_the_first_seq(
     start_server: Callable[..., ChatServer], redis_server: RedisServer, tmp_path: Path
 ) -> None:
-    server = start_server(REDIS_URL=redis_server.url)  # which the command reaches it by
+    server = start_server(REDIS_URL=redis_server.url)  # the command publishes to it over Redis
     ann, ben = server.sign_up(), server.sign_up()
     room, sent = ten_messages(ann, ben)
     async with ben.connect() as present:
         await asyncio.to_thread(archive, server, room, tmp_path)
-        heard = (await present.expect("room:updated"))["data"]
-        assert (heard["id"], heard["firstSeq"], heard["lastSeq"]) == (room, 10, 10)
-        await look_at_the_rest(ann, ben, room, sent, heard)
+        received = (await present.expect("room:updated"))["data"]
+        assert (received["id"], received["firstSeq"], received["lastSeq"]) == (room, 10, 10)
+        await check_what_remains(ann, ben, room, sent, received)
         await asyncio.to_thread(server.manage, "restore_messages", "--from", str(tmp_path), "--room", room)
-        heard = (await present.expect("room:updated"))["data"]
-    assert (heard["id"], heard["firstSeq"], heard["lastSeq"]) == (room, 1, 11)
-    assert heard.items() <= ben.http.get(f"/api/rooms/{room}").json().items()
+        received = (await present.expect("room:updated"))["data"]
+    assert (received["id"], received["firstSeq"], received["lastSeq"]) == (room, 1, 11)
+    assert received.items() <= ben.http.get(f"/api/rooms/{room}").json().items()
     restored = ben.history(room)
     assert [message["seq"] for message in restored] == list(range(1, 12))
     assert [message["content"] for message in restored[1:4]] == ["message 2", "edited", ""]
 
 
-async def look_at_the_rest(
-    ann: ChatUser, ben: ChatUser, room: str, sent: list[dict[str, Any]], heard: dict[str, Any]
+async def check_what_remains(
+    ann: ChatUser, ben: ChatUser, room: str, sent: list[dict[str, Any]], received: dict[str, Any]
 ) -> None:
-    """What is left of ten messages of which nine are archived."""
+    """Check every view of a room with ten messages of which nine are archived."""
     page = ben.http.get(f"/api/rooms/{room}/messages").json()
     assert [message["seq"] for message in page["results"]] == [10]
     assert (page["hasMore"], page["firstSeq"]) == (False, 10)
@@ -121,7 +121,7 @@ async def look_at_the_rest(
     for query in ({"after": 3}, {"around": 2}):
         assert [message["seq"] for message in ben.history(room, **query)] == [10]
     shown = ben.http.get(f"/api/rooms/{room}").json()
-    assert heard.items() <= shown.items()
+    assert received.items() <= shown.items()
     assert shown["unreadCount"] == 1
     async with ben.connect() as socket:
         reply = await socket.reply("resume", {"rooms": {room: 3}})
@@ -133,7 +133,7 @@ async def look_at_the_rest(
     assert ann.send(room, "the next")["seq"] == 11
 
 
-async def test_client_message_id_when_archived_then_still_gives_the_first_message(
+async def test_client_message_id_when_archived_then_still_finds_the_message(
     server: ChatServer, ann: ChatUser, talk: Any, tmp_path: Path
 ) -> None:
     room, sent = talk
@@ -161,7 +161,7 @@ async def test_client_message_id_when_archived_then_still_gives_the_first_messag
 
 @pytest.fixture
 def log(transactional_db: Any) -> tuple[Room, list[Message]]:
-    """Three messages in this process's own database."""
+    """A room with three messages in the database of this process."""
     author = User.objects.create_user(username="author", email="author@example.com")
     room = Room.objects.create(name="log", last_seq=3)
     return room, [
@@ -186,7 +186,7 @@ def rows_of(room: Room) -> str:
 
 
 @pytest.mark.smoke
-def test_archive_when_restored_then_the_rows_and_a_second_archive_are_the_same_byte_for_byte(
+def test_archive_when_restored_then_rows_and_files_are_identical(
     log: tuple[Room, list[Message]], tmp_path: Path
 ) -> None:
     room, messages = log
@@ -198,7 +198,7 @@ def test_archive_when_restored_then_the_rows_and_a_second_archive_are_the_same_b
     assert rows_of(room) != before
     call_command("restore_messages", "--from", str(one))
     assert rows_of(room) == before
-    for _ in range(2):  # the second has nothing to do
+    for _ in range(2):  # the second run has nothing to do
         call_command(*archive_all, str(two))
     assert files_of(one) == files_of(two) != {}
     (file,) = two.glob("*/*.jsonl.gz")
@@ -212,7 +212,7 @@ def test_archive_when_restored_then_the_rows_and_a_second_archive_are_the_same_b
 
 
 @pytest.mark.timeout(300)
-def test_runs_when_killed_at_each_of_their_steps_then_the_next_goes_on_and_no_byte_is_lost(
+def test_runs_when_killed_at_each_step_then_the_next_loses_no_byte(
     server: ChatServer, talk: Any, tmp_path: Path
 ) -> None:
     room, _ = talk
@@ -233,9 +233,9 @@ def kill_after(server: ChatServer, line_start: str, *arguments: str) -> None:
     process.stdout.close()
 
 
-@pytest.mark.once  # the one above kills on any database, at each step
+@pytest.mark.once  # the test above kills at each step, on every database
 @pytest.mark.timeout(300)
-def test_commands_when_killed_between_two_files_then_go_on_and_nothing_is_lost(
+def test_commands_when_killed_between_two_files_then_continue(
     server: ChatServer, ann: ChatUser, tmp_path: Path
 ) -> None:
     room = ann.make_room()
@@ -252,8 +252,8 @@ def test_commands_when_killed_between_two_files_then_go_on_and_nothing_is_lost(
     assert dump(server, room) == before
 
 
-@pytest.mark.once  # how progress is shown
-def test_command_when_on_a_terminal_then_shows_a_bar_and_else_plain_lines(
+@pytest.mark.once  # tests the output only
+def test_command_when_on_a_terminal_then_shows_a_bar_else_lines(
     server: ChatServer, talk: Any, tmp_path: Path
 ) -> None:
     room, _ = talk
@@ -266,7 +266,7 @@ def test_command_when_on_a_terminal_then_shows_a_bar_and_else_plain_lines(
     try:
         while data := os.read(terminal, 4096):
             shown += data
-    except OSError:  # how Linux says that the other end was closed
+    except OSError:  # on Linux: the other end was closed
         pass
     os.close(terminal)
     assert process.wait(30) == 0
@@ -276,14 +276,16 @@ def test_command_when_on_a_terminal_then_shows_a_bar_and_else_plain_lines(
     assert plain.splitlines() == [f"restored 9 messages of room {room}", "restored 9 messages in all"]
 
 
-def test_late_edit_when_made_between_archiving_and_removing_then_is_in_the_archive(
+def test_edit_when_made_between_archiving_and_removing_then_is_archived(
     log: tuple[Room, list[Message]], tmp_path: Path
 ) -> None:
     room, messages = log
     to = Archive(tmp_path)
     through = retention.archivable_through(room=room, older_than=times.now() + timedelta(days=1))
     assert list(retention.archive_room(room=room, through=through, archive=to)) == [2]
-    Room.objects.filter(pk=room.pk).update(first_seq=1)  # as who read the room before it moved
+    Room.objects.filter(pk=room.pk).update(
+        first_seq=1
+    )  # as an edit that read the room before first_seq moved
     edit(messages[0], content="edited")
     deleted_at = edit(messages[1], content="", deleted_at=times.now())
     Room.objects.filter(pk=room.pk).update(first_seq=3)
@@ -298,7 +300,7 @@ def test_late_edit_when_made_between_archiving_and_removing_then_is_in_the_archi
     assert list(contents) == ["edited", "", "m3 \u2028"]
 
 
-def test_retention_when_a_room_has_a_policy_then_only_that_room_is_archived(
+def test_retention_when_one_room_has_a_policy_then_only_it_is_archived(
     log: tuple[Room, list[Message]], settings: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     room, messages = log

@@ -1,4 +1,4 @@
-"""What the list of a user's rooms, with unread counts and last messages, asks of the database. A few seconds."""
+"""The queries of a user's room list, with unread counts and last messages. Takes a few seconds."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def listed(user: User) -> tuple[list[dict[str, Any]], int]:
     return answer.json()["results"], len(captured)
 
 
-def test_room_list_when_its_user_has_200_rooms_then_it_takes_as_many_queries_as_for_two(
+def test_room_list_when_the_user_has_200_rooms_then_queries_stay_few(
     transactional_db: Any,
 ):
     rooms = [Room(name=f"room {number}") for number in range(200)]

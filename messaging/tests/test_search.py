@@ -1,4 +1,4 @@
-"""Search finds text in one's own rooms, and takes every character as itself. About three seconds."""
+"""Search: text in the user's own rooms, with every character taken literally. Takes about three seconds."""
 
 import pytest
 
@@ -32,21 +32,21 @@ def finder(server: ChatServer, ann: ChatUser) -> ChatUser:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_search_for_hostile_text_then_finds_just_what_holds_it(finder: ChatUser, text: str) -> None:
+def test_search_when_the_text_is_hostile_then_finds_only_matches(finder: ChatUser, text: str) -> None:
     assert found(finder, text) == [content for content in HOSTILE[::-1] if text in content]
 
 
 @pytest.mark.parametrize("text", ["%", "_", ".", "\\", "*", "?", "$", "^", "(", "[", "'", '"', "{"])
-def test_search_for_one_special_character_then_it_means_itself(finder: ChatUser, text: str) -> None:
+def test_search_when_for_a_special_character_then_it_is_literal(finder: ChatUser, text: str) -> None:
     assert set(found(finder, text)) == {content for content in HOSTILE if text in content}
 
 
-def test_search_in_other_case_then_finds_it(finder: ChatUser) -> None:
+def test_search_when_in_another_case_then_finds_the_message(finder: ChatUser) -> None:
     assert found(finder, "DECOY") == ["decoy xyz"]
 
 
 @pytest.mark.smoke
-def test_search_then_covers_own_rooms_only_and_no_deleted_or_former_text(
+def test_search_when_rooms_or_texts_change_then_finds_current_ones_only(
     ann: ChatUser, ben: ChatUser, cleo: ChatUser
 ) -> None:
     word = "needle-1f6c"
@@ -71,7 +71,7 @@ def test_search_then_covers_own_rooms_only_and_no_deleted_or_former_text(
     assert found(ben, word) == []
 
 
-def test_search_when_paged_then_links_lead_through_all(server: ChatServer, ann: ChatUser) -> None:
+def test_search_when_paged_then_the_links_lead_to_all_results(server: ChatServer, ann: ChatUser) -> None:
     room_id = ann.make_room()
     for n in range(7):
         ann.send(room_id, f"page me {n}")
@@ -106,7 +106,7 @@ def test_search_when_paged_then_links_lead_through_all(server: ChatServer, ann: 
         ({"q": "x", "userId": "1"}, "userId"),
     ],
 )
-def test_search_with_a_bad_query_then_names_the_field(
+def test_search_when_the_query_is_bad_then_names_the_field(
     ann: ChatUser, query: dict[str, str], field: str
 ) -> None:
     error_of(ann.http.get("/api/messages/search", params=query), 400, "invalid", field)

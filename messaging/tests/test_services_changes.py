@@ -1,4 +1,4 @@
-"""Edits and deletions: who may, what the room hears, and the audit that stays. About five seconds."""
+"""Edits and deletions: permissions, events and revisions. Takes about five seconds."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -31,7 +31,7 @@ print(json.dumps({{
 """
 
 
-def audit_of(server: ChatServer, message_id: str) -> dict[str, Any]:
+def history_of_changes(server: ChatServer, message_id: str) -> dict[str, Any]:
     shown = server.manage("shell", "-v0", "-c", REVISIONS.format(id=message_id)).stdout
     return dict(json.loads(shown.strip().splitlines()[-1]))
 
@@ -53,7 +53,7 @@ async def changed(client: ChatSocketClient, event: str, message: dict[str, Any])
 
 
 @pytest.mark.smoke
-async def test_message_when_edited_over_rest_and_socket_then_all_hear_and_read_the_same(
+async def test_message_when_edited_then_all_members_get_the_same_version(
     room_id: str, server: ChatServer, ann: ChatUser, ben: ChatUser
 ) -> None:
     message = ann.send(room_id, "one", meta={"k": 1}, clientMessageId="c")
@@ -67,16 +67,16 @@ async def test_message_when_edited_over_rest_and_socket_then_all_hear_and_read_t
         assert await changed(bens, "message:updated", message) == edited
         data = {"roomId": room_id, "messageId": message["id"], "content": "three"}
         reply = await anns.reply("message:edit", data)
-        heard = await changed(bens, "message:updated", message)
-        assert reply == heard == ben.history(room_id)[0]
-        assert (heard["content"], heard["meta"], heard["seq"]) == ("three", {"k": 1}, 1)
-    assert audit_of(server, message["id"])["revisions"] == [
+        received = await changed(bens, "message:updated", message)
+        assert reply == received == ben.history(room_id)[0]
+        assert (received["content"], received["meta"], received["seq"]) == ("three", {"k": 1}, 1)
+    assert history_of_changes(server, message["id"])["revisions"] == [
         [1, "one", {"k": 1}, ann.id],
         [2, "two", {"k": 1}, ann.id],
     ]
 
 
-async def test_message_when_deleted_then_a_tombstone_keeps_its_seq_and_the_audit_its_text(
+async def test_message_when_deleted_then_seq_stays_and_a_revision_has_the_text(
     room_id: str, server: ChatServer, ann: ChatUser, ben: ChatUser, cleo: ChatUser
 ) -> None:
     bens_own, bens_other = ben.send(room_id, "mine", meta={"k": 1}), ben.send(room_id, "rude")
@@ -97,16 +97,16 @@ async def test_message_when_deleted_then_a_tombstone_keeps_its_seq_and_the_audit
         (1, "", "deleted"),
         (2, "", "deleted"),
     ]
-    audit = audit_of(server, bens_other["id"])
-    assert audit == {"revisions": [[1, "rude", {}, ben.id]], "deleted_by": [ann.id]}
-    assert audit_of(server, bens_own["id"])["revisions"] == [[1, "mine", {"k": 1}, ben.id]]
+    changes = history_of_changes(server, bens_other["id"])
+    assert changes == {"revisions": [[1, "rude", {}, ben.id]], "deleted_by": [ann.id]}
+    assert history_of_changes(server, bens_own["id"])["revisions"] == [[1, "mine", {"k": 1}, ben.id]]
     assert ann.send(room_id, "next")["seq"] == 3
 
 
-async def test_message_of_another_when_changed_then_only_an_admin_deletes_and_nobody_edits(
+async def test_message_when_changed_by_others_then_only_an_admin_may_delete(
     alice: ChatUser, bob: ChatUser, carol: ChatUser
 ) -> None:
-    room_id = alice.make_room(bob, carol)  # of users who share no other room: nobody comes or goes here
+    room_id = alice.make_room(bob, carol)  # of users who share no other room, so that no presence events come
     message = bob.send(room_id, "bobs")
     for user in (alice, carol):
         error_of(user.http.patch(path_of(message), json={"content": "x"}), 403, "forbidden")
@@ -130,7 +130,7 @@ async def test_message_of_another_when_changed_then_only_an_admin_deletes_and_no
         ({"content": "x", "meta": {}}, "meta"),
     ],
 )
-async def test_message_when_edited_with_bad_fields_then_stays(
+async def test_message_when_edited_with_bad_fields_then_is_unchanged(
     room_id: str, ann: ChatUser, body: dict[str, Any], field: str
 ) -> None:
     message = ann.send(room_id, "stays")
@@ -141,9 +141,7 @@ async def test_message_when_edited_with_bad_fields_then_stays(
     assert ann.history(room_id) == [message]
 
 
-async def test_message_that_is_not_in_the_room_when_changed_then_is_not_found(
-    room_id: str, ann: ChatUser
-) -> None:
+async def test_message_when_of_another_room_then_changing_is_not_found(room_id: str, ann: ChatUser) -> None:
     elsewhere = ann.send(ann.make_room(), "x")["id"]
     async with ann.connect() as client:
         for message_id in (elsewhere, NOBODY):
@@ -156,7 +154,7 @@ async def test_message_that_is_not_in_the_room_when_changed_then_is_not_found(
     error_of(ann.http.delete(f"/api/rooms/{room_id}/messages/1"), 404, "not_found")
 
 
-def test_message_when_edited_many_times_at_once_then_every_version_is_kept(
+def test_message_when_edited_concurrently_then_every_version_is_kept(
     room_id: str, server: ChatServer, ann: ChatUser
 ) -> None:
     message = ann.send(room_id, "v0")
@@ -169,13 +167,13 @@ def test_message_when_edited_many_times_at_once_then_every_version_is_kept(
         )
     assert {answer.status_code for answer in answers} <= {200, 409}
     done = [text for text, answer in zip(contents, answers, strict=True) if answer.status_code == 200]
-    revisions = audit_of(server, message["id"])["revisions"]
+    revisions = history_of_changes(server, message["id"])["revisions"]
     assert [revision[0] for revision in revisions] == [*range(1, len(done) + 1)]
     assert {revision[1] for revision in revisions} | {ann.history(room_id)[0]["content"]} == {"v0", *done}
 
 
 @pytest.mark.django_db
-def test_revision_when_changed_or_deleted_in_any_way_then_refuses() -> None:
+def test_revision_when_changed_or_deleted_then_refuses() -> None:
     user = User.objects.create(username="x", username_key="x", email="x@example.com")
     message = Message.objects.create(room=Room.objects.create(), seq=1, sender=user, content="now")
     revision = MessageRevision.objects.create(
@@ -197,7 +195,7 @@ def test_revision_when_changed_or_deleted_in_any_way_then_refuses() -> None:
             unique_fields=["id"],
         ),
     ):
-        # of update_or_create() it is the engine for MongoDB that refuses, because it would lock a row
+        # NotSupportedError: update_or_create() locks a row, which the MongoDB engine refuses
         with pytest.raises((Immutable, NotSupportedError)), transaction.atomic():
             attempt()
     assert MessageRevision.objects.get().content == "before"

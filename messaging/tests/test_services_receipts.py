@@ -1,4 +1,4 @@
-"""Receipts, unread counts and reports, all from watermarks that only move up. About three seconds."""
+"""Receipts and unread counts from watermarks, and reports. Takes about three seconds."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def receipts(user: ChatUser, message: dict[str, Any]) -> dict[str, set[str]]:
 
 
 @pytest.mark.smoke
-async def test_ack_when_sent_then_watermarks_move_up_and_the_room_hears_once(
+async def test_ack_when_sent_then_watermarks_move_up_and_are_published_once(
     room_id: str, ann: ChatUser, ben: ChatUser, cleo: ChatUser
 ) -> None:
     first, second, third = (ann.send(room_id, f"m{n}") for n in range(3))
@@ -62,7 +62,7 @@ async def test_ack_when_sent_then_watermarks_move_up_and_the_room_hears_once(
     assert (unread(ben, room_id), unread(ann, room_id), unread(cleo, room_id)) == (0, 1, 4)
 
 
-def test_member_when_added_after_a_message_then_is_among_its_readers_neither_at_once_nor_later(
+def test_member_when_added_after_a_message_then_is_never_its_reader(
     ann: ChatUser, ben: ChatUser, cleo: ChatUser
 ) -> None:
     room_id = ann.make_room(ben)
@@ -91,7 +91,7 @@ def test_member_when_added_after_a_message_then_is_among_its_readers_neither_at_
         ({"status": "read", "seq": 1, "userId": NOBODY}, "userId"),
     ],
 )
-async def test_ack_of_bad_fields_when_sent_then_moves_nothing(
+async def test_ack_when_its_fields_are_bad_then_moves_nothing(
     room_id: str, ann: ChatUser, ben: ChatUser, data: dict[str, Any], field: str
 ) -> None:
     ann.send(room_id, "x")
@@ -100,9 +100,7 @@ async def test_ack_of_bad_fields_when_sent_then_moves_nothing(
     assert unread(ben, room_id) == 1
 
 
-async def test_message_of_another_room_when_acked_or_asked_for_then_is_not_found(
-    room_id: str, ann: ChatUser
-) -> None:
+async def test_ack_when_the_message_is_of_another_room_then_is_not_found(room_id: str, ann: ChatUser) -> None:
     elsewhere = ann.send(ann.make_room(), "x")["id"]
     async with ann.connect() as client:
         data = {"roomId": room_id, "status": "read"}
@@ -113,7 +111,7 @@ async def test_message_of_another_room_when_acked_or_asked_for_then_is_not_found
             error_of(ann.http.post(f"{path}/report", json={"reason": "x"}), 404, "not_found")
 
 
-def test_message_when_reported_then_once_for_each_member(
+def test_message_when_reported_again_by_a_member_then_conflicts(
     room_id: str, ann: ChatUser, ben: ChatUser, cleo: ChatUser
 ) -> None:
     message = ann.send(room_id, "x")

@@ -1,4 +1,4 @@
-"""Sending over socket and REST: one service, one shape, one dense order. About six seconds."""
+"""Sending over socket and REST: one shape, one order without gaps. Takes about six seconds."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -34,12 +34,12 @@ def room_id(ann: ChatUser, ben: ChatUser) -> str:
 
 @pytest.fixture(scope="module")
 def hermit(server: ChatServer) -> ChatUser:
-    """Shares no room with anybody, so that nobody's coming and going is told to them."""
+    """A user who shares no room with others, and therefore gets no presence events."""
     return server.sign_up("hermit")
 
 
 @pytest.mark.smoke
-async def test_message_when_sent_over_socket_or_rest_then_all_see_the_same_in_history_and_live(
+async def test_message_when_sent_over_socket_or_rest_then_all_get_the_same(
     room_id: str, ann: ChatUser, ben: ChatUser
 ) -> None:
     first = ann.send(room_id, "first")
@@ -53,9 +53,9 @@ async def test_message_when_sent_over_socket_or_rest_then_all_see_the_same_in_hi
         reply = await phone.reply("message:send", {"roomId": room_id, "clientMessageId": "a", **full})
         over_rest = ann.http.post(f"/api/rooms/{room_id}/messages", json={"clientMessageId": "b", **full})
         assert over_rest.status_code == 201
-        heard = [[await receive(client, room_id) for _ in range(2)] for client in (phone, laptop, bens)]
-    assert heard[0] == heard[1] == heard[2] == ben.history(room_id)[1:] == ann.history(room_id)[1:]
-    socket_message, rest_message = heard[0]
+        received = [[await receive(client, room_id) for _ in range(2)] for client in (phone, laptop, bens)]
+    assert received[0] == received[1] == received[2] == ben.history(room_id)[1:] == ann.history(room_id)[1:]
+    socket_message, rest_message = received[0]
     assert rest_message == over_rest.json()
     assert set(socket_message) == set(rest_message) == MESSAGE_KEYS
     own = {"id", "serverMessageId", "seq", "clientMessageId", "createdAt"}
@@ -74,7 +74,7 @@ async def test_message_when_sent_over_socket_or_rest_then_all_see_the_same_in_hi
     }
 
 
-async def test_message_when_told_then_is_in_history_already(
+async def test_message_when_received_then_is_in_history_already(
     room_id: str, ann: ChatUser, ben: ChatUser
 ) -> None:
     async with ann.connect() as anns, ben.connect() as bens:
@@ -84,16 +84,14 @@ async def test_message_when_told_then_is_in_history_already(
             assert ben.history(room_id, limit=1) == [message]
 
 
-async def test_message_without_ref_when_sent_then_is_stored_and_told_but_not_answered(
-    room_id: str, ann: ChatUser
-) -> None:
+async def test_message_when_sent_without_ref_then_gets_no_reply(room_id: str, ann: ChatUser) -> None:
     async with ann.connect() as client:
         await client.send("message:send", {"roomId": room_id, "content": "quiet"})
         assert (await receive(client, room_id))["content"] == "quiet"
         assert [frame for frame in await client.settle() if frame["event"] == "reply"] == []
 
 
-async def test_message_to_a_user_when_sent_then_opens_the_one_direct_room(
+async def test_message_when_sent_to_a_user_then_goes_to_the_one_direct_room(
     server: ChatServer, ann: ChatUser
 ) -> None:
     other = server.sign_up()
@@ -101,16 +99,19 @@ async def test_message_to_a_user_when_sent_then_opens_the_one_direct_room(
         sent = [await anns.reply("message:send", {"toUserId": other.id, "content": "hi"})]
         sent.append(await others.reply("message:send", {"toUserId": ann.id, "content": "hi back"}))
         added = await others.expect("room:added")
-        heard = [await receive(anns, sent[0]["roomId"]) for _ in range(2)]
+        received = [await receive(anns, sent[0]["roomId"]) for _ in range(2)]
     assert sent[0]["roomId"] == sent[1]["roomId"] == added["data"]["id"]
     assert [reply["seq"] for reply in sent] == [1, 2]
-    assert [(message["from"], message["to"]) for message in heard] == [(ann.id, other.id), (other.id, ann.id)]
+    assert [(message["from"], message["to"]) for message in received] == [
+        (ann.id, other.id),
+        (other.id, ann.id),
+    ]
     direct = other.http.post("/api/rooms/direct", json={"userId": ann.id})
     assert (direct.status_code, direct.json()["id"]) == (200, sent[0]["roomId"])
 
 
-async def test_first_message_to_a_user_when_not_sent_then_no_socket_misses_it(server: ChatServer) -> None:
-    """The first message goes into a room that the sockets do not hear yet: they get it live or by resume."""
+async def test_first_message_when_to_a_new_direct_room_then_is_not_missed(server: ChatServer) -> None:
+    """The sockets may not be subscribed to the room yet: they get the message live or by resume."""
     one, other = server.sign_up(), server.sign_up()
     async with other.connect() as client:
         sent = await asyncio.to_thread(
@@ -158,7 +159,7 @@ async def test_first_message_to_a_user_when_not_sent_then_no_socket_misses_it(se
         ({"content": "x", "from": NOBODY}, "from"),
     ],
 )
-async def test_message_of_bad_fields_when_sent_then_socket_and_rest_name_the_field_and_store_nothing(
+async def test_message_when_a_field_is_bad_then_both_name_it_and_store_nothing(
     hermit: ChatUser, data: dict[str, Any], field: str
 ) -> None:
     room_id = hermit.make_room()
@@ -169,7 +170,7 @@ async def test_message_of_bad_fields_when_sent_then_socket_and_rest_name_the_fie
     assert hermit.history(room_id) == []
 
 
-async def test_message_with_lone_surrogates_when_sent_then_is_refused(room_id: str, ann: ChatUser) -> None:
+async def test_message_when_it_has_lone_surrogates_then_is_invalid(room_id: str, ann: ChatUser) -> None:
     async with ann.connect() as client:
         for bad in (r"\ud800", r"\udc00\ud800", r"x\udfff"):
             body = f'{{"content": "{bad}"}}'
@@ -191,7 +192,7 @@ def nested(depth: int) -> dict[str, Any]:
     return meta
 
 
-async def test_meta_when_at_its_limits_then_is_kept_as_sent(room_id: str, ann: ChatUser) -> None:
+async def test_meta_when_at_its_limits_then_is_stored_unchanged(room_id: str, ann: ChatUser) -> None:
     for meta in ({"t": "x" * (4096 - 8)}, nested(18), {"n": 2**53 - 1, "f": 1.5, "$where": "1", "a.b": None}):
         assert ann.send(room_id, "x", meta=meta)["meta"] == meta
     assert [message["meta"].get("n") for message in ann.history(room_id)][-1] == 2**53 - 1
@@ -208,7 +209,7 @@ async def test_meta_when_at_its_limits_then_is_kept_as_sent(room_id: str, ann: C
         await client.reply("ping")
 
 
-async def test_message_when_neither_or_both_of_room_and_user_then_is_invalid(
+async def test_message_when_to_neither_or_both_room_and_user_then_is_invalid(
     room_id: str, ann: ChatUser, ben: ChatUser
 ) -> None:
     async with ann.connect() as client:
@@ -221,7 +222,7 @@ async def test_message_when_neither_or_both_of_room_and_user_then_is_invalid(
         check_error(await client.error("message:send", {"content": "x", "roomId": "x"}), "invalid", "roomId")
 
 
-async def test_reply_when_to_a_message_of_another_room_then_is_invalid(room_id: str, ann: ChatUser) -> None:
+async def test_reply_when_to_another_rooms_message_then_is_invalid(room_id: str, ann: ChatUser) -> None:
     elsewhere = ann.send(ann.make_room(), "x")["id"]
     body = {"content": "x", "replyTo": elsewhere}
     error_of(ann.http.post(f"/api/rooms/{room_id}/messages", json=body), 400, "invalid", "replyTo")
@@ -229,7 +230,7 @@ async def test_reply_when_to_a_message_of_another_room_then_is_invalid(room_id: 
         check_error(await client.error("message:send", {"roomId": room_id, **body}), "invalid", "replyTo")
 
 
-def test_content_when_at_its_limit_then_is_kept_as_typed(room_id: str, ann: ChatUser) -> None:
+def test_content_when_at_its_limit_then_is_stored_unchanged(room_id: str, ann: ChatUser) -> None:
     for content in (
         "x" * 4000,
         "😀" * 4000,
@@ -242,7 +243,7 @@ def test_content_when_at_its_limit_then_is_kept_as_typed(room_id: str, ann: Chat
 
 
 @pytest.mark.smoke
-async def test_seq_when_many_send_at_once_then_has_no_hole_and_no_repeat(
+async def test_seq_when_many_send_at_once_then_has_no_gap_and_no_repeat(
     room_id: str, ann: ChatUser, ben: ChatUser
 ) -> None:
     async with ann.connect() as one, ann.connect() as two, ben.connect() as three:
@@ -265,8 +266,8 @@ async def test_seq_when_many_send_at_once_then_has_no_hole_and_no_repeat(
                 for n in range(20)
             ]
             seqs += [reply["data"]["seq"] for reply in replies]
-            heard = [await receive(client, room_id) for _ in range(70)]
-            assert [message["seq"] for message in heard] == list(range(1, 71))
+            received = [await receive(client, room_id) for _ in range(70)]
+            assert [message["seq"] for message in received] == list(range(1, 71))
     assert sorted(seqs) == list(range(1, 71))
     assert [message["seq"] for message in ann.history(room_id)] == list(range(1, 71))
     for name in (ann.id, ben.id):

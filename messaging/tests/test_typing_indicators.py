@@ -72,7 +72,9 @@ async def test_typing_when_the_connection_ends_then_ends(ann: ChatUser, ben: Cha
         ({"roomId": NOBODY, "isTyping": True, "userId": NOBODY}, "userId"),
     ],
 )
-async def test_typing_of_bad_fields_then_is_invalid(ann: ChatUser, data: dict[str, Any], field: str) -> None:
+async def test_typing_when_its_fields_are_bad_then_is_invalid(
+    ann: ChatUser, data: dict[str, Any], field: str
+) -> None:
     async with ann.connect() as client:
         check_error(await client.error("typing", data), "invalid", field)
 
