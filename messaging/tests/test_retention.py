@@ -3,11 +3,8 @@
 import ast
 import asyncio
 import hashlib
-import os
-import pty
 import subprocess
 import sys
-import termios
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -27,36 +24,6 @@ from tests.kit.paths import ROOT
 from tests.kit.redis_servers import RedisServer
 from tests.kit.servers import ChatServer
 from tests.kit.users import ChatUser
-
-SEED = """
-from datetime import timedelta
-from messaging.models import Message
-from foundation import times
-from rooms.models import Room
-room = Room.objects.get(pk="{room}")
-old = times.now() - timedelta(days=400)
-Message.objects.bulk_create([
-    Message(room=room, seq=seq, sender_id="{sender}", content=f"old message {{seq}} äöü \\u2028", fingerprint="f",
-            client_message_id=f"key {{seq}}", meta={{"z": seq, "a": 1.5}}, created_at=old + timedelta(seconds=seq))
-    for seq in range(1, {count} + 1)
-], batch_size=1000)
-Room.objects.filter(pk=room.pk).update(last_seq={count})
-"""
-DUMP = """
-import hashlib
-from messaging.models import Message, MessageRevision
-rows = list(Message.objects.filter(room_id="{room}").order_by("seq").values_list())
-rows += list(MessageRevision.objects.filter(message_id__in=[r[0] for r in rows[:500]]).order_by("pk").values_list())
-print(len(rows), hashlib.sha256(repr(rows).encode()).hexdigest())
-"""
-
-
-def shell(server: ChatServer, code: str) -> str:
-    return server.manage("shell", "--no-imports", "-v0", "-c", code).stdout
-
-
-def dump(server: ChatServer, room: str) -> str:
-    return shell(server, DUMP.format(room=room))
 
 
 def archive_command(room: str, to: Path, age: str = "365d") -> list[str]:
@@ -221,59 +188,6 @@ def test_runs_when_killed_at_each_step_then_the_next_loses_no_byte(
     assert done.returncode == 0, done.stdout + done.stderr
     points = ast.literal_eval(done.stdout)
     assert min(points.values()) > 12, points
-
-
-def kill_after(server: ChatServer, line_start: str, *arguments: str) -> None:
-    command = [sys.executable, "manage.py", *arguments]
-    process = subprocess.Popen(command, env=server.env, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert any(line.startswith(line_start) for line in process.stdout)
-    process.kill()
-    process.wait()
-    process.stdout.close()
-
-
-@pytest.mark.once  # the test above kills at each step, on every database
-@pytest.mark.timeout(300)
-def test_commands_when_killed_between_two_files_then_continue(
-    server: ChatServer, ann: ChatUser, tmp_path: Path
-) -> None:
-    room = ann.make_room()
-    before = shell(server, SEED.format(room=room, sender=ann.id, count=2500) + DUMP.format(room=room))
-    restoring = ["restore_messages", "--from", str(tmp_path)]
-    kill_after(server, "archived 2000", *archive_command(room, tmp_path))
-    assert server.manage(*archive_command(room, tmp_path)).stdout.splitlines()[-1].startswith("removed ")
-    assert [message["seq"] for message in ann.history(room)] == [2500]
-    assert server.manage(*restoring).stdout.splitlines()[-1].startswith("restored ")
-    assert [message["content"][:13] for message in ann.history(room, before=3)] == [
-        "old message 1",
-        "old message 2",
-    ]
-    assert dump(server, room) == before
-
-
-@pytest.mark.once  # tests the output only
-def test_command_when_on_a_terminal_then_shows_a_bar_else_lines(
-    server: ChatServer, talk: Any, tmp_path: Path
-) -> None:
-    room, _ = talk
-    terminal, its_end = pty.openpty()
-    termios.tcsetwinsize(its_end, (40, 100))
-    command = [sys.executable, "manage.py", *archive_command(room, tmp_path, age="0s")]
-    process = subprocess.Popen(command, env=server.env, cwd=ROOT, stdout=its_end)
-    os.close(its_end)
-    shown = b""
-    try:
-        while data := os.read(terminal, 4096):
-            shown += data
-    except OSError:  # on Linux: the other end was closed
-        pass
-    os.close(terminal)
-    assert process.wait(30) == 0
-    assert b"archived: 100%" in shown
-    assert b"removed: 100%" in shown
-    plain = server.manage("restore_messages", "--from", str(tmp_path)).stdout
-    assert plain.splitlines() == [f"restored 9 messages of room {room}", "restored 9 messages in all"]
 
 
 def test_edit_when_made_between_archiving_and_removing_then_is_archived(
