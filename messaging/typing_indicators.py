@@ -20,7 +20,7 @@ class TypingIndicators:
     def set(self, room_id: UUID, is_typing: bool) -> None:
         """Start, renew or end typing in a room. Ignored for a room beyond MAX_ROOMS_AT_ONCE.
 
-        A renewal is published too, so that a member who missed the first event gets one.
+        A renewal is published too, because clients clear what they show after 6 s as well.
         """
         timer = self._timers.pop(room_id, None)
         if timer is not None:

@@ -6,7 +6,7 @@ from rooms.marks import Head, marks_follow, move_up, pending_marks
 
 
 def advance_marks(drafts: list[Draft], messages: list[Message]) -> None:
-    """Move up the cached heads of the rooms and the senders' watermarks: a sender has read what is above.
+    """Move up the cached heads of the rooms and the senders' watermarks: a sender has read what came before.
 
     Within the transaction where the database has one; else later, by the mark writer, since a crash between the
     two writes would leave the same state either way.
