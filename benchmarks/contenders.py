@@ -1,4 +1,4 @@
-"""Who is measured: each a real server process with its own database, behind one Redis. Must not know loads."""
+"""The servers that are measured. Each is a real process with a database of its own; all use one Redis."""
 
 import json
 import os
@@ -16,11 +16,11 @@ from tests.kit.processes import Process, free_port
 from tests.kit.redis_servers import RedisServer
 from tests.kit.servers import ChatServer
 
-from .clients import ChatCodec, SocketIOCodec, TutorialCodec
+from .codecs import ChatCodec, SocketIOCodec, TutorialCodec
 
 JWT_SECRET = "benchmark-only-" + "s" * 40
 NODE = Path(__file__).parent / "peers" / "node"
-# Limits are counted, as in production, and refuse nothing, since what is measured is the path.
+# Limits are counted, as in production, and refuse nothing: the benchmark measures the path of accepted messages.
 OPEN_LIMITS = {
     "RATE_LIMITS": "on",
     "LIMIT_MESSAGES_USER": "1000000/1s",
@@ -32,7 +32,7 @@ OPEN_LIMITS = {
 
 
 class Contender:
-    """`start` gives tokens and rooms for `users` clients; `base` is its host and port."""
+    """One server, from `start` to `stop`. `base` is its host and port."""
 
     name = ""
     codec: ChatCodec
@@ -40,6 +40,7 @@ class Contender:
     def __init__(self, redis: RedisServer, database_url: str = "") -> None:
         self.redis = redis
         self.database_url = database_url
+        self.base = ""
         self.process: Process
 
     @property
@@ -48,6 +49,7 @@ class Contender:
         return self.process.process.pid
 
     def start(self, users: int, room_size: int) -> tuple[list[str], list[str]]:
+        """Start the server. Return a token and a room for each of `users` clients."""
         raise NotImplementedError
 
     def stop(self) -> None:
@@ -55,46 +57,62 @@ class Contender:
 
 
 class Ours(Contender):
-    """The whole product, on SQLite or the database of `database_url`."""
+    """The whole product, on SQLite or the database of `database_url`.
+
+    `root` is the checkout whose code runs, this one by default. It is started and filled by its own `manage.py` and
+    its own `benchmarks.seed`, so a checkout with other modules or tables can be measured too.
+    """
 
     name = "ours"
     codec = ChatCodec()
 
-    def __init__(self, redis: RedisServer, database_url: str = "", *, label: str = "", **env: str) -> None:
+    def __init__(
+        self, redis: RedisServer, database_url: str = "", *, name: str = "ours", root: Path = ROOT, **env: str
+    ) -> None:
         super().__init__(redis, database_url)
-        self.name = label or self.name
+        self.name = name
+        self.root = root
         self._env = env
 
     def start(
         self, users: int, room_size: int, *, messages: Sequence[int] = ()
     ) -> tuple[list[str], list[str]]:
-        database = {"DATABASE_URL": self.database_url} if self.database_url else {}
-        server = ChatServer(**OPEN_LIMITS, **database, REDIS_URL=self.redis.url, **self._env)
+        server = self._server()
         self.process, self.base = server, f"127.0.0.1:{server.port}"
         server.start()
         command = [sys.executable, "-m", "benchmarks.seed", f"--users={users}", f"--room-size={room_size}"]
         command += ["--messages", *map(str, messages)]
-        seeded = json.loads(subprocess.check_output(command, env=server.env, cwd=ROOT))
+        seeded = json.loads(subprocess.check_output(command, env=server.env, cwd=self.root))
         return seeded["tokens"], seeded["rooms"]
 
-
-class OurHub(Contender):
-    """Our socket, hub and transport without the store: what Socket.IO and the tutorial do."""
-
-    name = "ours"
-    codec = ChatCodec()
-
-    def start(self, users: int, room_size: int) -> tuple[list[str], list[str]]:
-        server = HubServer(**OPEN_LIMITS, REDIS_URL=self.redis.url)
-        self.process, self.base = server, f"127.0.0.1:{server.port}"
-        server.start()
-        command = [sys.executable, "-m", "benchmarks.seed", f"--users={users}", f"--room-size={users}"]
-        return json.loads(subprocess.check_output(command, env=server.env, cwd=ROOT))["tokens"], [
-            "bench"
-        ] * users
+    def _server(self) -> "CheckoutServer":
+        database = {"DATABASE_URL": self.database_url} if self.database_url else {}
+        return CheckoutServer(
+            root=self.root, **OPEN_LIMITS, **database, REDIS_URL=self.redis.url, **self._env
+        )
 
 
-class HubServer(ChatServer):
+class OurHub(Ours):
+    """The product's socket, hub and transport without storage, which is all that Socket.IO and the tutorial do."""
+
+    def start(
+        self, users: int, room_size: int, *, messages: Sequence[int] = ()
+    ) -> tuple[list[str], list[str]]:
+        tokens, _ = super().start(users, users)
+        return tokens, ["bench"] * users
+
+    def _server(self) -> "CheckoutServer":
+        return HubServer(root=self.root, **OPEN_LIMITS, REDIS_URL=self.redis.url)
+
+
+class CheckoutServer(ChatServer):
+    """A server whose tables come from the migrations of its own checkout."""
+
+    def migrate(self) -> None:
+        self.manage("migrate", "--verbosity=0")
+
+
+class HubServer(CheckoutServer):
     def start(self, *, migrate: bool = True) -> "HubServer":
         self.migrate()
         self.spawn(sys.executable, "-m", "benchmarks.apps.hub", env={**self.env, "PORT": str(self.port)})
@@ -103,7 +121,7 @@ class HubServer(ChatServer):
 
 
 class Peer(Contender):
-    """A process with a port of its own that is told its secrets by the environment."""
+    """A server of others. It reads its port, addresses and secret from the environment."""
 
     command: tuple[str, ...] = ()
 

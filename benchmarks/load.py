@@ -1,4 +1,4 @@
-"""Shapes of load: one after the other, so many at once, or at a rate. Knows clients; must not know contenders."""
+"""The shapes of load: one message at a time, several senders at once, or a fixed rate."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ DRAIN_SECONDS = 60.0
 
 @dataclass
 class Result:
-    """What a run sent and saw. Times in seconds."""
+    """Messages sent, deliveries, and times in seconds; p50 and p99 are latencies of a delivery."""
 
     sent: int
     delivered: int
@@ -23,7 +23,7 @@ class Result:
 
 
 class Load:
-    """`run` drives the crowd until `enough` says so, then waits until every message has reached its room."""
+    """Drives a crowd. Every message has to reach all `room_size` members of its room."""
 
     def __init__(self, crowd: Crowd, *, room_size: int) -> None:
         self.crowd = crowd
@@ -31,6 +31,10 @@ class Load:
         self._stopping = False
 
     async def run(self, start: Callable[[], Any], enough: Callable[[float], bool]) -> Result:
+        """Send until `enough(elapsed_seconds)` is true, then wait until every message is delivered.
+
+        `start` begins a shape and returns its task, if it has one. Raises the first error that a client met.
+        """
         crowd = self.crowd
         sent, received = self._sent(), crowd.received
         crowd.latencies.clear()
@@ -53,7 +57,7 @@ class Load:
         )
 
     def one_at_a_time(self) -> None:
-        """The next is sent when all have the last."""
+        """One sender, who sends the next message when the whole room has received the last."""
         left = 0
 
         def on_message(client: Client, got: Decoded) -> None:
@@ -71,7 +75,7 @@ class Load:
         send()
 
     def concurrent(self, senders: list[Client]) -> None:
-        """Each sender sends the next when its last has come back to it."""
+        """Each sender sends the next message when it has received its last."""
 
         def on_message(client: Client, got: Decoded) -> None:
             if got.sender == client.index and not self._stopping:
@@ -82,7 +86,7 @@ class Load:
             client.send()
 
     def at_rate(self, senders: list[Client], per_second: float) -> "asyncio.Task[None]":
-        """Evenly spaced, whatever comes back; the senders take turns."""
+        """Evenly spaced messages, independent of deliveries. The senders take turns."""
         self.crowd.on_message = None
         return asyncio.create_task(self._send_at_rate(senders, per_second))
 
@@ -102,7 +106,7 @@ class Load:
             raise self.crowd.failure
 
     async def _drain(self, expected: int) -> None:
-        """Exactly as many as there have to be: none missing, and none too many a moment later."""
+        """Wait for `expected` deliveries in total, and check a moment later that there are no more."""
         deadline = time.perf_counter() + DRAIN_SECONDS
         while self.crowd.received < expected and time.perf_counter() < deadline:
             await asyncio.sleep(0.01)

@@ -1,4 +1,4 @@
-"""What processes cost: CPU with children and memory, from /proc. Must not know what they do."""
+"""CPU time and memory of processes with their children, from /proc; and a description of the machine."""
 
 import os
 import platform
@@ -10,7 +10,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def tree(pid: int) -> list[int]:
-    """The process and all its descendants that live."""
+    """The process and its living descendants."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -27,7 +27,7 @@ def tree(pid: int) -> list[int]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of the tree, and of its children that have ended."""
+    """User and system time of the tree, with that of its ended children."""
     total = 0
     for member in tree(pid):
         try:
@@ -39,7 +39,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def memory_bytes(pid: int) -> int:
-    """Proportional set size of the tree: shared pages are counted once."""
+    """Proportional set size of the tree. A shared page counts once."""
     total = 0
     for member in tree(pid):
         for line in Path(f"/proc/{member}/smaps_rollup").read_text().splitlines():
@@ -49,7 +49,7 @@ def memory_bytes(pid: int) -> int:
 
 
 def machine() -> dict[str, str]:
-    """Where and with what the figures were made."""
+    """Hardware, kernel and versions, which are stored beside the figures."""
     cpu = next(
         (
             line.partition(":")[2].strip()

@@ -1,74 +1,92 @@
-"""The table and the plot of what was measured: medians of the ratios within each round, with their spread.
-
-Knows rows of figures; must not know how they came about.
-"""
+"""The tables and the plot of what was measured: medians of the ratios within each round, and their spread."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 Row = dict[str, Any]
-Key = tuple[str, str]
 
 README = Path(__file__).resolve().with_name("README.md")
 BEGIN, END = "<!-- begin of the figures -->", "<!-- end of the figures -->"
 OURS = "ours"
-UNITS = {"fanout": "delivered", "send": "sent", "latency": "sent"}
+LOADS = ("fanout", "send", "latency")  # the scenarios with a load, whose rows have CPU and latencies
+CPU_OF_A_MESSAGE = {"CPU of a message, us": lambda row: row["server_cpu"] / row["sent"] * 1e6}
+# The costs that are compared, by scenario. Less is better.
+COSTS: dict[str, dict[str, Callable[[Row], float]]] = {
+    "fanout": {"CPU of a delivery, us": lambda row: row["server_cpu"] / row["delivered"] * 1e6},
+    "send": CPU_OF_A_MESSAGE,
+    "latency": CPU_OF_A_MESSAGE,
+    "connections": {
+        "CPU of an accept, us": lambda row: 1e6 / row["accepts_per_cpu"],
+        "memory of a socket, kB": lambda row: row["bytes_each"] / 1000,
+    },
+}
 
 
-def cost(row: Row) -> float:
-    """Server CPU for each unit of work, in microseconds."""
-    return row["server_cpu"] / row[UNITS[row["scenario"]]] * 1e6
+class Ratio(NamedTuple):
+    """One cost of a peer compared with ours: medians of both, and peer over ours in each round."""
+
+    scenario: str
+    shape: str
+    peer: str
+    figure: str
+    ours: float
+    theirs: float
+    each: list[float]
 
 
-def ratios(rows: list[Row]) -> list[tuple[str, str, str, float, float, list[float]]]:
-    """(scenario, shape, peer, our cost, its cost, its cost over ours in each round), medians over the rounds."""
-    costs: dict[Key, dict[str, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
+def ratios(rows: list[Row]) -> list[Ratio]:
+    """The ratios of all peers. Rounds that only one of the two took part in are left out."""
+    costs: dict[tuple[str, str, str], dict[str, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
     for row in rows:
-        if row["scenario"] in UNITS:
-            costs[row["scenario"], row["shape"]][row["contender"]][row["round"]] = cost(row)
+        for figure, cost in COSTS.get(row["scenario"], {}).items():
+            key = (row["scenario"], row["shape"], figure)
+            costs[key][row["contender"]][row["round"]] = cost(row)
     found = []
-    for (scenario, shape), by_contender in costs.items():
-        ours = by_contender.get(OURS, {})
+    for (scenario, shape, figure), by_contender in costs.items():
         for peer, theirs in by_contender.items():
+            name = ours_for(peer)
+            ours = by_contender.get(name, {})
             rounds = sorted(ours.keys() & theirs.keys())
-            if peer != OURS and rounds:
-                found.append(
-                    (
-                        scenario,
-                        shape,
-                        peer,
-                        median(ours.values()),
-                        median(theirs.values()),
-                        [theirs[number] / ours[number] for number in rounds],
-                    )
-                )
+            if peer != name and rounds:
+                medians = median(ours.values()), median(theirs.values())
+                each = [theirs[number] / ours[number] for number in rounds]
+                found.append(Ratio(scenario, shape, peer, figure, *medians, each))
     return found
+
+
+def ours_for(peer: str) -> str:
+    """The contender that `peer` is compared with: `before, whole` with `ours, whole`, others with `ours`."""
+    _, comma, part = peer.partition(", ")
+    return f"{OURS}{comma}{part}"
 
 
 def table(measured: dict[str, Any]) -> str:
     rows = measured["rows"]
     lines = [
-        "| scenario | shape | against | ours, us | theirs, us | ratio, median (spread) |",
-        "|---|---|---|---|---|---|",
+        "| scenario | shape | against | figure | ours | theirs | ratio, median (spread) |",
+        "|---|---|---|---|---|---|---|",
     ]
-    for scenario, shape, peer, ours, theirs, each in ratios(rows):
+    for found in ratios(rows):
+        each = found.each
         spread = f"{median(each):.2f} ({min(each):.2f} to {max(each):.2f}, {len(each)} rounds)"
-        lines.append(f"| {scenario} | {shape} | {peer} | {ours:.1f} | {theirs:.1f} | {spread} |")
+        where = f"| {found.scenario} | {found.shape} | {found.peer} | {found.figure}"
+        lines.append(f"{where} | {found.ours:.1f} | {found.theirs:.1f} | {spread} |")
     lines += ["", *latencies(rows), *_parts(rows), "", *_others(rows)]
     return "\n".join(lines)
 
 
 def _parts(rows: list[Row]) -> list[str]:
-    """Where the CPU went and how long it took, by contender."""
+    """CPU of each part and latencies, by contender."""
     lines = [
         "| scenario | shape | contender | sent | server CPU s | Redis | database | generator | p50 ms | p99 ms |"
     ]
     lines.append("|---|---|---|---|---|---|---|---|---|---|")
     groups: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
     for row in rows:
-        if row["scenario"] in UNITS:
+        if row["scenario"] in LOADS:
             groups[row["scenario"], row["shape"], row["contender"]].append(row)
     for key, group in groups.items():
         names = ("sent", "server_cpu", "redis_cpu", "database_cpu", "generator_cpu")
@@ -79,7 +97,7 @@ def _parts(rows: list[Row]) -> list[str]:
 
 
 def latencies(rows: list[Row]) -> list[str]:
-    """p99 from send to receive at the same rate, ours over the peer's in each round."""
+    """p99 from send to receive at the same rate: ours over the peer's, in each round."""
     found: dict[int, dict[str, float]] = defaultdict(dict)
     for row in rows:
         if row["scenario"] == "latency":
@@ -94,11 +112,11 @@ def latencies(rows: list[Row]) -> list[str]:
 
 
 def _others(rows: list[Row]) -> list[str]:
-    """Connections, stuck clients and history: their own figures."""
+    """The scenarios without a load of their own, each with its own figures."""
     lines = ["| scenario | shape | contender | figures, medians |", "|---|---|---|---|"]
     groups: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
     for row in rows:
-        if row["scenario"] not in UNITS:
+        if row["scenario"] not in LOADS:
             groups[row["scenario"], row["shape"], row["contender"]].append(row)
     for key, group in groups.items():
         lines.append("| " + " | ".join([*key, FIGURES[key[0]](group)]) + " |")
@@ -125,19 +143,19 @@ FIGURES = {"connections": _connections, "stuck": _stuck, "history": _history}
 
 
 def write(measured: dict[str, Any], path: Path) -> None:
-    """Print the table, and write it and the plot beside the figures."""
+    """Print the tables, and write them and the plot beside the figures; those of `results/` into the README too."""
     text = "\n".join([table(measured), "", *_circumstances(measured)])
     print(text)
     path.with_suffix(".md").write_text(text + "\n")
     plot(measured, path.with_suffix(".png"))
     if path.resolve().parent == README.parent / "results":
         before, _, rest = README.read_text().partition(BEGIN)
-        shown = f"{text}\n\n![their server CPU over ours](results/{path.stem}.png)"
+        shown = f"{text}\n\n![their cost over ours](results/{path.stem}.png)"
         README.write_text(f"{before}{BEGIN}\n{shown}\n{END}{rest.partition(END)[2]}")
 
 
 def _circumstances(measured: dict[str, Any]) -> list[str]:
-    """Machine and versions, and how busy the machine was when each scenario began."""
+    """Machine and versions, and the load average when each scenario began."""
     lines = ["; ".join(f"{name} {value}" for name, value in measured["machine"].items())]
     loads: dict[str, list[float]] = defaultdict(list)
     for row in measured["rows"]:
@@ -155,14 +173,15 @@ def plot(measured: dict[str, Any], path: Path) -> None:
     if not found:
         return
     figure, axes = pyplot.subplots(figsize=(9, 1 + 0.5 * len(found)))
-    for position, (*_, each) in enumerate(reversed(found)):
+    for position, ratio in enumerate(reversed(found)):
+        each = ratio.each
         axes.barh(position, median(each), color="#4878a8" if median(each) >= 1 else "#b85450")
         axes.plot([min(each), max(each)], [position, position], color="black", linewidth=1.5)
         axes.text(max(each) * 1.05, position, f"{median(each):.2f}", va="center")
-    labels = [f"{scenario} {shape}\nagainst {peer}" for scenario, shape, peer, *_ in reversed(found)]
+    labels = [f"{one.scenario} {one.shape}, {one.figure}\nagainst {one.peer}" for one in reversed(found)]
     axes.set_yticks(range(len(found)), labels, fontsize=8)
     axes.axvline(1, color="grey", linestyle="--", linewidth=1)
     axes.set_xscale("log")
-    axes.set_xlabel("their server CPU for a unit of work over ours (right of the line we are cheaper)")
+    axes.set_xlabel("their cost over ours (right of the line we are cheaper)")
     figure.tight_layout()
     figure.savefig(path, dpi=120)

@@ -1,18 +1,15 @@
-"""What is measured, one round of it: functions that return rows of plain figures.
-
-Must not know how they are shown.
-"""
+"""The scenarios that need a crowd of clients: each function measures one contender and returns rows of figures."""
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-import httpx
 from picows import ws_connect
 
-from .clients import BadFrame, ChatCodec, Client, Crowd
-from .contenders import Contender, Ours
+from .clients import Client, Crowd
+from .codecs import BadFrame
+from .contenders import Contender
 from .load import Load
 from .measure import cpu_seconds, memory_bytes
 
@@ -34,7 +31,7 @@ async def load_rows(
     cpu_target: float,
     mongo_pid: int | None = None,
 ) -> list[Row]:
-    """Each shape (`one`, `concurrent-20`, `rate-150`) on one server, until it has used `cpu_target` seconds."""
+    """Run each shape (`one`, `concurrent-20`, `rate-150`) on one server for `cpu_target` seconds of its CPU."""
     tokens, rooms = contender.start(users, room_size)
     crowd = Crowd(contender.codec)
     try:
@@ -68,7 +65,7 @@ async def load_rows(
 
 
 async def _until_quiet(contender: Contender) -> None:
-    """What connecting brings, as telling peers who is there, is no part of what a message costs."""
+    """Wait until the work that follows a connect, such as announcing presence, is done: no message pays for it."""
     used, deadline = cpu_seconds(contender.pid), time.perf_counter() + MAX_RUN_SECONDS
     while time.perf_counter() < deadline:
         await asyncio.sleep(QUIET_SECONDS)
@@ -87,7 +84,7 @@ def _starter(load: Load, crowd: Crowd, shape: str) -> Callable[[], Any]:
 
 
 async def connection_rows(contender: Contender, *, sockets: int, room_size: int) -> list[Row]:
-    """Memory of an idle authenticated socket, and accepts for each CPU-second."""
+    """Memory of an idle authenticated socket, and accepted sockets for each CPU-second."""
     tokens, rooms = contender.start(sockets, room_size)
     crowd = Crowd(contender.codec)
     try:
@@ -110,7 +107,7 @@ async def connection_rows(contender: Contender, *, sockets: int, room_size: int)
 
 
 async def stuck_rows(contender: Contender, *, seconds: float) -> list[Row]:
-    """One client of a room of 50 never reads: what it costs the server, and what its neighbours notice."""
+    """A room of 50, then with one more client that never reads: memory of the server, latency of the others."""
     size = 50
     tokens, rooms = contender.start(size + 1, size + 1)
     crowd = Crowd(contender.codec)
@@ -138,68 +135,10 @@ async def stuck_rows(contender: Contender, *, seconds: float) -> list[Row]:
 async def _connect_stuck(crowd: Crowd, contender: Contender, token: str, room: str) -> Any:
     own = Crowd(contender.codec)
     client = Client(own, 0, room, token)
-    codec: ChatCodec = contender.codec
+    codec = contender.codec
     transport, _ = await ws_connect(
         lambda: client, codec.url(contender.base, token), extra_headers=codec.headers(token)
     )
     await client.ready
     transport.underlying_transport.pause_reading()
     return transport
-
-
-def history_rows(
-    contender: Ours, messages: Sequence[int], *, cpu_target: float, mongo_pid: int | None = None
-) -> list[Row]:
-    """CPU of a page in the middle and at the end of a room of each size, over REST."""
-    tokens, rooms = contender.start(1, 1, messages=messages)
-    try:
-        rows = []
-        with httpx.Client(headers={"Authorization": f"Bearer {tokens[0]}"}, timeout=60) as http:
-            for place in ("last", "middle"):
-                for room, count in zip(rooms, messages, strict=True):
-                    pages = Pages(http, contender, room, count, place)
-                    rows.append(pages.measure(cpu_target, mongo_pid))
-        return rows
-    finally:
-        contender.stop()
-
-
-class Pages:
-    """One page of a room of `count` messages, asked for again and again."""
-
-    def __init__(self, http: httpx.Client, contender: Ours, room: str, count: int, place: str) -> None:
-        self._http = http
-        self._contender = contender
-        self._url = f"http://{contender.base}/api/rooms/{room}/messages"
-        self._shape = f"{place} page of {count}"
-        self._query = {"limit": 50}
-        end = count
-        if place == "middle":
-            self._query["before"] = count // 2
-            end = count // 2 - 1
-        self._seqs = list(range(end - 49, end + 1))
-
-    def measure(self, cpu_target: float, mongo_pid: int | None) -> Row:
-        for _ in range(20):
-            self._take()
-        pid, pages = self._contender.pid, 0
-        cpu, began = cpu_seconds(pid), time.perf_counter()
-        database = cpu_seconds(mongo_pid) if mongo_pid else 0.0
-        while pages % 20 or cpu_seconds(pid) - cpu < cpu_target:
-            self._take()
-            pages += 1
-        return {
-            "scenario": "history",
-            "shape": self._shape,
-            "contender": self._contender.name,
-            "server_cpu": cpu_seconds(pid) - cpu,
-            "database_cpu": cpu_seconds(mongo_pid) - database if mongo_pid else 0.0,
-            "pages": pages,
-            "wall": time.perf_counter() - began,
-        }
-
-    def _take(self) -> None:
-        answer = self._http.get(self._url, params=self._query)
-        assert answer.status_code == 200, answer.text
-        seqs = [message["seq"] for message in answer.json()["results"]]
-        assert seqs == self._seqs, f"a wrong page: {seqs}"

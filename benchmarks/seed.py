@@ -1,7 +1,7 @@
-"""Users, rooms, sessions and, for history, messages in the database of the environment; prints tokens and rooms.
+"""Creates users, rooms, sessions and messages in the configured database; prints tokens and rooms as JSON.
 
-`python -m benchmarks.seed --users 500 --room-size 10 [--messages 1000 1000000]`. Writes in bulk what services would
-singly. A room that holds as many messages as asked for already is not filled again.
+`python -m benchmarks.seed --users 500 --room-size 10 [--messages 1000 1000000]`. Rows are written in bulk, not by
+services. A room that already has the wanted number of messages is used again.
 """
 
 import argparse
@@ -29,7 +29,11 @@ def main() -> None:
     parser.add_argument("--users", type=int, required=True)
     parser.add_argument("--room-size", type=int, required=True)
     parser.add_argument(
-        "--messages", type=int, nargs="*", default=[], help="in rooms of the first user's own"
+        "--messages",
+        type=int,
+        nargs="*",
+        default=[],
+        help="sizes of rooms, each of which the first user joins",
     )
     arguments = parser.parse_args()
 

@@ -1,6 +1,6 @@
-"""Fan-out alone, for comparison with Socket.IO and the tutorial: our socket, hub and transport, and nothing stored.
+"""Fan-out without storage, for comparison with Socket.IO and the tutorial, which store nothing either.
 
-The product's JWT middleware and ChatSocket with one consumer that hands a message to its room.
+It runs the product's JWT middleware, socket, hub and transport with one consumer, which publishes each message.
 """
 
 import os
@@ -58,14 +58,14 @@ class BenchConsumer(EventConsumer):
 
     @on("message:send", Send, reply=Empty)
     async def send(self, data: Send) -> Empty:
-        """Tell the room."""
-        told = Receive(
+        """Publish a message to the room."""
+        message = Receive(
             room_id=data.room_id,
             from_=self.connection.user_id,
             content=data.content,
             client_message_id=data.client_message_id,
         )
-        get_hub().publish(TOPIC, RECEIVE.encode(told))
+        get_hub().publish(TOPIC, RECEIVE.encode(message))
         return Empty()
 
 

@@ -1,6 +1,7 @@
-"""That the benchmark runs and counts right, on each contender; how fast any of them is is not asked here."""
+"""The benchmark runs, and counts every delivery, for each contender. Speed is not tested."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -8,26 +9,31 @@ from typing import Any
 import pytest
 
 from benchmarks import report
-from benchmarks.clients import BadFrame, ChatCodec, Client, Crowd, content_of
-from benchmarks.contenders import NODE
-from benchmarks.runner import Plan, Runner
+from benchmarks.clients import Client, Crowd
+from benchmarks.codecs import BadFrame, ChatCodec, content_of
+from benchmarks.contenders import NODE, OurHub
+from benchmarks.plan import Plan
+from benchmarks.runner import Runner
+from tests.kit.paths import ROOT
+from tests.kit.redis_servers import RedisServer
 
-pytestmark = [
-    pytest.mark.once,  # it brings databases of its own
-    pytest.mark.skipif(
-        shutil.which("node") is None or not (NODE / "node_modules").exists(),
-        reason="npm has installed no peers",
-    ),
-]
+pytestmark = pytest.mark.once  # it brings databases of its own
+
+needs_peers = pytest.mark.skipif(
+    shutil.which("node") is None or not (NODE / "node_modules").exists(),
+    reason="npm has installed no peers",
+)
 
 
+@needs_peers
 @pytest.mark.timeout(400)
-def test_bench_when_run_then_every_contender_delivers_all_and_the_report_names_them(tmp_path: Path):
+def test_bench_when_run_then_each_contender_delivers_all(tmp_path: Path):
     out = tmp_path / "measured.json"
     shapes = ["concurrent-20", "concurrent-1"]
     plan = Plan(
-        rounds=1, cpu_seconds=0.05, shapes=shapes, sockets=1, messages=[200, 400], databases=["SQLite"]
-    )
+        rounds=1, cpu_seconds=0.05, shapes=shapes, sockets=1, messages=[200, 400], databases=["SQLite"],
+        before=ROOT,
+    )  # fmt: skip
     measured = Runner(plan, out).run(["history", "fanout", "send"])
     pages, measured["rows"] = measured["rows"][:4], measured["rows"][4:]
     assert [row["shape"] for row in pages] == [
@@ -35,9 +41,11 @@ def test_bench_when_run_then_every_contender_delivers_all_and_the_report_names_t
     ]  # fmt: skip
     assert [(row["scenario"], row["contender"]) for row in measured["rows"]] == [
         ("fanout", "ours"),
+        ("fanout", "before"),
         ("fanout", "socket.io"),
         ("fanout", "channels tutorial"),
         ("send", "ours"),
+        ("send", "before"),
         ("send", "node"),
     ]
     for row in measured["rows"]:
@@ -50,10 +58,8 @@ def test_bench_when_run_then_every_contender_delivers_all_and_the_report_names_t
     assert out.with_suffix(".png").stat().st_size > 1_000
 
 
-@pytest.mark.parametrize(
-    "numbers", [[1], [0, 0], [0, 2]], ids=["the first is missing", "one came twice", "one is missing"]
-)
-async def test_client_when_a_message_is_not_the_next_of_its_sender_then_the_run_fails(numbers: list[int]):
+@pytest.mark.parametrize("numbers", [[1], [0, 0], [0, 2]], ids=["first missing", "repeated", "missing"])
+async def test_client_when_a_message_is_not_the_next_then_the_run_fails(numbers: list[int]):
     crowd = Crowd(ChatCodec())
     client = Client(crowd, 0, "room", "token")
     crowd.sent_at |= {(7, number): 0.0 for number in range(3)}
@@ -68,11 +74,38 @@ async def test_client_when_a_message_is_not_the_next_of_its_sender_then_the_run_
         take(numbers[-1])
 
 
-def test_ratios_when_rounds_differ_then_medians_are_of_the_ratios_within_each_round():
+def test_ratios_when_rounds_differ_then_each_is_of_one_round():
     costs = [("ours", 1, 1.0), ("node", 1, 2.0), ("ours", 2, 10.0), ("node", 2, 15.0), ("ours", 3, 1.0)]
     rows = [
         {"scenario": "send", "shape": "s", "contender": who, "round": number, "server_cpu": cpu, "sent": 1}
         for who, number, cpu in costs
     ]
-    [(_, _, peer, _, _, each)] = report.ratios(rows)
-    assert (peer, each) == ("node", [2.0, 1.5])
+    [ratio] = report.ratios(rows)
+    assert (ratio.peer, ratio.each) == ("node", [2.0, 1.5])
+
+
+def test_ratios_of_connections_when_a_product_is_whole_then_compare_wholes():
+    figures = {"ours": (10, 1000), "before": (20, 500), "ours, whole": (30, 100), "before, whole": (60, 50)}
+    rows = [
+        {"scenario": "connections", "shape": "s", "contender": who, "round": 0, "bytes_each": size,
+         "accepts_per_cpu": accepts}
+        for who, (size, accepts) in figures.items()
+    ]  # fmt: skip
+    found = {(ratio.peer, ratio.figure): ratio.each for ratio in report.ratios(rows)}
+    assert len(found) == 4
+    assert set(map(tuple, found.values())) == {(2.0,)}
+
+
+def test_before_when_a_checkout_is_named_then_its_code_runs(tmp_path: Path):
+    for entry in ROOT.iterdir():
+        (tmp_path / entry.name).symlink_to(entry)
+    redis = RedisServer()
+    hub = OurHub(redis, name="before", root=tmp_path)
+    try:
+        redis.start()
+        tokens, _ = hub.start(2, 2)
+        assert len(tokens) == 2
+        assert Path(os.readlink(f"/proc/{hub.pid}/cwd")) == tmp_path
+    finally:
+        hub.stop()
+        redis.stop()

@@ -1,6 +1,6 @@
-"""The chat of the Channels tutorial (parts 2 and 3) on the faster of the two Redis layers, with a JWT in the query.
+"""The chat of the Channels tutorial (parts 2 and 3), on the faster of the two Redis layers, with a JWT.
 
-Started with REDIS_URL and JWT_SECRET. https://channels.readthedocs.io/en/stable/tutorial/
+Needs the variables REDIS_URL and JWT_SECRET. https://channels.readthedocs.io/en/stable/tutorial/
 """
 
 import json

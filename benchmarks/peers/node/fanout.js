@@ -1,5 +1,5 @@
-// Fan-out as Socket.IO's documentation teaches it: a room, the redis adapter, a JWT at the handshake.
-// Started with PORT, REDIS_URL and JWT_SECRET. Must not store anything.
+// Fan-out as Socket.IO's documentation shows it: a room, the Redis adapter, a JWT at the handshake. Nothing is stored.
+// Needs the variables PORT, REDIS_URL and JWT_SECRET.
 import { createServer } from "node:http";
 import { createAdapter } from "@socket.io/redis-adapter";
 import jwt from "jsonwebtoken";

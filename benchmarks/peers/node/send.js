@@ -1,6 +1,6 @@
-// The whole send path as the guide has it: Express, Socket.IO with the redis adapter, rate-limiter-flexible on Redis,
-// Mongoose. A member's message is validated, limited, stored, acknowledged and told to its room.
-// Started with PORT, REDIS_URL, MONGO_URL and JWT_SECRET; tokens carry `sub` and `rooms`.
+// The whole send path as it is usually written in Node: Express, Socket.IO with the Redis adapter,
+// rate-limiter-flexible on Redis, and Mongoose. A member's message is validated, limited, stored, acknowledged and
+// sent to its room. Needs the variables PORT, REDIS_URL, MONGO_URL and JWT_SECRET; tokens contain `sub` and `rooms`.
 import { createServer } from "node:http";
 import { createAdapter } from "@socket.io/redis-adapter";
 import express from "express";
