@@ -1,0 +1,111 @@
+"""Received events on their way to the application: each message once, and in the order of its room."""
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+logger = logging.getLogger(__name__)
+
+Data = dict[str, Any]
+OnEvent = Callable[[str, Data], Awaitable[None] | None]
+
+ACK_SECONDS = 0.25  # deliveries of this period share one message:ack for each room
+MAX_WAITING_EVENTS = 2000
+
+
+class Inbox:
+    """Queues events for `on_event`, drops repeated messages, and marks the rooms that have a gap.
+
+    `seen` has the last seq of each room that the application handled, `received` the last seq that was queued.
+    `since` is a server time; edits and deletions made later may be unknown. It is "" before the first connection.
+    """
+
+    def __init__(self, on_event: OnEvent, state: Data) -> None:
+        self.on_event = on_event
+        self.user_id = ""
+        self.seen: dict[str, int] = dict(state["rooms"])
+        self.received = dict(self.seen)
+        self.since: str = state["since"]
+        self.gaps: set[str] = set()
+        self.gap_found = asyncio.Event()
+        self.events: asyncio.Queue[tuple[str, Data]] = asyncio.Queue()
+        self._to_ack: dict[str, int] = {}
+        self._handled = asyncio.Event()
+
+    @property
+    def full(self) -> bool:
+        return self.events.qsize() >= MAX_WAITING_EVENTS
+
+    def begin(self, ready: Data) -> None:
+        """A connection is ready. If it is not the first, every room may have missed messages."""
+        self.user_id, rooms = ready["userId"], ready["rooms"]
+        if self.since:
+            self.gaps = set(rooms)
+        else:
+            self.seen, self.received = dict(rooms), dict(rooms)
+            self.since = ready["serverTime"]
+        self.gap_found.set()
+
+    def receive(self, event: str, data: Data) -> None:
+        """Queue an event. A message is queued only if it is the next of its room."""
+        if self.full:  # the application is slow: read what follows from the log later
+            self.mark_gaps(*self.received)
+        elif event == "message:receive":
+            self._receive_message(data)
+        else:
+            if event == "room:added":
+                self.adopt(data)
+            self.events.put_nowait((event, data))
+
+    def _receive_message(self, message: Data) -> None:
+        room, seq = message["roomId"], message["seq"]
+        received = self.received.get(room)
+        if received is not None and seq == received + 1:
+            self.received[room] = seq
+            self.events.put_nowait(("message:receive", message))
+        elif received is None or seq > received:  # the resume brings the missing messages and this one again
+            self.mark_gaps(room)
+
+    def adopt(self, room: Data) -> None:
+        """Count a new room from the point where the user joined. Later messages may have been missed."""
+        received = self.received.setdefault(room["id"], room["lastSeq"] - room["unreadCount"])
+        if room["lastSeq"] > received:
+            self.mark_gaps(room["id"])
+
+    def mark_gaps(self, *rooms: str) -> None:
+        self.gaps.update(rooms)
+        self.gap_found.set()
+
+    async def deliver(self) -> None:
+        """Call `on_event` for each queued event, one after the other, without end. Its errors are logged."""
+        while True:
+            event, data = await self.events.get()
+            try:
+                result = self.on_event(event, data)
+                if inspect.isawaitable(result):
+                    await result
+            except Exception:
+                logger.exception("on_event failed for %s", event)
+            if event == "message:receive":
+                self.seen[data["roomId"]] = data["seq"]
+                if data["from"] != self.user_id:
+                    self._to_ack[data["roomId"]] = data["seq"]
+                    self._handled.set()
+            elif event == "room:removed":
+                self.seen.pop(data["roomId"], None)
+                self.received.pop(data["roomId"], None)
+            self.events.task_done()
+
+    async def acknowledge(self, write: Callable[[Data], Awaitable[None]]) -> None:
+        """Report delivered messages to the server, so that their senders see it, for as long as `write` works."""
+        while True:
+            await self._handled.wait()
+            await asyncio.sleep(ACK_SECONDS)
+            self._handled.clear()
+            acks, self._to_ack = self._to_ack, {}
+            for room, seq in acks.items():
+                await write(
+                    {"event": "message:ack", "data": {"roomId": room, "seq": seq, "status": "delivered"}}
+                )

@@ -1,0 +1,79 @@
+"""The access and refresh token of one session, and their renewal."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+from .delays import FIRST_SECONDS, MAX_SECONDS
+from .errors import ChatError, SignedOut
+
+Data = dict[str, Any]
+
+
+class Tokens:
+    """Renews the access token. Without a refresh token it is used as long as it lasts."""
+
+    def __init__(self, http: httpx.AsyncClient, access: str, refresh: str) -> None:
+        self.access = access
+        self.refresh = refresh
+        self._http = http
+        self._lock = asyncio.Lock()
+
+    def bearer(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.access}"}
+
+    async def renew(self, old: str) -> None:
+        """Replace the access token `old`, unless another task has done so.
+
+        Using one refresh token twice looks like theft and ends the session, hence the lock.
+        Raises SignedOut, a temporary ChatError, or httpx.HTTPError.
+        """
+        async with self._lock:
+            if self.access != old:
+                return
+            try:
+                answer = await self._http.post("/api/auth/refresh", json={"refreshToken": self.refresh})
+                pair = checked(answer)
+            except ChatError as error:
+                if error.temporary:
+                    raise
+                raise SignedOut(str(error)) from error
+            self.access, self.refresh = pair["accessToken"], pair["refreshToken"]
+
+    async def renew_when_possible(self, old: str) -> None:
+        """Like `renew`, but try again until the server answers. Raises SignedOut."""
+        if not self.refresh:
+            raise SignedOut("the access token has ended, and there is no refresh token")
+        while True:
+            try:
+                return await self.renew(old)
+            except (httpx.HTTPError, ChatError):
+                await asyncio.sleep(random.uniform(FIRST_SECONDS, MAX_SECONDS))
+
+    async def keep_fresh(self, ready: Data, ask: Callable[[str, Data], Awaitable[Data]]) -> None:
+        """Renew the access token after four fifths of its life, and send it on the connection (`auth:refresh`)."""
+        expires_at, now = ready["expiresAt"], ready["serverTime"]
+        while self.refresh:
+            left = datetime.fromisoformat(expires_at) - datetime.fromisoformat(now)
+            await asyncio.sleep(max(0.5, left.total_seconds() * 0.8))
+            await self.renew(self.access)
+            expires_at = (await ask("auth:refresh", {"token": self.access}))["expiresAt"]
+            now = (await ask("ping", {}))["serverTime"]
+
+
+def checked(answer: httpx.Response) -> Any:
+    """The JSON of a successful answer, None for an empty one. Raises ChatError for any other."""
+    if answer.is_success:
+        return answer.json() if answer.content else None
+    try:
+        error = answer.json()["error"]
+    except (ValueError, KeyError, TypeError):
+        error = {
+            "code": "internal",
+            "message": f"HTTP {answer.status_code} without an error of the chat server",
+        }
+    raise ChatError(error)
