@@ -1,23 +1,24 @@
 /**
- * ChatClient: one user's connection that heals itself, for browsers and Node. One file, no packages, no build.
+ * ChatClient: the connection of one user, which reconnects by itself, for browsers and Node.
  *
- * It reconnects with jitter, resumes where it was, drops what it has seen, keeps each room in order and renews its
- * tokens. docs/protocol.md explains each rule; ../client.py is the same in Python. Node before 22 needs
+ * It is one file without packages and without a build, so that a page can import it as it is and an application can
+ * copy it. It reconnects with jitter, resumes, drops repeated messages, keeps each room in order and renews its tokens.
+ * docs/protocol.md explains each rule; ../python/ is the same client in Python. Node before 22 needs
  * `node --experimental-websocket`, or the option `WebSocket`.
  */
 
 const FIRST_DELAY_MS = 500;
 const MAX_DELAY_MS = 30_000;
 const ANSWER_MS = 15_000;
-const PING_MS = 25_000; // a browser cannot see that the network went; an unanswered ping tells
-const ACK_MS = 250; // deliveries of this long are gathered into one message:ack
+const PING_MS = 25_000; // a browser does not report a lost network; an unanswered ping shows it
+const ACK_MS = 250; // deliveries of this period share one message:ack for each room
 const CLOSE_MS = 200;
 const MAX_WAITING_EVENTS = 2000;
 const HISTORY_PAGE = 200;
 const RESUME_ROOMS = 1000;
 const TEMPORARY = new Set(["rate_limited", "overloaded", "unavailable", "internal"]);
 
-/** The server refused: `code`, `fields`, `retryAfter` (seconds) and `requestId` as docs/errors.md has them. */
+/** The server refused a request. docs/errors.md describes `code`, `fields`, `retryAfter` (seconds) and `requestId`. */
 export class ChatError extends Error {
   constructor(error) {
     super(`${error.code}: ${error.message}`);
@@ -25,10 +26,10 @@ export class ChatError extends Error {
   }
 }
 
-/** The connection went before the answer came; whether the request took effect is not known. */
+/** The connection ended before the answer came. It is not known whether the request took effect. */
 export class ConnectionLost extends Error {}
 
-/** The session or the account has ended; only logging in again helps. */
+/** The session or the account has ended. The user has to log in again. */
 export class SignedOut extends Error {}
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -40,16 +41,21 @@ async function checked(answer) {
   const body = await answer.json().catch(() => null);
   if (answer.ok) return body;
   throw new ChatError(
-    body?.error ?? { code: "internal", message: `HTTP ${answer.status} without an error of ours` },
+    body?.error ?? { code: "internal", message: `HTTP ${answer.status} without an error of the chat server` },
   );
 }
 
 export class ChatClient {
   /**
-   * Options: `accessToken`, `refreshToken`; `onEvent(event, data)` gets every server event, one after the other, each
-   * message once and in its room's order, and may be async; `onFrame("in" | "out", frame)` sees all frames;
-   * `onStatus("connecting" | "online" | "signed-out")`; `onTokens({accessToken, refreshToken})` after each renewal;
-   * `state`, an earlier run's `client.state`, to go on from there; `deviceId`; `WebSocket`.
+   * Options:
+   * - `accessToken`, `refreshToken`.
+   * - `onEvent(event, data)` gets every server event, one after the other, each message once and in the order of its
+   *   room. It may be async.
+   * - `onFrame("in" | "out", frame)` sees every frame.
+   * - `onStatus("connecting" | "online" | "signed-out")`.
+   * - `onTokens({accessToken, refreshToken})` is called after each renewal.
+   * - `state` is the `client.state` of an earlier run, to continue from there.
+   * - `deviceId` names the device; it is random by default. `WebSocket` replaces the global class.
    */
   constructor(baseUrl, options) {
     const nothing = () => {};
@@ -64,8 +70,8 @@ export class ChatClient {
     this._WebSocket = options.WebSocket ?? globalThis.WebSocket;
     this._url = `${this.baseUrl.replace(/^http/, "ws")}/ws/chat/?deviceId=${options.deviceId ?? newId()}`;
     this._seen = { ...options.state?.rooms };
-    this._received = { ...this._seen }; // runs ahead of `_seen` by what waits in `_events`
-    this._since = options.state?.since ?? ""; // server time: edits and deletions made later may be unknown
+    this._received = { ...this._seen }; // ahead of `_seen` by the messages that wait in `_events`
+    this._since = options.state?.since ?? ""; // a server time; edits and deletions made later may be unknown
     this._gaps = new Set();
     this._events = [];
     this._answers = new Map();
@@ -76,11 +82,12 @@ export class ChatClient {
     this._stopped = false;
   }
 
-  /** `body` is {username, email, password, displayName?}. */
+  /** Create an account; resolves with its client. `body` is {username, email, password, displayName?}. */
   static signup(baseUrl, body, options = {}) {
     return ChatClient._open(baseUrl, "/api/auth/signup", body, options);
   }
 
+  /** Log in; resolves with the client. */
   static login(baseUrl, email, password, options = {}) {
     return ChatClient._open(baseUrl, "/api/auth/login", { email, password }, options);
   }
@@ -92,46 +99,49 @@ export class ChatClient {
     return new ChatClient(baseUrl, { ...options, ...session });
   }
 
-  /** Connect; resolves when `ready` has come. Rejects with SignedOut when it will not come. */
+  /** Connect; resolves when the client is ready. Rejects with SignedOut if it cannot become ready. */
   start() {
     this._stopped = false;
     this._ended = undefined;
     this._run().catch((error) => {
       this._ended = error;
       this.onStatus("signed-out", error);
-      this._settleWaiters();
+      this._answerWaiters();
     });
     return this.whenReady();
   }
 
+  /** Close the connection for good. Requests that wait for an answer reject with ConnectionLost. */
   stop() {
     this._stopped = true;
     this._ended = new ConnectionLost("stopped");
     this.drop();
-    this._settleWaiters();
+    this._answerWaiters();
   }
 
+  /** Resolves when the client is connected. Rejects with SignedOut, or ConnectionLost after `stop`. */
   whenReady() {
     if (this.online) return Promise.resolve();
     if (this._ended) return Promise.reject(this._ended);
     return new Promise((resolve, reject) => this._waiters.push({ resolve, reject }));
   }
 
-  /** How far `onEvent` has come, as JSON: keep it, and give it to a later run. */
+  /** An object for JSON that says how far `onEvent` has come. Store it, and pass it to a later run. */
   get state() {
     return { rooms: { ...this._seen }, since: this._since };
   }
 
-  /** Cut the connection, as a lost network does; the client then reconnects and resumes. */
+  /** Cut the connection, as a lost network does. The client reconnects and resumes. */
   drop() {
     this._hangUp?.();
   }
 
-  // --- what an application calls ------------------------------------------------------------------------------
+  // --- requests -----------------------------------------------------------------------------------------------
 
   /**
-   * Send a message, `{roomId | toUserId, content, type?, replyTo?, meta?, clientMessageId?}`, trying until the server
-   * says it is stored; resolves with that reply. Every try has the same clientMessageId, so it is stored once.
+   * Send a message, `{roomId | toUserId, content, type?, replyTo?, meta?, clientMessageId?}`, trying again until the
+   * server has stored it; resolves with that reply. Each attempt has the same clientMessageId, so the message is
+   * stored once. Rejects with SignedOut, with a ChatError that is not temporary, or after `stop`.
    */
   async send(message) {
     const data = { clientMessageId: newId(), ...message };
@@ -153,7 +163,7 @@ export class ChatClient {
     return this._ask(event, data);
   }
 
-  /** Call REST as this user; an expired access token is renewed first. Rejects with ChatError. */
+  /** Call the REST API as this user; an expired access token is renewed first. Rejects with ChatError, SignedOut. */
   async rest(method, path, body) {
     const call = () =>
       fetch(this.baseUrl + path, {
@@ -187,19 +197,19 @@ export class ChatClient {
       if (code === 4403) throw new SignedOut("this account is deactivated");
       if (code === 4401) await this._refreshWhenPossible(token);
       if (code === 4429) attempt += 4;
-      // Jitter: when a server restarts, its clients must not all come back in the same moment.
+      // Jitter: when a server restarts, its clients must not all return at the same moment.
       await sleep(jitter(Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** attempt)));
     }
   }
 
-  /** One connection, from the handshake to its end; resolves with the close code, 0 where there was none. */
+  /** One connection from the handshake to its end; resolves with the close code, 0 if there was none. */
   _connection() {
     return new Promise((resolve) => {
       const socket = new this._WebSocket(this._url, ["chat.v1", `bearer.${this.accessToken}`]);
       this._socket = socket;
       socket.onmessage = ({ data }) => this._take(JSON.parse(data));
       socket.onclose = ({ code }) => resolve(code);
-      socket.onerror = () => setTimeout(resolve, CLOSE_MS, 0); // a close should follow; in Node 20 it may not
+      socket.onerror = () => setTimeout(resolve, CLOSE_MS, 0); // a close event should follow; in Node 20 it may not
       this._hangUp = () => {
         socket.onmessage = socket.onclose = null;
         socket.close();
@@ -226,13 +236,13 @@ export class ChatClient {
     this.online = true;
     this.onStatus("online");
     if (this._since) {
-      this._markGaps(...Object.keys(ready.rooms)); // a reconnect: what was missed, and rooms joined meanwhile
+      this._markGaps(...Object.keys(ready.rooms)); // a reconnect: every room may have missed messages
     } else {
       this._seen = { ...ready.rooms };
       this._received = { ...ready.rooms };
       this._since = ready.serverTime;
     }
-    this._settleWaiters();
+    this._answerWaiters();
     this._renewTokenAfter(ready.expiresAt, ready.serverTime);
     this._every(PING_MS, () => this._ask("ping", {}));
   }
@@ -245,7 +255,7 @@ export class ChatClient {
     for (const { reject } of this._answers.values()) reject(new ConnectionLost("the connection was lost"));
   }
 
-  _settleWaiters() {
+  _answerWaiters() {
     for (const { resolve, reject } of this._waiters.splice(0)) this.online ? resolve() : reject(this._ended);
   }
 
@@ -253,19 +263,19 @@ export class ChatClient {
     return new Promise((resolve, reject) => {
       const ref = ++this._lastRef;
       const timer = setTimeout(() => reject(new ConnectionLost("no answer in time")), ANSWER_MS);
-      const settle = (how) => (value) => {
+      const finish = (how) => (value) => {
         clearTimeout(timer);
         this._answers.delete(ref);
         how(value);
       };
-      this._answers.set(ref, { resolve: settle(resolve), reject: settle(reject) });
+      this._answers.set(ref, { resolve: finish(resolve), reject: finish(reject) });
       if (!this._write({ event, data, ref })) {
         this._answers.get(ref).reject(new ConnectionLost("there is no connection"));
       }
     });
   }
 
-  /** Send a frame as it is; false where there is no connection. */
+  /** Send a frame as it is. Returns false if there is no connection. */
   _write(frame) {
     if (!this.online || this._socket.readyState !== 1) return false;
     this.onFrame("out", frame);
@@ -273,7 +283,7 @@ export class ChatClient {
     return true;
   }
 
-  /** Run `work` after `ms`, if this connection still lives; where it fails, the next connection begins anew. */
+  /** Run `work` after `ms` if this connection still lives. If it fails, the connection is replaced by a new one. */
   _after(ms, work) {
     const timer = setTimeout(() => {
       this._timers.delete(timer);
@@ -292,16 +302,16 @@ export class ChatClient {
 
   // --- order and completeness ---------------------------------------------------------------------------------
 
-  /** Queue an event for the application; a message only if it is the next one of its room. */
+  /** Queue an event for the application. A message is queued only if it is the next of its room. */
   _receive(event, data) {
     if (this._events.length >= MAX_WAITING_EVENTS) {
-      this._markGaps(...Object.keys(this._received)); // a slow application: let the log keep it for later
+      this._markGaps(...Object.keys(this._received)); // the application is slow: read the rest from the log later
       return;
     }
     if (event === "message:receive") {
       const { roomId, seq } = data;
       const received = this._received[roomId];
-      // The resume brings what is missing, and this one again; so it does in a room joined while away.
+      // The resume brings the missing messages and this one again, also in a room joined while away.
       if (received === undefined || seq > received + 1) this._markGaps(roomId);
       if (seq !== received + 1) return;
       this._received[roomId] = seq;
@@ -309,18 +319,18 @@ export class ChatClient {
       this._adopt(data);
     }
     this._events.push([event, data]);
-    this._handOver();
+    this._deliver();
   }
 
-  /** A new room counts from where its user joined it; what was written since may not have been heard. */
+  /** Count a new room from the point where the user joined. Later messages may have been missed. */
   _adopt(room) {
     this._received[room.id] ??= room.lastSeq - room.unreadCount;
     if (room.lastSeq > this._received[room.id]) this._markGaps(room.id);
   }
 
-  async _handOver() {
-    if (this._handing) return;
-    this._handing = true;
+  async _deliver() {
+    if (this._delivering) return;
+    this._delivering = true;
     while (this._events.length) {
       const [event, data] = this._events[0];
       try {
@@ -337,11 +347,11 @@ export class ChatClient {
         delete this._received[data.roomId];
       }
     }
-    this._handing = false;
+    this._delivering = false;
     if (this._gaps.size) this._closeGaps();
   }
 
-  /** Tell the server what has arrived, so that its senders see it delivered. */
+  /** Report a delivered message to the server, so that its sender sees it. */
   _acknowledge(roomId, seq) {
     this._toAck.set(roomId, seq);
     this._ackTimer ??= this._after(ACK_MS, () => {
@@ -358,7 +368,7 @@ export class ChatClient {
     this._closeGaps();
   }
 
-  /** One resume at a time, until there is no gap; a full queue is emptied first. */
+  /** Close the gaps, one resume at a time. While many events wait, `_deliver` calls it again at the end. */
   async _closeGaps() {
     if (this._closing) return;
     this._closing = true;
@@ -374,24 +384,24 @@ export class ChatClient {
         const reply = await this._ask("resume", { rooms: wanted, since: this._since });
         this._since = reply.serverTime;
         for (const [room, answer] of Object.entries(reply.rooms)) {
-          if (!answer.complete) await this._page(room);
+          if (!answer.complete) await this._readHistory(room);
         }
       }
     } catch {
-      this.drop(); // the next connection asks for everything again
+      this.drop(); // the next connection resumes every room
     } finally {
       this._closing = false;
     }
   }
 
-  /** The gap was too large for a resume: read history, from the same number on. */
-  async _page(room) {
+  /** Read history from the last received seq on, for a gap that is too large for a resume. */
+  async _readHistory(room) {
     let more = true;
     while (more && this._events.length < MAX_WAITING_EVENTS) {
       const query = `after=${this._received[room]}&limit=${HISTORY_PAGE}`;
       const page = await this.rest("GET", `/api/rooms/${room}/messages?${query}`);
       more = page.hasMore;
-      const archived = (page.firstSeq ?? 1) - 1; // up to here there is nothing to read any more
+      const archived = (page.firstSeq ?? 1) - 1; // messages up to this seq can no longer be read
       this._received[room] = Math.max(this._received[room], archived);
       for (const message of page.results) this._receive("message:receive", message);
     }
@@ -400,7 +410,7 @@ export class ChatClient {
 
   // --- tokens -------------------------------------------------------------------------------------------------
 
-  /** Renew the access token when four fifths of its time are over, and tell the connection. */
+  /** Renew the access token after four fifths of its life, and send it on the connection (`auth:refresh`). */
   _renewTokenAfter(expiresAt, serverTime) {
     if (!this.refreshToken) return;
     const leftMs = Date.parse(expiresAt) - Date.parse(serverTime);
@@ -411,14 +421,14 @@ export class ChatClient {
     });
   }
 
-  /** Spend the refresh token, once: two at the same moment would look like theft and end the session. */
+  /** Renew the access token `old`, once: using a refresh token twice looks like theft and ends the session. */
   _refresh(old) {
-    if (this.accessToken !== old) return Promise.resolve(); // done meanwhile
-    this._refreshing ??= this._spendRefreshToken().finally(() => (this._refreshing = undefined));
+    if (this.accessToken !== old) return Promise.resolve(); // another call has renewed it
+    this._refreshing ??= this._useRefreshToken().finally(() => (this._refreshing = undefined));
     return this._refreshing;
   }
 
-  async _spendRefreshToken() {
+  async _useRefreshToken() {
     const headers = { "Content-Type": "application/json" };
     const body = JSON.stringify({ refreshToken: this.refreshToken });
     const answer = await fetch(`${this.baseUrl}/api/auth/refresh`, { method: "POST", headers, body });

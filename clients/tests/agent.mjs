@@ -1,16 +1,17 @@
-// A process around the JavaScript client: commands come as JSON lines on stdin, all it sees leaves on stdout.
+// Runs the JavaScript client for tests: reads commands as JSON lines from stdin, and writes events, frames and answers
+// as JSON lines to stdout.
 import { createInterface } from "node:readline";
 import { ChatClient } from "../js/chat-client.js";
 
-const tell = (line) => process.stdout.write(JSON.stringify(line) + "\n");
+const write = (line) => process.stdout.write(JSON.stringify(line) + "\n");
 let client;
 
 const commands = {
   start({ baseUrl, ...options }) {
     client = new ChatClient(baseUrl, {
       ...options,
-      onEvent: (event, data) => tell({ event, data }),
-      onFrame: (direction, frame) => tell({ direction, frame }),
+      onEvent: (event, data) => write({ event, data }),
+      onFrame: (direction, frame) => write({ direction, frame }),
     });
     return client.start();
   },
@@ -27,6 +28,6 @@ for await (const line of createInterface({ input: process.stdin })) {
   const { id, command, data } = JSON.parse(line);
   Promise.resolve()
     .then(() => commands[command](data))
-    .then((value) => tell({ id, value: value ?? null }))
-    .catch((error) => tell({ id, error: { name: error.constructor.name, code: error.code ?? "" } }));
+    .then((value) => write({ id, value: value ?? null }))
+    .catch((error) => write({ id, error: { name: error.constructor.name, code: error.code ?? "" } }));
 }

@@ -1,4 +1,4 @@
-"""The two reference clients behind one face, so that every test runs on both."""
+"""One interface to both reference clients, so that every test runs on both."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ Data = dict[str, Any]
 
 
 class Agent(Protocol):
-    """One client. `events` and `frames` grow as things come; `until` waits for more of them."""
+    """One client. `events` and `frames` grow; `until` waits for more of them."""
 
     events: list[tuple[str, Data]]
     frames: list[tuple[str, Data]]
@@ -34,6 +34,8 @@ class Agent(Protocol):
 
 
 class Log:
+    """The events and frames of one client."""
+
     def __init__(self) -> None:
         self.events: list[tuple[str, Data]] = []
         self.frames: list[tuple[str, Data]] = []
@@ -55,10 +57,10 @@ class Log:
             async with asyncio.timeout(WAIT_SECONDS), self._grown:
                 await self._grown.wait_for(holds)
         except TimeoutError:
-            pytest.fail(f"it did not come; the last frames are {self.frames[-12:]}")
+            pytest.fail(f"the condition did not become true; the last frames are {self.frames[-12:]}")
 
     def messages(self, room_id: str) -> list[tuple[int, str]]:
-        """(seq, content) of the messages handed to the application, in the order they came."""
+        """(seq, content) of the messages that the application got, in their order."""
         return [
             (data["seq"], data["content"])
             for event, data in self.events
@@ -107,7 +109,7 @@ class PythonAgent(Log):
 
 
 class JavaScriptAgent(Log):
-    """Speaks with agent.mjs in a node process."""
+    """Sends commands to agent.mjs in a node process."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -167,15 +169,15 @@ class JavaScriptAgent(Log):
     async def _read(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
         async for line in process.stdout:
-            told = json.loads(line)
-            if "direction" in told:
-                self.add(self.frames, told["direction"], told["frame"])
-            elif "event" in told:
-                self.add(self.events, told["event"], told["data"])
-            elif "error" in told:
-                self._answers[told["id"]].set_exception(as_exception(told["error"]))
+            answer = json.loads(line)
+            if "direction" in answer:
+                self.add(self.frames, answer["direction"], answer["frame"])
+            elif "event" in answer:
+                self.add(self.events, answer["event"], answer["data"])
+            elif "error" in answer:
+                self._answers[answer["id"]].set_exception(as_exception(answer["error"]))
             else:
-                self._answers[told["id"]].set_result(told["value"])
+                self._answers[answer["id"]].set_result(answer["value"])
 
 
 def as_exception(error: Data) -> Exception:
@@ -186,7 +188,7 @@ def as_exception(error: Data) -> Exception:
 
 @contextlib.asynccontextmanager
 async def agents_of(language: str) -> Any:
-    """A maker of agents, all of which are stopped at the end."""
+    """Yields a function that makes agents. All are stopped at the end."""
     if language == "javascript" and shutil.which("node") is None:
         pytest.skip("node is not installed")
     made: list[Any] = []

@@ -1,4 +1,4 @@
-"""Both reference clients keep what docs/protocol.md promises, against a real server. About a minute for the two."""
+"""Both reference clients follow docs/protocol.md, against a real server. About a minute."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -33,7 +33,7 @@ async def send_many(user: ChatUser, room_id: str, count: int, start: int = 1) ->
             assert answer.status_code == 201
 
 
-async def test_client_when_others_write_then_hears_them_in_order_and_tells_that_they_arrived(
+async def test_client_when_others_write_then_gets_all_and_acknowledges(
     alice: ChatUser, bob: ChatUser, make_agent: Callable[[], Any]
 ) -> None:
     writer, reader = make_agent(), make_agent()
@@ -62,7 +62,7 @@ async def test_client_when_the_server_refuses_then_raises_its_error(
     assert refused.value.code == "not_found"
 
 
-async def test_client_when_its_connection_is_cut_then_resumes_without_a_hole_or_a_repeat(
+async def test_client_when_cut_off_then_resumes_without_gap_or_repeat(
     alice: ChatUser, bob: ChatUser, make_agent: Callable[[], Any]
 ) -> None:
     room_id = alice.make_room(bob)
@@ -75,7 +75,7 @@ async def test_client_when_its_connection_is_cut_then_resumes_without_a_hole_or_
     assert agent.messages(room_id) == numbered(30)
 
 
-async def test_client_when_started_again_with_its_state_then_gets_new_messages_and_edits(
+async def test_client_when_started_with_state_then_gets_news_and_edits(
     alice: ChatUser, bob: ChatUser, make_agent: Callable[[], Any]
 ) -> None:
     room_id = alice.make_room(bob)
@@ -97,8 +97,8 @@ async def test_client_when_started_again_with_its_state_then_gets_new_messages_a
     assert {update["content"] for update in again.came("message:updated")} == {"edited"}
 
 
-@pytest.mark.once  # 510 messages for each client; messaging's test of resume has as many on any database
-async def test_client_when_the_gap_is_too_large_for_a_resume_then_pages_through_history(
+@pytest.mark.once  # 510 messages for each client; a test of resume in messaging has as many on any database
+async def test_client_when_a_gap_is_large_then_reads_history(
     alice: ChatUser, bob: ChatUser, make_agent: Callable[[], Any]
 ) -> None:
     room_id = alice.make_room(bob)
@@ -113,7 +113,7 @@ async def test_client_when_the_gap_is_too_large_for_a_resume_then_pages_through_
     assert [seq for seq, _ in agent.messages(room_id)] == list(range(1, 511))
 
 
-async def test_client_when_what_it_missed_is_archived_then_goes_on_where_the_log_begins(
+async def test_client_when_missed_messages_are_archived_then_goes_on(
     server: ChatServer, alice: ChatUser, bob: ChatUser, make_agent: Callable[[], Any], tmp_path: Path
 ) -> None:
     room_id = alice.make_room(bob)
@@ -126,10 +126,10 @@ async def test_client_when_what_it_missed_is_archived_then_goes_on_where_the_log
     await send_many(alice, room_id, 2, 9)
     await agent.until(lambda: agent.messages(room_id) == numbered(3, 8))
     assert (await agent.state())["rooms"][room_id] == 10
-    assert len(agent.sent("resume")) < 5  # it does not go on asking for what nobody has
+    assert len(agent.sent("resume")) < 5  # it does not ask again for messages that nobody has
 
 
-async def test_client_when_added_to_a_room_while_away_then_gets_what_was_written_since(
+async def test_client_when_added_to_a_room_while_away_then_gets_messages(
     alice: ChatUser, bob: ChatUser, make_agent: Callable[[], Any]
 ) -> None:
     agent = make_agent()
@@ -163,7 +163,7 @@ async def test_client_when_the_server_dies_between_sends_then_each_is_stored_onc
     assert [seq for seq, _ in agent.messages(room_id)] == list(range(1, 41))
 
 
-async def test_client_when_its_token_runs_out_then_renews_it_and_keeps_the_connection(
+async def test_client_when_its_token_runs_out_then_keeps_the_connection(
     start_server: Callable[..., ChatServer], make_agent: Callable[[], Any]
 ) -> None:
     server = start_server(ACCESS_TOKEN_SECONDS="6")
@@ -175,7 +175,7 @@ async def test_client_when_its_token_runs_out_then_renews_it_and_keeps_the_conne
     assert (await agent.rest("GET", "/api/users/me"))["id"] == alice.id
 
 
-async def test_client_when_its_token_is_bad_then_gets_another_and_connects(
+async def test_client_when_its_token_is_bad_then_renews_it_and_connects(
     alice: ChatUser, make_agent: Callable[[], Any]
 ) -> None:
     agent = make_agent()
@@ -183,7 +183,7 @@ async def test_client_when_its_token_is_bad_then_gets_another_and_connects(
     assert len(agent.came("ready")) == 1
 
 
-async def test_client_when_its_session_was_ended_then_says_so_and_stops(
+async def test_client_when_its_session_has_ended_then_raises_signed_out(
     alice: ChatUser, make_agent: Callable[[], Any]
 ) -> None:
     agent = make_agent()
