@@ -1,4 +1,4 @@
-# The server's image. `.ci/image` runs these very steps without Docker.
+# The server's image. `.ci/image` runs the same steps without Docker.
 FROM python:3.11-slim AS packages
 WORKDIR /app
 COPY requirements.txt ./
@@ -16,7 +16,7 @@ RUN SECRET_KEY=only-for-this-step DATA_DIR=/tmp/build python manage.py collectst
 USER chat
 VOLUME /data
 EXPOSE 8000
-# Requests and sockets get 5 s to end and the rest 4; docker's own ten are the limit.
+# The server stops within 9 s: 5 for requests and sockets, 4 for the rest. Docker kills it after 10.
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=6s --start-period=40s --retries=3 CMD ["python", "deploy/probe.py", "/healthz"]
 CMD ["python", "manage.py", "serve"]

@@ -1,21 +1,21 @@
-# `make run` and `make test` need Python 3.11+, git and make; everything else they install into .venv.
+# `make run` and `make test` need Python 3.11+, git and make. They install everything else into .venv.
 
 PYTHON ?= python3
 PORT ?= 8000
 HOST ?= 127.0.0.1
 VENV := .venv
 BIN := $(VENV)/bin
-# For work on this machine; a deployment sets these itself (docs/configuration.md).
+# For development. A deployment sets these variables itself (docs/configuration.md).
 RUN_ENV = DEBUG=$${DEBUG:-on} HOST=$(HOST) PORT=$(PORT)
-# Three at once on two cores: tests wait for sockets and processes more than they compute; four where they wait for
-# the stand-in for MongoDB too.
+# Three workers on two cores, because tests wait for sockets and processes more than they compute. On MongoDB four,
+# because they also wait for the stand-in.
 PYTEST_ARGS ?= -n 3 --dist loadfile --no-loadscope-reorder
-# Without their bytecode hundreds of servers and commands would compile the project anew, each for itself.
+# Bytecode is written: otherwise hundreds of servers and commands would each compile the project again.
 TEST_ENV = SECRET_KEY=tests-only-0123456789-0123456789-0123456789-0123456789 DEBUG=off PYTHONDONTWRITEBYTECODE=
 ON_MONGODB = $(TEST_ENV) $(BIN)/python -m tests.kit.on_database mongodb $(PYTEST_ARGS) -n 4
 ON_POSTGRESQL = $(TEST_ENV) $(BIN)/python -m tests.kit.on_database postgresql $(PYTEST_ARGS)
 
-# A sound deployment, as `manage.py check --deploy` would have it; names no real host.
+# The settings of a deployment that `manage.py check --deploy` accepts. They name no real host.
 DEPLOY_ENV = SECRET_KEY=7PqkX2vLw9ZrT4mNc8YbH3sJf6DgA1eUxQoWiE5tRyBnMvCzKd0 DEBUG=off WORKERS=4 \
 	ALLOWED_HOSTS=chat.example ALLOWED_ORIGINS=https://chat.example TRUSTED_PROXIES=1 \
 	SECURE_SSL_REDIRECT=on SECURE_HSTS_SECONDS=31536000 \
@@ -26,39 +26,39 @@ DEPLOY_ENV = SECRET_KEY=7PqkX2vLw9ZrT4mNc8YbH3sJf6DgA1eUxQoWiE5tRyBnMvCzKd0 DEBU
 .DEFAULT_GOAL := run
 
 $(VENV)/run.stamp: requirements.txt
-	@echo "Installing into $(VENV), which says nothing for a minute or two."
+	@echo "Installing into $(VENV). This takes a minute or two without output."
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -e clients/python
 	touch $@
 
 $(VENV)/dev.stamp: requirements-dev.txt requirements.txt
-	@echo "Installing into $(VENV), which says nothing for some minutes."
+	@echo "Installing into $(VENV). This takes some minutes without output."
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt -e clients/python
 	touch $@ $(VENV)/run.stamp
 
-# What the server is measured against.
+# The servers that benchmarks compare with.
 PEERS := benchmarks/peers/node/node_modules/.package-lock.json
 $(PEERS): benchmarks/peers/node/package-lock.json
 	-if command -v npm >/dev/null; then npm ci --prefix $(dir $<) --ignore-scripts --no-audit --no-fund --silent; fi
 
-# What tests of the JavaScript client and of other libraries' peers need; without npm those tests are skipped.
+# Packages for tests of the JavaScript client, Socket.IO and the documents. Without npm those tests are skipped.
 node_modules/.package-lock.json: package-lock.json
 	if command -v npm >/dev/null; then npm ci --ignore-scripts --no-audit --no-fund --silent; fi
 
-install: $(VENV)/run.stamp  ## what the server needs, into .venv
+install: $(VENV)/run.stamp  ## install what the server needs into .venv
 
 run: $(VENV)/run.stamp  ## migrate and serve on http://$(HOST):$(PORT)
 	@$(RUN_ENV) $(BIN)/python manage.py migrate --verbosity 0
 	@$(RUN_ENV) exec $(BIN)/python manage.py serve --host $(HOST) --port $(PORT)
 
-superuser: $(VENV)/run.stamp  ## an account for the admin
+superuser: $(VENV)/run.stamp  ## create an account for the admin
 	@$(RUN_ENV) $(BIN)/python manage.py createsuperuser
 
 demo: $(VENV)/run.stamp  ## two users talk through the server that `make run` started
 	@$(RUN_ENV) $(BIN)/python manage.py demo
 
-test: $(VENV)/dev.stamp node_modules/.package-lock.json $(PEERS)  ## all on SQLite, the engine's tests, the main flows on the other databases
+test: $(VENV)/dev.stamp node_modules/.package-lock.json $(PEERS)  ## all tests on SQLite, the engine's tests, the main flows on the other databases
 	$(TEST_ENV) $(BIN)/python -m pytest $(PYTEST_ARGS) $(ARGS)
 	$(BIN)/python -m pytest -c djongo_lts/tests/pytest.ini -n 2 --dist loadfile djongo_lts/tests
 	$(ON_MONGODB) -m smoke $(ARGS)
@@ -74,30 +74,30 @@ differential: $(VENV)/dev.stamp  ## random ORM queries on SQLite and MongoDB sid
 django-tests: $(VENV)/dev.stamp  ## Django's own tests on djongo_lts: make django-tests ARGS="basic lookup"
 	$(BIN)/python -m djongo_lts.tests.django_suite $(ARGS)
 
-bench-engine: $(VENV)/dev.stamp  ## client CPU of djongo_lts beside raw pymongo
+bench-engine: $(VENV)/dev.stamp  ## client CPU of djongo_lts compared with raw pymongo
 	$(BIN)/python -m djongo_lts.benchmarks.client_cpu
 
 torture: $(VENV)/dev.stamp  ## kill servers, Redis and database under load: ROUNDS=20 SEED=1 DATABASE=mongodb PROCESSES=2
 	$(TEST_ENV) $(BIN)/python -m tests.proofs.torture --rounds $(or $(ROUNDS),20) --seed $(or $(SEED),1) \
 		--database $(or $(DATABASE),mongodb) --processes $(or $(PROCESSES),2)
 
-model: $(VENV)/dev.stamp  ## compare any steps of three users with a reference: EXAMPLES=200 PROCESSES=1
+model: $(VENV)/dev.stamp  ## compare random steps of three users with a reference: EXAMPLES=200 PROCESSES=1
 	$(TEST_ENV) MODEL_EXAMPLES=$(or $(EXAMPLES),200) MODEL_PROCESSES=$(or $(PROCESSES),1) \
 		$(BIN)/python -m pytest tests/proofs/test_model.py
 
-fuzz: $(VENV)/dev.stamp  ## send a server frames that no client should: FRAMES=100000 SEED=1
+fuzz: $(VENV)/dev.stamp  ## send a server frames that no client should send: FRAMES=100000 SEED=1
 	$(TEST_ENV) $(BIN)/python -m tests.proofs.frame_fuzz --frames $(or $(FRAMES),100000) --seed $(or $(SEED),1)
 
-fuzz-api: $(VENV)/dev.stamp  ## requests made from docs/openapi.yaml, right and wrong: EXAMPLES=100 SEED=1
+fuzz-api: $(VENV)/dev.stamp  ## valid and invalid requests made from docs/openapi.yaml: EXAMPLES=100 SEED=1
 	$(TEST_ENV) $(BIN)/python -m tests.proofs.api_fuzz --examples $(or $(EXAMPLES),100) --seed $(or $(SEED),1)
 
-requirements-check: $(VENV)/dev.stamp  ## known holes in the pinned requirements; where nobody can be asked, their pins and ages
+requirements-check: $(VENV)/dev.stamp  ## known vulnerabilities of the pinned requirements; without a network, their pins and ages
 	$(BIN)/python -m tests.proofs.requirements_check
 
-bench: $(VENV)/dev.stamp $(PEERS)  ## beside Socket.IO and others: benchmarks/README.md, make bench ARGS="fanout --rounds 3"
+bench: $(VENV)/dev.stamp $(PEERS)  ## compare with Socket.IO and others (benchmarks/README.md): make bench ARGS="fanout --rounds 3"
 	$(TEST_ENV) $(BIN)/python -m benchmarks $(ARGS)
 
-crawl: $(VENV)/dev.stamp  ## fill an empty database (DATABASE_URL, or SQLite in DATA_DIR) and time the desk: MESSAGES=1000000
+crawl: $(VENV)/dev.stamp  ## fill an empty database (DATABASE_URL, or SQLite in DATA_DIR) and time the moderators' pages: MESSAGES=1000000
 	$(TEST_ENV) $(BIN)/python manage.py migrate --verbosity 0
 	$(TEST_ENV) $(BIN)/python -m moderation.tests.crawl --messages $(or $(MESSAGES),1000000)
 
@@ -113,10 +113,10 @@ check: lint  ## lint, types, import rules, Django's checks, drift of migrations 
 	$(TEST_ENV) $(BIN)/python manage.py makemigrations --check --dry-run
 	$(TEST_ENV) $(BIN)/python manage.py write_docs --check
 
-docs: $(VENV)/dev.stamp  ## write docs/openapi.yaml and docs/asyncapi.yaml anew
+docs: $(VENV)/dev.stamp  ## write docs/openapi.yaml, docs/asyncapi.yaml and docs/errors.md from the code
 	$(TEST_ENV) $(BIN)/python manage.py write_docs
 
-lock: $(VENV)/dev.stamp  ## compile requirements*.in
+lock: $(VENV)/dev.stamp  ## compile requirements*.in into requirements*.txt
 	$(BIN)/pip install --quiet pip-tools
 	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host requirements.in
 	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host requirements-dev.in

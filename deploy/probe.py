@@ -1,6 +1,6 @@
-"""Asks this container's server for `/healthz` or `/readyz`, as one of its hosts; exit status 0 when it is well.
+"""The container's health check: requests `/healthz` or `/readyz` of its server. Exit status 0 means healthy.
 
-Knows the environment and HTTP only: it has to start quickly, every ten seconds.
+It runs every ten seconds and has to start quickly, so it imports the standard library only.
 """
 
 import http.client
@@ -11,6 +11,7 @@ TIMEOUT_SECONDS = 5
 
 
 def main(path: str) -> int:
+    # The server answers only for its own hosts.
     host = (
         os.environ.get("ALLOWED_HOSTS", "127.0.0.1").partition(",")[0].lstrip(".").replace("*", "127.0.0.1")
     )
