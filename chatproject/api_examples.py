@@ -1,6 +1,6 @@
-"""An example of every successful answer in the OpenAPI document, made from the answer's own schema.
+"""Adds an example to every successful answer of the OpenAPI document, built from the schema of the answer.
 
-Knows what the fields of the wire usually hold; must not know views. A field without a value here stops `make docs`.
+A field that has no value here stops `make docs`.
 """
 
 from typing import Any
@@ -10,9 +10,9 @@ Schema = dict[str, Any]
 CAROL, BOB = "01a20bd1-bed6-707d-bd3a-71bea614e6cb", "01a20bd2-0f3c-7a41-9c55-0c2f5f6d7e80"
 ROOM, MESSAGE = "01a20bd2-4a6e-7c0b-8f6d-3b7f0f0e9a11", "01a20bd2-9b1c-7e22-a1d4-5f0c8b7a6d32"
 EARLIER, LATER = "2026-11-24T04:30:24.982Z", "2026-11-24T04:31:59.819Z"
-TOKEN = "eyJhbGciOiJIUzI1NiIs.."  # noqa: S105  # the beginning that they all have
+TOKEN = "eyJhbGciOiJIUzI1NiIs.."  # noqa: S105  # the beginning of every such token
 
-# By the field's name, or by `Component.field` where a name means several things.
+# Values by the name of the field, or by `Component.field` if the name has several meanings.
 VALUES: dict[str, Any] = {
     "accessToken": TOKEN,
     "avatarUrl": "https://example.com/carol.png",
@@ -69,16 +69,16 @@ VALUES: dict[str, Any] = {
     "userId": BOB,
     "username": "carol",
 }
-# Where a path's answer is another than its component's usual one.
+# Values that differ from the usual ones of the component, by path.
 AT_PATH: dict[str, Schema] = {
     "/api/rooms/direct": {"kind": "direct", "name": "", "to": BOB, "lastSeq": 0, "lastMessage": None}
 }
-# Components whose example stands in a field that has no schema of its own.
+# The component of a field that has no schema of its own.
 INSIDE = {"lastMessage": "MessageData"}
 
 
 def add_examples(result: Schema, generator: Any, request: Any, public: bool) -> Schema:
-    """drf-spectacular's hook: gives each successful answer with a body its example."""
+    """drf-spectacular's hook: adds the examples to the document."""
     schemas = result["components"]["schemas"]
     for path, operations in result["paths"].items():
         for operation in operations.values():
@@ -93,7 +93,7 @@ def add_examples(result: Schema, generator: Any, request: Any, public: bool) -> 
 
 
 def example_of(schema: Schema, schemas: dict[str, Schema], *, owner: str = "", field: str = "") -> Any:
-    """What fits `schema`, the schema of `owner`'s `field`. LookupError names a field that has no value above."""
+    """A value for `schema`, which describes `field` of the component `owner`. Raises LookupError if there is none."""
     if reference := schema.get("$ref"):
         owner = reference.rpartition("/")[2]
         return example_of(schemas[owner], schemas, owner=owner)

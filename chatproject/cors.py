@@ -1,6 +1,6 @@
-"""Which pages of other origins may use REST: those whose sockets are let in, by the one list of ALLOWED_ORIGINS.
+"""Decides which origins may use REST: those whose sockets are accepted, according to ALLOWED_ORIGINS.
 
-Knows django-cors-headers, which writes the headers; must not know what is asked for.
+django-cors-headers writes the headers; it asks here through its signal.
 """
 
 import re
@@ -22,6 +22,6 @@ def allowed_origins() -> AllowedOrigins:
 
 @receiver(check_request_enabled)
 def allows(sender: Any, request: HttpRequest, **kwargs: Any) -> bool:
-    """Asked for every request, so it has to look at the path too."""
+    """The signal is sent for every request, so the path is checked here too."""
     in_api = re.match(settings.CORS_URLS_REGEX, request.path_info) is not None
     return in_api and allowed_origins().allows(request.scope)  # type: ignore[attr-defined]

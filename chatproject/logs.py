@@ -1,4 +1,4 @@
-"""One JSON object a line: timestamp, level, logger, message, what the code works for, and what the record adds."""
+"""The log has one JSON object a line: timestamp, level, logger, message, log context, the record's own fields."""
 
 import logging
 import re
@@ -8,11 +8,13 @@ from pythonjsonlogger.json import JsonFormatter as BaseFormatter
 
 from foundation import context, times
 
-# A query's token and anything that looks like a JWT, whoever wrote it into a message: a server, a library.
+# The `token` of a query, and any JWT. Servers and libraries write them into messages.
 TOKEN = re.compile(r"((?:[?&\s]|^)token=)[^&\s\"']+|\beyJ[\w-]+\.[\w-]+\.[\w-]*")
 
 
 class JsonFormatter(BaseFormatter):
+    """Formats a record as JSON and removes tokens from its texts."""
+
     def add_fields(
         self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]
     ) -> None:
@@ -22,7 +24,7 @@ class JsonFormatter(BaseFormatter):
         super().add_fields(log_data, record, message_dict)
         for name, value in context.log_fields().items():
             log_data.setdefault(name, value)
-        # Django hangs the request on its records, and uvicorn colours: neither belongs in a log.
+        # Django adds the request to its records, and uvicorn a coloured message. Neither belongs in a log.
         for name in ("request", "color_message", "taskName"):
             log_data.pop(name, None)
         for name in ("message", "exc_info"):
@@ -31,11 +33,12 @@ class JsonFormatter(BaseFormatter):
 
 
 def hide_tokens(text: str) -> str:
+    """`?token=abc` becomes `?token=[removed]`, and a JWT `[removed]`."""
     return TOKEN.sub(lambda found: f"{found[1] or ''}[removed]", text)
 
 
 class OnlyTracebacks(logging.Filter):
-    """Lets crashes through, and not the mere fact that an answer had an error status."""
+    """Passes records with a traceback. Django also logs every answer with an error status, which is dropped."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return record.exc_info is not None

@@ -1,4 +1,4 @@
-"""A request id on every request and answer, and one access record for each: who, what, how it ended, how long."""
+"""Gives every request an id, and logs one access record for each: user, address, route, status and duration."""
 
 import logging
 import re
@@ -18,12 +18,13 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 QUIET = {"healthz", "readyz", "metrics"}
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
-
 Handler = Callable[[HttpRequest], Awaitable[HttpResponse]]
 
 
 @async_only_middleware
 def request_log(get_response: Handler) -> Handler:
+    """Takes the id from X-Request-ID if it is valid, sets the log context, and returns the id in the answer."""
+
     async def middleware(request: HttpRequest) -> HttpResponse:
         request_id = request.headers.get("X-Request-ID", "")
         if not REQUEST_ID.fullmatch(request_id):
@@ -43,7 +44,8 @@ def request_log(get_response: Handler) -> Handler:
             "request",
             extra={
                 "method": request.method,
-                "route": route,  # never the path or query as sent: they may hold ids, search text or a token
+                # Not the path and the query as sent: they may contain ids, search text or a token.
+                "route": route,
                 "status": response.status_code,
                 "durationMs": round((time.perf_counter() - started) * 1000, 1),
             },

@@ -1,7 +1,4 @@
-"""The security headers of static files, which servestatic answers before Django's middleware can add its own.
-
-Knows headers; must not know what the files are for.
-"""
+"""The security headers of static files. servestatic answers before Django's middleware could add them."""
 
 from collections.abc import MutableMapping
 
@@ -9,7 +6,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "X-Frame-Options": "DENY",
-    # For a file that is opened by itself: an SVG could hold a script.
+    # For a file that is opened by itself: an SVG can contain a script.
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
 }
 

@@ -1,4 +1,4 @@
-"""docs/recipes.md, run block by block on a server of its own. About fifteen seconds."""
+"""The blocks of docs/recipes.md print what the page shows. About fifteen seconds."""
 
 import subprocess
 import sys
@@ -14,14 +14,14 @@ MARK = "=== next recipe"
 
 
 def recipes(language: str, server: ChatServer) -> list[tuple[str, str]]:
-    """The blocks of the language in their order, each with what it has to print."""
+    """The blocks of a language in their order, each with its expected output."""
     here = f"127.0.0.1:{server.port}"
     return [(code.replace("localhost:8000", here), shown) for code, shown in blocks("recipes.md", language)]
 
 
 @pytest.fixture(scope="module")
 def people() -> Iterator[ChatServer]:
-    """A server after the curl recipes: Alice and Bob are there."""
+    """A server after the curl recipes, with the accounts of Alice and Bob."""
     need("bash", "curl", "jq")
     chat_server = ChatServer(own_database=True)
     try:
@@ -37,18 +37,18 @@ def people() -> Iterator[ChatServer]:
         chat_server.stop()
 
 
-def test_curl_recipes_when_run_in_one_shell_then_print_what_they_say(people: Any) -> None:
+def test_curl_recipes_when_run_in_one_shell_then_print_what_is_shown(people: Any) -> None:
     assert len(people.printed) > 10
     for output, shown in people.printed:
         check_output(output, shown)
 
 
-def test_python_recipes_when_run_then_print_what_they_say(people: ChatServer) -> None:
+def test_python_recipes_when_run_then_print_what_is_shown(people: ChatServer) -> None:
     for code, shown in recipes("python", people):
         check_output(run(sys.executable, "-c", code), shown)
 
 
-def test_javascript_recipes_when_run_then_print_what_they_say(
+def test_javascript_recipes_when_run_then_print_what_is_shown(
     people: ChatServer, node: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
     version = int(node("--version").stdout[1:].partition(".")[0])
@@ -57,7 +57,7 @@ def test_javascript_recipes_when_run_then_print_what_they_say(
         check_output(node(*websocket, "--input-type=module", "--eval", code).stdout, shown)
 
 
-def test_websocat_recipes_when_run_then_print_what_they_say(people: ChatServer) -> None:
+def test_websocat_recipes_when_run_then_print_what_is_shown(people: ChatServer) -> None:
     need("websocat")
     for code, shown in recipes("websocat", people):
         check_output(run("bash", "-c", code), shown)

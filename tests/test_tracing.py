@@ -1,4 +1,4 @@
-"""Traces, taken by an OTLP receiver of our own: a message is one trace from socket or REST to its delivery."""
+"""A message is one trace from the socket or REST to its delivery, as an OTLP receiver sees it."""
 
 import subprocess
 import sys
@@ -15,11 +15,11 @@ from tests.kit.paths import ROOT
 from tests.kit.redis_servers import RedisServer
 from tests.kit.servers import ChatServer
 
-SECRET_TEXT = "what nobody but the room may read"
+SECRET_TEXT = "a text that only the room may read"
 
 
 class Receiver(ThreadingHTTPServer):
-    """Takes spans over OTLP/HTTP on loopback and keeps them."""
+    """Receives spans over OTLP/HTTP on loopback and stores them."""
 
     daemon_threads = True
 
@@ -34,7 +34,7 @@ class Receiver(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
     def traces(self) -> list[dict[str, list[tuple[str, Any]]]]:
-        """The spans by name, of each trace, each with the process it comes from."""
+        """For each trace its spans by name, each with the process it comes from."""
         found: dict[bytes, dict[str, list[tuple[str, Any]]]] = {}
         for process, span in list(self.spans):
             found.setdefault(span.trace_id, {}).setdefault(span.name, []).append((process, span))
@@ -59,7 +59,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *args: Any) -> None:
-        """Nothing on the console."""
+        """Log nothing."""
 
 
 def attributes_of(span: Any) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def receiver() -> Iterator[Receiver]:
     server.server_close()
 
 
-async def test_message_when_sent_then_one_trace_leads_over_the_writer_to_its_delivery_in_each_process(
+async def test_message_when_sent_then_one_trace_leads_to_each_delivery(
     start_server: Callable[..., ChatServer], redis_server: RedisServer, receiver: Receiver
 ) -> None:
     env = {
@@ -98,7 +98,7 @@ async def test_message_when_sent_then_one_trace_leads_over_the_writer_to_its_del
             await far.expect("message:receive")
 
     def entries() -> dict[str, dict[str, list[tuple[str, Any]]]]:
-        """The traces that are whole, by where they begin."""
+        """The complete traces, by the name of their first span."""
         delivered_twice = [trace for trace in receiver.traces() if len(trace.get("message.deliver", ())) == 2]
         wanted = {"message.store", "message.deliver"}
         return {name: trace for trace in delivered_twice for name in trace.keys() - wanted}
@@ -112,10 +112,10 @@ async def test_message_when_sent_then_one_trace_leads_over_the_writer_to_its_del
         assert storer == sender in {process for process, _ in deliveries}
         assert len({process for process, _ in deliveries}) == 2
         assert store.parent_span_id == entry.span_id
-        told = attributes_of(store)
-        assert told["chat.place"].string_value.startswith(room)
-        assert told["chat.status"].string_value == "stored"
-        assert told["chat.requestId"].string_value
+        attributes = attributes_of(store)
+        assert attributes["chat.place"].string_value.startswith(room)
+        assert attributes["chat.status"].string_value == "stored"
+        assert attributes["chat.requestId"].string_value
         for _, deliver in deliveries:
             assert deliver.parent_span_id == store.span_id
             assert attributes_of(deliver)["chat.sockets"].int_value == 1
@@ -123,9 +123,9 @@ async def test_message_when_sent_then_one_trace_leads_over_the_writer_to_its_del
     assert alice.access_token.encode() not in receiver.bodies
 
 
-@pytest.mark.once  # what is imported
-def test_server_when_no_endpoint_is_set_then_imports_no_exporter_and_no_tracer(tmp_path: Path) -> None:
-    """redis-py imports OpenTelemetry's interface by itself wherever that is installed."""
+@pytest.mark.once  # imports
+def test_server_when_no_endpoint_is_set_then_imports_no_exporter(tmp_path: Path) -> None:
+    """The API alone is imported in any case: redis-py does so wherever it is installed."""
     heavy = ("opentelemetry.exporter", "opentelemetry.sdk.trace")
     code = f"import chatproject.asgi, sys; print([name for name in sys.modules if name.startswith({heavy})])"
     env = {**ChatServer(DATA_DIR=str(tmp_path)).env, "DJANGO_SETTINGS_MODULE": "chatproject.settings"}

@@ -1,4 +1,4 @@
-"""Pages of other origins use REST where ALLOWED_ORIGINS lets their sockets in, and only there. About 8 seconds."""
+"""A page of another origin may use REST if ALLOWED_ORIGINS accepts its sockets, and only then. About 8 seconds."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ STRANGERS = "https://evil.example"
 
 @pytest.fixture(scope="module")
 def listing() -> Iterator[ChatServer]:
-    """A server that lists origins and counts tries of a password."""
+    """A server with a list of origins that limits attempts to log in."""
     server = ChatServer(
         ALLOWED_ORIGINS=f"{PAGE},https://.partner.example", RATE_LIMITS="on", LIMIT_LOGIN_ACCOUNT="1/1d"
     )
@@ -28,7 +28,7 @@ def listing() -> Iterator[ChatServer]:
 
 
 def preflight(server: ChatServer, origin: str, path: str = "/api/users/me") -> httpx.Response:
-    """What a browser asks before a request with a token."""
+    """The request that a browser sends before one with a token."""
     asked = {
         "Access-Control-Request-Method": "PATCH",
         "Access-Control-Request-Headers": "authorization,content-type",
@@ -54,7 +54,7 @@ async def opens_socket(user: ChatUser, origin: str) -> bool:
         return False
 
 
-def test_preflight_when_the_origin_is_listed_then_allows_tokens_and_no_cookies(listing: ChatServer) -> None:
+def test_preflight_when_the_origin_is_listed_then_allows_tokens_only(listing: ChatServer) -> None:
     answer = preflight(listing, PAGE)
     assert (answer.status_code, answer.content) == (200, b"")
     headers = cors_headers(answer)
@@ -65,7 +65,7 @@ def test_preflight_when_the_origin_is_listed_then_allows_tokens_and_no_cookies(l
     assert answer.headers["X-Request-ID"]
 
 
-def test_requests_when_the_origin_is_listed_then_answers_and_errors_are_readable(listing: ChatServer) -> None:
+def test_requests_when_the_origin_is_listed_then_answers_are_readable(listing: ChatServer) -> None:
     account = {"username": "page", "email": "page@example.com", "password": PASSWORD}
     with listing.http(Origin=PAGE) as http:
         signed_up = http.post("/api/auth/signup", json=account)
@@ -93,7 +93,7 @@ def test_requests_when_the_origin_is_listed_then_answers_and_errors_are_readable
         assert "origin" in words(answer.headers["Vary"])
 
 
-def test_requests_when_the_origin_is_not_listed_then_say_nothing_to_it(listing: ChatServer) -> None:
+def test_requests_when_the_origin_is_not_listed_then_have_no_cors(listing: ChatServer) -> None:
     assert cors_headers(preflight(listing, STRANGERS)) == {}
     with listing.http(Origin=STRANGERS) as http:
         answer = http.get("/api/users/me")
@@ -103,11 +103,11 @@ def test_requests_when_the_origin_is_not_listed_then_say_nothing_to_it(listing: 
 
 
 @pytest.mark.parametrize("path", ["/console/", "/admin/login/", "/docs", "/healthz"])
-def test_pages_when_another_origin_asks_then_are_not_for_it(listing: ChatServer, path: str) -> None:
+def test_pages_when_another_origin_asks_then_are_not_readable(listing: ChatServer, path: str) -> None:
     assert cors_headers(preflight(listing, PAGE, path)) == {}
 
 
-async def test_list_when_it_lets_a_socket_in_then_rest_too_and_nobody_else(
+async def test_origin_when_its_sockets_are_accepted_then_may_use_rest_too(
     listing: ChatServer, server: ChatServer
 ) -> None:
     open_to_all = ChatServer(ALLOWED_ORIGINS="*")
@@ -140,7 +140,7 @@ def test_socket_io_when_the_origin_is_listed_then_it_may_poll(listing: ChatServe
         assert (answer.headers.get("access-control-allow-origin") == origin) == (status == 200)
 
 
-def test_reference_client_when_a_page_of_another_origin_imports_it_then_it_may(server: ChatServer) -> None:
+def test_js_client_when_another_origin_imports_it_then_is_readable(server: ChatServer) -> None:
     with server.http(Origin=STRANGERS) as http:
         answer = http.get("/static/chat_client/chat-client.js")
     assert answer.headers["access-control-allow-origin"] == "*"

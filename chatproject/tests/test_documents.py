@@ -1,4 +1,4 @@
-"""The checked-in documents are valid, and are what the code says. About four seconds."""
+"""The checked-in documents are valid and agree with the code. About four seconds."""
 
 import json
 import subprocess
@@ -40,7 +40,7 @@ def test_write_docs_check_when_a_file_differs_then_names_it(server: ChatServer, 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_openapi_when_an_answer_has_a_body_then_its_example_fits_its_schema() -> None:
+def test_openapi_when_an_answer_has_a_body_then_its_example_fits() -> None:
     document = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text())
     shown = []
     for path, operations in document["paths"].items():
@@ -62,13 +62,13 @@ def test_openapi_when_an_answer_has_a_body_then_its_example_fits_its_schema() ->
     assert len([where for where in shown if " 2" in where]) >= 24
 
 
-def test_openapi_when_a_field_has_no_example_then_says_where_one_belongs() -> None:
+def test_openapi_when_a_field_has_no_example_then_names_it() -> None:
     schemas = {"Thing": {"properties": {"colourOfIt": {"type": "string"}}}}
     with pytest.raises(LookupError, match=r"api_examples.py has no example of Thing\.colourOfIt"):
         example_of({"$ref": "#/components/schemas/Thing"}, schemas)
 
 
-def test_asyncapi_when_parsed_by_the_reference_parser_then_has_no_complaint(
+def test_asyncapi_when_parsed_by_its_reference_parser_then_is_valid(
     node: Callable[..., subprocess.CompletedProcess[str]],
 ) -> None:
     code = (

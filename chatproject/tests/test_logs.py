@@ -1,4 +1,4 @@
-"""The log: one JSON object a line, by which a message is followed from its sender to the sockets it reached."""
+"""The log has one JSON object a line, and lets one follow a message from its sender to the sockets."""
 
 import json
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def wait_for(server: ChatServer, matches: Callable[[Record], bool]) -> Record:
 
 
 def stored_record(server: ChatServer, request_id: str) -> tuple[Record, Record]:
-    """The writer's record that names the request, and what it says of its message."""
+    """The record of the writer that names the request, and its part about the message."""
 
     def matches(record: Record) -> bool:
         return request_id in [message["requestId"] for message in record.get("messages", [])]

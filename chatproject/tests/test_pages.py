@@ -1,4 +1,4 @@
-"""The pages for people and tools: documents without foreign files, the schema, metrics. About six seconds."""
+"""Pages for people and tools: the documents, the schema, metrics. About six seconds."""
 
 import re
 from typing import Any
@@ -55,7 +55,7 @@ def schema(http: httpx.Client) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", ["/docs", "/docs/events"])
-def test_page_then_needs_no_file_from_elsewhere(http: httpx.Client, path: str) -> None:
+def test_page_when_opened_then_needs_no_file_of_another_site(http: httpx.Client, path: str) -> None:
     page = http.get(path)
     assert page.status_code == 200
     assert page.headers["Content-Type"].startswith("text/html")
@@ -69,12 +69,12 @@ def test_page_then_needs_no_file_from_elsewhere(http: httpx.Client, path: str) -
     assert not re.search(r"(?:src|href)=[\"'](?:https?:)?//", page.text)
 
 
-def test_root_then_leads_to_the_docs(http: httpx.Client) -> None:
+def test_root_when_opened_then_redirects_to_the_docs(http: httpx.Client) -> None:
     answer = http.get("/")
     assert (answer.status_code, answer.headers["Location"]) == (302, "/docs")
 
 
-def test_events_page_then_shows_every_event_both_ways(http: httpx.Client) -> None:
+def test_events_page_when_opened_then_shows_every_event(http: httpx.Client) -> None:
     page = http.get("/docs/events").text
     for event in (*CLIENT_EVENTS, *registry.server_events, "error:&lt;code&gt;"):
         assert f"<code>{event}</code>" in page
@@ -88,13 +88,13 @@ def test_schema_when_validated_then_has_no_warning(server: ChatServer) -> None:
     assert "warning" not in run.stderr.lower()
 
 
-def test_schema_then_has_every_row_of_the_contract(schema: dict[str, Any]) -> None:
+def test_schema_when_read_then_has_every_path_of_the_contract(schema: dict[str, Any]) -> None:
     assert schema["openapi"].startswith("3.1")
     for path, methods in CONTRACT_PATHS.items():
         assert methods <= set(schema["paths"].get(path, {})), path
 
 
-def test_schema_then_shows_the_error_shape_at_every_operation(schema: dict[str, Any]) -> None:
+def test_schema_when_read_then_has_the_error_shape_everywhere(schema: dict[str, Any]) -> None:
     detail = schema["components"]["schemas"]["ErrorDetail"]
     assert set(detail["properties"]) == {"code", "message", "fields", "retryAfter", "requestId"}
     assert set(detail["required"]) == {"code", "message", "requestId"}
@@ -110,7 +110,7 @@ def test_schema_then_shows_the_error_shape_at_every_operation(schema: dict[str, 
                 )
 
 
-def test_metrics_then_are_what_prometheus_reads(http: httpx.Client) -> None:
+def test_metrics_when_read_then_have_the_format_of_prometheus(http: httpx.Client) -> None:
     answer = http.get("/metrics")
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].startswith("text/plain; version=")
@@ -121,7 +121,7 @@ def test_metrics_then_are_what_prometheus_reads(http: httpx.Client) -> None:
     "path", ["/", "/docs", "/docs/events", "/api/schema", "/admin/", "/healthz", "/readyz", "/metrics",
              "/api/rooms", "/nowhere", "/static/chatproject/events.css"]
 )  # fmt: skip
-def test_answer_then_has_a_request_id_of_its_own(http: httpx.Client, path: str) -> None:
+def test_answer_when_sent_then_has_a_request_id_of_its_own(http: httpx.Client, path: str) -> None:
     ids = [http.get(path).headers["X-Request-ID"] for _ in range(2)]
     assert all(re.fullmatch(r"[A-Za-z0-9._-]{8,64}", request_id) for request_id in ids)
     assert ids[0] != ids[1]

@@ -1,6 +1,6 @@
 """docs/example_chat.html in a real headless Chromium: two people, from another origin. About eight seconds.
 
-SCREENSHOTS=<directory> keeps pictures of it, to be looked at.
+SCREENSHOTS=<directory> keeps pictures of it for a person to look at.
 """
 
 import threading
@@ -27,7 +27,7 @@ class Quiet(SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def page_origin() -> Iterator[str]:
-    """docs/ as `python -m http.server` serves it."""
+    """The origin of docs/, served as `python -m http.server` does."""
     pages = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(ROOT / "docs")))
     thread = threading.Thread(target=pages.serve_forever)
     thread.start()
@@ -47,7 +47,7 @@ class Page(Window):
         self.one("#write [name=content]").send_keys(content, Keys.ENTER)
 
     def messages(self) -> list[str]:
-        """Each with what stands beside it: a tick, or who wrote it."""
+        """Each message with the text beside it: a tick or the author."""
         return self.texts("#messages li")
 
     def shows(self, *messages: str) -> None:
@@ -57,7 +57,7 @@ class Page(Window):
         self.driver.set_network_conditions(offline=offline, latency=0, throughput=10_000_000)
 
 
-def test_example_chat_when_two_people_use_it_from_another_origin_then_they_talk_and_lose_nothing(
+def test_example_chat_when_two_people_use_it_then_nothing_is_lost(
     start_server: Callable[..., ChatServer], open_window: Callable[..., Page], page_origin: str
 ) -> None:
     server = start_server(ALLOWED_ORIGINS=page_origin)
@@ -78,7 +78,7 @@ def test_example_chat_when_two_people_use_it_from_another_origin_then_they_talk_
     alice.shows("Hello Bob!✓✓ read", "Hi Alicebobby")
     bob.picture("7-example")
 
-    # Bob's network goes; what both write meanwhile arrives, once and in order.
+    # Bob loses the network. Everything that both write meanwhile arrives, once and in order.
     bob.offline(offline=True)
     bob.until(lambda: bob.text("#status") == "offline", "noticed")
     alice.write("one")
@@ -91,7 +91,7 @@ def test_example_chat_when_two_people_use_it_from_another_origin_then_they_talk_
     alice.shows("Hello Bob!✓✓ read", "Hi Alicebobby", "one✓✓ read", "two✓✓ read", "threebobby")
     alice.picture("8-example-resumed")
 
-    # A reload goes on with the tab's login; a wrong password says so.
+    # A reload keeps the tab's login. A wrong password shows an error.
     alice.driver.refresh()
     alice.until(lambda: alice.texts("#rooms button") == ["bobby"], "signed in still")
     alice.click("#logout")

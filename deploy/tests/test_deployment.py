@@ -1,4 +1,4 @@
-"""The files a deployment is made of keep to what the code reads."""
+"""The files of a deployment agree with the settings that the code reads."""
 
 import re
 import subprocess
@@ -49,7 +49,7 @@ def test_env_example_when_compared_with_settings_then_names_only_what_is_read() 
     assert set(re.findall(r"(?<!\$)\$\{([A-Z_]+)", compose)) <= named
 
 
-def test_image_when_run_then_is_not_root_and_has_a_health_check_and_locked_packages() -> None:
+def test_image_when_built_then_is_not_root_and_has_a_health_check() -> None:
     steps = (ROOT / "Dockerfile").read_text()
     assert re.search(r"^USER (?!root)", steps, re.M)
     assert "HEALTHCHECK" in steps
@@ -57,7 +57,7 @@ def test_image_when_run_then_is_not_root_and_has_a_health_check_and_locked_packa
     assert all("==" in line for line in locked)
 
 
-def test_probe_when_the_server_is_well_or_not_then_says_so(server: ChatServer) -> None:
+def test_probe_when_run_then_its_status_is_that_of_the_server(server: ChatServer) -> None:
     def probe(path: str, port: int) -> int:
         env = {**server.env, "PORT": str(port)}
         command = [sys.executable, "deploy/probe.py", path]

@@ -1,4 +1,4 @@
-"""deploy/nginx.conf in a real nginx, in front of two processes. Ten seconds; skipped where there is no nginx."""
+"""deploy/nginx.conf in a real nginx, in front of two processes. Ten seconds; skipped without nginx."""
 
 import json
 import re
@@ -36,7 +36,7 @@ http {{
 
 
 class Nginx(Process):
-    """The file as it is, but for addresses and paths; the processes stand in the place of Docker's DNS."""
+    """nginx with deploy/nginx.conf. Only paths and addresses differ: the processes replace Docker's DNS."""
 
     def __init__(self, servers: list[ChatServer]) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class Nginx(Process):
         self.wait_until(lambda: self.http().get("/healthz").status_code == 200, "nginx")
 
     def http(self, **headers: str) -> httpx.Client:
-        """As a client at an address of its own, of which there is only one that nginx knows: the real one."""
+        """A client with an address of its own."""
         transport = httpx.HTTPTransport(local_address=CLIENT)
         url = f"http://127.0.0.1:{self.port}"
         return httpx.Client(base_url=url, headers=headers, transport=transport, timeout=30)
@@ -95,7 +95,7 @@ def nginx(program: str, servers: list[ChatServer]) -> Iterator[Nginx]:
         proxy.stop()
 
 
-async def test_nginx_when_in_front_of_two_processes_then_all_of_the_chat_goes_through(
+async def test_nginx_when_before_two_processes_then_the_whole_chat_works(
     nginx: Nginx, servers: list[ChatServer]
 ) -> None:
     spoofed = {"X-Forwarded-For": STRANGER, "X-Request-ID": "of-a-client"}
@@ -106,11 +106,11 @@ async def test_nginx_when_in_front_of_two_processes_then_all_of_the_chat_goes_th
         token = signed_up.json()["accessToken"]
         http.headers["Authorization"] = f"Bearer {token}"
 
-        # Whom the application sees, and under which id: nginx's word, not the client's.
+        # The application uses the address and the request id that nginx sets, not those that the client claims.
         assert [login["ip"] for login in http.get("/api/auth/sessions").json()["results"]] == [CLIENT]
         request_ids = [http.get("/api/users/me").headers.get_list("X-Request-ID") for _ in range(4)]
         assert all(re.fullmatch("[0-9a-f]{32}", *ids) for ids in request_ids)
-        # nginx writes a request's line when its answer has gone.
+        # nginx logs a request after it has sent the answer.
         nginx.wait_until(
             lambda: all(ids[0] in nginx.access_log.read_text() for ids in request_ids), "the log"
         )
@@ -121,7 +121,7 @@ async def test_nginx_when_in_front_of_two_processes_then_all_of_the_chat_goes_th
         too_large = http.post("/api/rooms", content=b" " * 1_100_000)
         error_of(too_large, 413, "too_large")
 
-        # The socket, and Socket.IO's polling, which has to find its process again each time.
+        # The socket, and Socket.IO's polling, which must reach the same process each time.
         url = f"ws://127.0.0.1:{nginx.port}/ws/chat/?token={token}"
         async with connect(url, origin=f"http://127.0.0.1:{nginx.port}") as ws:
             assert json.loads(await ws.recv())["event"] == "ready"
@@ -139,7 +139,7 @@ async def test_nginx_when_in_front_of_two_processes_then_all_of_the_chat_goes_th
             assert polled.status_code == 200, polled.text
         assert token not in nginx.access_log.read_text()
 
-        # A process goes and what only reads is asked of the other; both go, and the error is of the usual shape.
+        # One process ends: the other answers its reads. Both end: the error has the usual shape.
         servers[0].kill()
         assert {http.get("/api/users/me").status_code for _ in range(10)} == {200}
         servers[1].kill()

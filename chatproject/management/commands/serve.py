@@ -1,4 +1,4 @@
-"""`manage.py serve`: the production server, uvicorn, set up as this project needs it."""
+"""`manage.py serve`: the production server, which is uvicorn with the settings of this project."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from operations.metrics_page import DIRECTORY
 
-# For requests in flight and sockets to end; loop.stop then takes 4 s at most, so all of it stays under ten.
+# The time for open requests and sockets to end. loop.stop then takes at most 4 s, so a stop takes less than ten.
 STOP_SECONDS = 5
 
 
@@ -29,7 +29,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, host: str, port: int, workers: int, **options: Any) -> None:
         if workers > 1 and not settings.REDIS_URL:
             raise CommandError(
-                "More than one worker needs REDIS_URL: the in-process layer reaches one process only."
+                "More than one worker needs REDIS_URL, because the in-process layer reaches only one process."
             )
         if workers > 1:
             share_metrics(port)
@@ -43,7 +43,7 @@ class Command(BaseCommand):
             http="realtime.servers.uvicorn_http:ChatHttpProtocol",
             ws="realtime.servers.uvicorn_websocket:ChatProtocol",
             ws_max_size=settings.MAX_FRAME_BYTES,
-            # A peer that vanished is found after an interval and a timeout.
+            # A vanished peer is found after one interval and one timeout.
             ws_ping_interval=settings.PING_SECONDS,
             ws_ping_timeout=settings.PING_SECONDS,
             ws_per_message_deflate=False,
@@ -57,7 +57,7 @@ class Command(BaseCommand):
 
     def _greet(self, host: str, port: int) -> None:
         base = f"http://{host}:{port}"
-        # Only `make` sets DEBUG, and with it the key, for commands too.
+        # With DEBUG the secret key is made by the server. Like `make run`, `make superuser` sets DEBUG.
         superuser = "make superuser" if settings.DEBUG else "manage.py createsuperuser"
         lines = [
             f"Chat backend on {base}",
@@ -69,13 +69,13 @@ class Command(BaseCommand):
         if settings.CONSOLE:
             lines.insert(1, f"  Console    {base}/console/   (two windows, two people)")
         if not settings.REDIS_URL:
-            lines.append("No REDIS_URL: fan-out, presence and limits live in this one process.")
+            lines.append("No REDIS_URL: fan-out, presence and limits work in this process only.")
         self.stdout.write("\n".join(lines))
         sys.stdout.flush()
 
 
 def share_metrics(port: int) -> None:
-    """Have the workers, which are started anew and read this, count in files that any of them can add up."""
+    """Let the workers, which read this variable when they start, count in files that each of them can add up."""
     directory = settings.DATA_DIR / "metrics" / str(port)
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
