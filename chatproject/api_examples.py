@@ -93,7 +93,7 @@ def add_examples(result: Schema, generator: Any, request: Any, public: bool) -> 
 
 
 def example_of(schema: Schema, schemas: dict[str, Schema], *, owner: str = "", field: str = "") -> Any:
-    """A value for `schema`, which describes `field` of the component `owner`. Raises LookupError if there is none."""
+    """A value for `schema`, which describes `field` of the component `owner`. LookupError if there is none."""
     if reference := schema.get("$ref"):
         owner = reference.rpartition("/")[2]
         return example_of(schemas[owner], schemas, owner=owner)

@@ -1,4 +1,4 @@
-"""/console/, a page for trying the server by hand; CONSOLE=off takes it away. All its code is static files."""
+"""/console/, a page for trying the server by hand, made of static files. CONSOLE=off removes it."""
 
 from typing import Any
 

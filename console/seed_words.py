@@ -1,4 +1,6 @@
-"""What people of a seeded workspace are called, where they meet and what they say. Words only."""
+"""The words of a seeded workspace: names of users and rooms, and texts of messages."""
+
+import random
 
 NAMES = (
     "Ada", "Amir", "Anna", "Aylin", "Ben", "Bianca", "Boris", "Carla", "Chen", "Cleo", "Dario", "Dina",
@@ -47,3 +49,16 @@ SHORT = (
     "in five minutes", "😂", "great", "let me check", "not yet", "see you there", "why not",
     "good point",
 )  # fmt: skip
+
+
+def random_text(source: random.Random) -> str:
+    """The text of a message: a short answer, or one or two sentences."""
+    choice = source.choice
+    if source.random() < 0.25:
+        return choice(SHORT)
+    sentence = f"{choice(SUBJECTS)} {choice(PREDICATES)}."
+    if source.random() < 0.5:
+        sentence = f"{choice(OPENERS)} {sentence}"
+    if source.random() < 0.2:
+        sentence += f" {choice(SUBJECTS).capitalize()} {choice(PREDICATES)}."
+    return sentence[0].upper() + sentence[1:] + choice(CLOSERS)

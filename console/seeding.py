@@ -1,7 +1,7 @@
-"""A workspace that looks lived in: users, rooms and their logs, for trying the server and for measuring it.
+"""Creates a workspace that looks used: users, rooms and their logs.
 
-Writes the models directly and in bulk, so what services keep true is kept true here: dense seqs, ids in the order
-of time, watermarks within the log. Memberships come last: what is not finished nobody sees.
+It writes the models in bulk and not through services, so it keeps their rules itself: dense seqs, ids in the order
+of time, watermarks within the log. Memberships are written last, so nobody sees an unfinished room.
 """
 
 import random
@@ -18,7 +18,7 @@ from messaging.drafts import Draft, as_message
 from messaging.models import Message
 from rooms.models import Membership, Room, direct_key
 
-from .seed_words import CLOSERS, NAMES, OPENERS, PREDICATES, ROOMS, SHORT, SUBJECTS
+from .seed_words import NAMES, ROOMS, random_text
 
 BATCH = 2_000
 RANDOM_BITS = (1 << 80) - 1
@@ -28,7 +28,7 @@ NOT_RANDOM = (0xF << 76) | (0x3 << 62)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much of everything. `name` stands in every username and email, so that several workspaces fit."""
+    """The sizes. `name` is part of every username and email, so that one database can hold several workspaces."""
 
     name: str
     users: int
@@ -42,7 +42,7 @@ class Plan:
 
 @dataclass(slots=True)
 class SeedRoom:
-    """A room that is being filled: who is in it, and what each wrote last."""
+    """A room that is being filled. `last_own` has the last seq that each member wrote."""
 
     room: Room
     members: list[User]
@@ -51,21 +51,21 @@ class SeedRoom:
 
 
 class Seeder:
-    """`run` writes the whole plan, and tells `note` how many messages of which room it stored."""
+    """Writes the workspace of a plan."""
 
     def __init__(self, plan: Plan, *, encoded_password: str, now: datetime) -> None:
         self.plan = plan
         self.encoded_password = encoded_password
         self.now = now
-        # Of what is said by whom only: ids come from the system's source, or two workspaces would share them.
+        # For texts and senders only. Ids come from the system's source, or two workspaces would have the same.
         self.random = random.Random(plan.seed)  # noqa: S311  # nothing secret
 
     def run(self, note: Callable[[int, str], None]) -> list[User]:
-        """The users, as they were made."""
+        """Write the plan and return its users. `note(count, room)` is called for each stored batch of messages."""
         users = self._make_users()
         rooms = self._make_rooms(users)
         for room in rooms:
-            messages = self._log(room)
+            messages = self._messages(room)
             while batch := list(islice(messages, BATCH)):
                 Message.objects.bulk_create(batch)
                 note(len(batch), str(room.room))
@@ -105,12 +105,12 @@ class Seeder:
             if (a, b) not in pairs:
                 pairs.add((a, b))
                 rooms.append(self._direct(users[a], users[b]))
-        self._share_out(rooms)
+        self._distribute_messages(rooms)
         Room.objects.bulk_create([room.room for room in rooms], batch_size=BATCH)
         return rooms
 
     def _group(self, number: int, users: list[User]) -> SeedRoom:
-        """The first has everybody, as far as a room goes; the others a part each."""
+        """The first group has all users, up to the largest allowed room; the others have some of them."""
         name = ROOMS[number % len(ROOMS)] + (f" {number // len(ROOMS) + 1}" if number >= len(ROOMS) else "")
         size = len(users) if number == 0 else self.random.randint(min(3, len(users)), max(3, len(users) // 2))
         members = self.random.sample(users, min(size, len(users), self.plan.max_members))
@@ -125,8 +125,8 @@ class Seeder:
         )
         return SeedRoom(room, [a, b], 0, {})
 
-    def _share_out(self, rooms: list[SeedRoom]) -> None:
-        """Few rooms have most of the messages: the k-th has 1/k of the first's; what is left goes to the first."""
+    def _distribute_messages(self, rooms: list[SeedRoom]) -> None:
+        """Few rooms have most messages: the k-th has 1/k of the first, which also gets the remainder."""
         if not rooms:
             return
         weights = [1 / (rank + 1) for rank in range(len(rooms))]
@@ -134,22 +134,22 @@ class Seeder:
             room.messages = int(self.plan.messages * weight / sum(weights))
         rooms[0].messages += self.plan.messages - sum(room.messages for room in rooms)
 
-    def _log(self, room: SeedRoom) -> Iterator[Message]:
-        """The room's messages in order, each at least 1 ms after the one before."""
+    def _messages(self, room: SeedRoom) -> Iterator[Message]:
+        """The messages of a room in order, each at least 1 ms after the last."""
         begin = self._begin() + timedelta(minutes=1)
         span_ms = int((self.now - begin).total_seconds() * 1000) - room.messages - 60_000
         offsets = sorted(self.random.randrange(max(1, span_ms)) for _ in range(room.messages))
         recent: list[UUID] = []
         sender = room.members[0]
         for seq, offset in enumerate(offsets, 1):
-            if self.random.random() < 0.6:  # people often write several in a row
+            if self.random.random() < 0.6:  # otherwise the same person writes again
                 sender = self.random.choice(room.members)
             at = times.truncate(begin + timedelta(milliseconds=offset + seq))
             reply_to = self.random.choice(recent) if recent and self.random.random() < 0.08 else None
             draft = Draft(
                 room_id=room.room.pk,
                 sender_id=sender.pk,
-                content=self._say(),
+                content=random_text(self.random),
                 reply_to=reply_to,
                 id=id_at(at),
             )
@@ -159,19 +159,8 @@ class Seeder:
             recent = [*recent[-19:], draft.id]
             yield as_message(draft, id=draft.id, seq=seq, fingerprint=draft.fingerprint, created_at=at)
 
-    def _say(self) -> str:
-        choice = self.random.choice
-        if self.random.random() < 0.25:
-            return choice(SHORT)
-        sentence = f"{choice(SUBJECTS)} {choice(PREDICATES)}."
-        if self.random.random() < 0.5:
-            sentence = f"{choice(OPENERS)} {sentence}"
-        if self.random.random() < 0.2:
-            sentence += f" {choice(SUBJECTS).capitalize()} {choice(PREDICATES)}."
-        return sentence[0].upper() + sentence[1:] + choice(CLOSERS)
-
     def _memberships(self, room: SeedRoom) -> Iterator[Membership]:
-        """Most have read most of it; what one wrote oneself is read."""
+        """Half of the members have read everything, the others most of it, and at least their own messages."""
         for number, user in enumerate(room.members):
             own, last = room.last_own.get(user.pk, 0), room.messages
             read = (
@@ -197,6 +186,6 @@ class Seeder:
 
 
 def id_at(moment: datetime) -> UUID:
-    """A UUID version 7 as it would have been made then."""
+    """A UUID version 7 with the time `moment`."""
     bits = random.SystemRandom().getrandbits(80) & RANDOM_BITS & ~NOT_RANDOM
     return UUID(int=first_id_at(moment).int | VERSION_AND_VARIANT | bits)

@@ -1,7 +1,4 @@
-"""A chat in lines of text: what one user hears, and what the lines typed ask for.
-
-Knows the reference client and the wire; must not know where lines come from or go to, nor the server's own code.
-"""
+"""A chat in lines of text: it runs the commands of a person, and prints the events of their client."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -10,37 +7,41 @@ from typing import Any
 
 from chat_client import ChatClient, ChatError, ConnectionLost
 
+from .directory import Directory, NotFound
+
 Data = dict[str, Any]
 
 HELP = """\
 Write a line to send it. A line that begins with / is a command:
-  /rooms                your rooms, with what is unread
-  /join ROOM            talk in a room: its number, its name, or a username for a direct room
-  /new NAME [USER ..]   make a room, with these users
+  /rooms                your rooms, with the number of unread messages
+  /join ROOM            go to a room: its number, its name, or a username for a direct room
+  /new NAME [USER ..]   make a room with these users
   /add USER             add a user to this room
   /history [N]          the last N messages of this room (20)
   /who                  who is in this room, and who is online
-  /typing               let the others see that you type
+  /typing               show the others that you are typing
   /help, /quit"""
 
 
-class NoSuch(Exception):
-    """What was named is not there; says what is."""
-
-
 class Terminal:
-    """`await terminal.run(lines)` until the lines end or say /quit; `on_event` belongs to the client."""
+    """`run(lines)` runs until the lines end or say /quit. `on_event` takes the events of the client.
+
+    `connect` gives it the client, which needs `on_event` when it is made.
+    """
 
     client: ChatClient
+    directory: Directory
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self.write = write
         self.room: Data | None = None
-        self._rooms: list[Data] = []
-        self._names: dict[str, str] = {}
         self._marks: dict[tuple[str, str], str] = {}
-        self._shown = 0  # of this room's log
-        self._showing = asyncio.Lock()  # what is heard while history is read comes after it
+        self._shown = 0  # the last seq of this room that was printed
+        self._showing = asyncio.Lock()  # messages that arrive while history is read are printed after it
+
+    def connect(self, client: ChatClient) -> None:
+        self.client = client
+        self.directory = Directory(client)
 
     async def run(self, lines: AsyncIterator[str]) -> None:
         async for line in lines:
@@ -52,14 +53,14 @@ class Terminal:
                     await self._command(command, rest.strip())
                 elif line.strip():
                     await self._send(line.strip())
-            except NoSuch as error:
+            except NotFound as error:
                 self.write(str(error))
             except ChatError as error:
                 self.write(f"! {error}")
             except ConnectionLost:
                 self.write("! The connection was lost; try again.")
 
-    # --- what the user types ------------------------------------------------------------------------------------
+    # --- commands -----------------------------------------------------------------------------------------------
 
     async def _command(self, command: str, rest: str) -> None:
         if command == "/rooms":
@@ -69,9 +70,9 @@ class Terminal:
         elif command == "/new" and rest:
             await self._new(*rest.split())
         elif command == "/add" and rest:
-            user = await self._find_user(rest)
+            user = await self.directory.find_user(rest)
             await self.client.rest("POST", f"{self._path()}/members", json={"userId": user["id"]})
-            self.write(f"{user['username']} is in.")
+            self.write(f"{user['username']} is in the room.")
         elif command == "/history":
             async with self._showing:
                 await self._history(int(rest) if rest.isdigit() else 20)
@@ -84,22 +85,22 @@ class Terminal:
 
     async def show_rooms(self) -> None:
         page = await self.client.rest("GET", "/api/rooms", params={"limit": 50})
-        self._rooms = page["results"]
-        for number, room in enumerate(self._rooms, 1):
+        self.directory.listed = page["results"]
+        for number, room in enumerate(self.directory.listed, 1):
             unread = f"  {room['unreadCount']} unread" if room["unreadCount"] else ""
-            self.write(f"  {number}  {await self._title(room)}{unread}")
-        if not self._rooms:
-            self.write("  You have no rooms yet: /new NAME makes one, /join USERNAME writes to somebody.")
+            self.write(f"  {number}  {await self.directory.title(room)}{unread}")
+        if not self.directory.listed:
+            self.write("  You have no rooms yet: /new NAME makes one, /join USERNAME writes to a user.")
 
     async def join(self, wanted: str) -> None:
-        room = await self._find_room(wanted)
+        room = await self.directory.find_room(wanted)
         async with self._showing:
             self.room, self._shown = room, 0
-            self.write(f"--- {await self._title(room)} ---")
+            self.write(f"--- {await self.directory.title(room)} ---")
             await self._history(20)
 
     async def _new(self, name: str, *usernames: str) -> None:
-        users = [await self._find_user(username) for username in usernames]
+        users = [await self.directory.find_user(username) for username in usernames]
         body = {"name": name, "memberIds": [user["id"] for user in users]}
         room = await self.client.rest("POST", "/api/rooms", json=body)
         await self.join(room["id"])
@@ -120,28 +121,30 @@ class Terminal:
     async def _who(self) -> None:
         for member in await self.client.rest("GET", f"{self._path()}/presence"):
             state = "online" if member["online"] else f"last seen {clock(member['lastSeen'])}"
-            self.write(f"  {await self._name(member['userId'])}: {state}")
+            self.write(f"  {await self.directory.name(member['userId'])}: {state}")
 
-    # --- what the user hears ------------------------------------------------------------------------------------
+    # --- events -------------------------------------------------------------------------------------------------
 
     async def on_event(self, event: str, data: Data) -> None:
         here = self.room is not None and data.get("roomId") == self.room["id"]
         mine = data.get("userId") == self.client.user_id
         if event == "message:receive":
-            await (self._hear(data) if here else self._hear_elsewhere(data))
+            await (self._receive(data) if here else self._receive_elsewhere(data))
         elif event == "message:ack" and here and not mine:
             await self._tick(data)
         elif event == "typing" and here and data["isTyping"]:
-            self.write(f"  {await self._name(data['userId'])} is typing")
+            self.write(f"  {await self.directory.name(data['userId'])} is typing")
         elif event == "presence:update" and not mine:
-            self.write(f"  {await self._name(data['userId'])} is {'online' if data['online'] else 'offline'}")
+            self.write(
+                f"  {await self.directory.name(data['userId'])} is {'online' if data['online'] else 'offline'}"
+            )
         elif event in ("message:updated", "message:deleted") and here:
             self.write(f"  #{data['seq']} was {'edited' if event == 'message:updated' else 'deleted'}:")
             await self._show(data)
         elif event == "room:added":
-            self.write(f"  You are in {await self._title(data)} now.")
+            self.write(f"  You are in {await self.directory.title(data)} now.")
 
-    async def _hear(self, message: Data) -> None:
+    async def _receive(self, message: Data) -> None:
         async with self._showing:
             if message["seq"] <= self._shown:
                 return
@@ -150,12 +153,14 @@ class Terminal:
         if message["from"] != self.client.user_id:
             await self._read(message)
 
-    async def _hear_elsewhere(self, message: Data) -> None:
-        sender = await self._name(message["from"])
+    async def _receive_elsewhere(self, message: Data) -> None:
+        sender = await self.directory.name(message["from"])
         self.write(f"  ({sender} in another room: {message['content']})")
 
     async def _show(self, message: Data) -> None:
-        sender = "you" if message["from"] == self.client.user_id else await self._name(message["from"])
+        sender = (
+            "you" if message["from"] == self.client.user_id else await self.directory.name(message["from"])
+        )
         content = "(deleted)" if message["type"] == "deleted" else message["content"]
         self.write(f"{clock(message['createdAt'])} #{message['seq']} {sender}: {content}")
 
@@ -164,8 +169,8 @@ class Terminal:
         await self.client.request("message:ack", ack)
 
     async def _tick(self, marks: Data) -> None:
-        """One line where somebody has read further, or else received further."""
-        name = await self._name(marks["userId"])
+        """Print a line if the member has read more, or else received more, than the last line said."""
+        name = await self.directory.name(marks["userId"])
         mark = (
             f"read by {name} up to #{marks['readSeq']}" if marks["readSeq"] == marks["deliveredSeq"] else ""
         )
@@ -174,47 +179,17 @@ class Terminal:
             self._marks[marks["roomId"], marks["userId"]] = mark
             self.write(f"  {'✓✓' if mark.startswith('read') else '✓'} {mark}")
 
-    # --- who and where ------------------------------------------------------------------------------------------
-
     def _here(self) -> Data:
         if self.room is None:
-            raise NoSuch("You are in no room: /rooms lists yours, /join ROOM goes there.")
+            raise NotFound("You are in no room: /rooms lists yours, /join ROOM goes there.")
         return self.room
 
     def _path(self) -> str:
         return f"/api/rooms/{self._here()['id']}"
 
-    async def _find_room(self, wanted: str) -> Data:
-        """By its number in the list last shown, id or name; else the direct room with the user of that name."""
-        if wanted.isdigit() and 0 < int(wanted) <= len(self._rooms):
-            return self._rooms[int(wanted) - 1]
-        page = await self.client.rest("GET", "/api/rooms", params={"limit": 100})
-        for room in page["results"]:
-            if wanted == room["id"] or (room["name"] and wanted.lower() == room["name"].lower()):
-                return dict(room)
-        user = await self._find_user(wanted)
-        return dict(await self.client.rest("POST", "/api/rooms/direct", json={"userId": user["id"]}))
-
-    async def _find_user(self, username: str) -> Data:
-        page = await self.client.rest("GET", "/api/users", params={"search": username, "limit": 20})
-        for user in page["results"]:
-            if user["username"].lower() == username.lower():
-                self._names[user["id"]] = user["username"]
-                return dict(user)
-        raise NoSuch(f"Neither a room of yours nor a user is called {username!r}.")
-
-    async def _title(self, room: Data) -> str:
-        return str(room["name"]) if room["kind"] == "group" else await self._name(room["to"])
-
-    async def _name(self, user_id: str) -> str:
-        if user_id not in self._names:
-            user = await self.client.rest("GET", f"/api/users/{user_id}")
-            self._names[user_id] = user["username"]
-        return self._names[user_id]
-
 
 def clock(moment: str | None) -> str:
-    """The hour and minute here; the day too, where it is another."""
+    """Local time as hour and minute, with the day if it is not today."""
     if moment is None:
         return "never"
     local = datetime.fromisoformat(moment).astimezone()

@@ -84,7 +84,7 @@ def test_ratios_when_rounds_differ_then_each_is_of_one_round():
     assert (ratio.peer, ratio.each) == ("node", [2.0, 1.5])
 
 
-def test_ratios_of_connections_when_a_product_is_whole_then_compare_wholes():
+def test_ratios_when_a_product_is_whole_then_compare_with_whole():
     figures = {"ours": (10, 1000), "before": (20, 500), "ours, whole": (30, 100), "before, whole": (60, 50)}
     rows = [
         {"scenario": "connections", "shape": "s", "contender": who, "round": 0, "bytes_each": size,

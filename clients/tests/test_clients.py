@@ -144,7 +144,7 @@ async def test_client_when_added_to_a_room_while_away_then_gets_messages(
     assert agent.messages(room_id) == numbered(3, 3)
 
 
-async def test_client_when_the_server_dies_between_sends_then_each_is_stored_once(
+async def test_client_when_the_server_dies_then_each_send_is_stored_once(
     start_server: Callable[..., ChatServer], make_agent: Callable[[], Any]
 ) -> None:
     server = start_server()

@@ -1,4 +1,4 @@
-"""`manage.py chat`, one user at a terminal and one through pipes. About ten seconds."""
+"""`manage.py chat`, with one user at a terminal and one through pipes. About ten seconds."""
 
 import os
 import pty
@@ -21,7 +21,7 @@ WAIT_SECONDS = 30.0
 
 
 class Typist:
-    """A chat process, all it has shown, and a way to type."""
+    """A chat process: `shown` is its output, and `type` writes a line."""
 
     def __init__(self, server: ChatServer, *arguments: str, terminal: bool = False) -> None:
         self.shown = ""
@@ -47,7 +47,7 @@ class Typist:
         while True:
             try:
                 piece = os.read(self._out, 4096)
-            except OSError:  # a pty says so when the other end is closed
+            except OSError:  # a pty raises this when the other end is closed
                 return
             if not piece:
                 return
@@ -58,7 +58,7 @@ class Typist:
 
     def until(self, text: str) -> None:
         try:
-            wait_until(lambda: text in self.shown, f"{text!r} came", seconds=WAIT_SECONDS)
+            wait_until(lambda: text in self.shown, f"{text!r} is shown", seconds=WAIT_SECONDS)
         except AssertionError as error:
             raise AssertionError(f"{error}: {self.shown}") from None
 
@@ -85,7 +85,7 @@ def typist(server: ChatServer) -> Iterator[Callable[..., Typist]]:
         one.stop()
 
 
-def test_chat_when_two_talk_then_lines_ticks_typing_and_presence_are_shown(
+def test_chat_when_two_users_chat_then_each_sees_the_other(
     typist: Callable[..., Typist], ann: ChatUser
 ) -> None:
     newcomer = f"dora_{uuid.uuid4().hex[:8]}"
@@ -124,12 +124,12 @@ def test_chat_when_two_talk_then_lines_ticks_typing_and_presence_are_shown(
     dora.type("/quit")
     assert dora.wait() == 0
     other.until(f"{newcomer} is offline")
-    other.process.stdin.close()  # the end of the lines is the end
+    other.process.stdin.close()  # the end of the input ends the chat
     assert other.wait() == 0
     assert "Traceback" not in dora.shown + other.shown
 
 
-def test_chat_when_the_session_ends_while_nobody_types_then_says_so_and_ends(
+def test_chat_when_the_session_ends_while_idle_then_says_so_and_ends(
     typist: Callable[..., Typist], server: ChatServer
 ) -> None:
     user = server.sign_up()
@@ -143,12 +143,12 @@ def test_chat_when_the_session_ends_while_nobody_types_then_says_so_and_ends(
     assert "Traceback" not in chat.shown
 
 
-def test_chat_when_it_cannot_begin_then_says_why(server: ChatServer, ben: ChatUser) -> None:
-    of_a_stranger = copy(server)
-    of_a_stranger.env = {**server.env, "CHAT_PASSWORD": "not the password of ben"}
+def test_chat_when_it_cannot_start_then_says_why(server: ChatServer, ben: ChatUser) -> None:
+    stranger = copy(server)
+    stranger.env = {**server.env, "CHAT_PASSWORD": "not the password of ben"}
 
     def refused(*arguments: str) -> str:
-        run = of_a_stranger.manage("chat", *arguments, check=False)
+        run = stranger.manage("chat", *arguments, check=False)
         assert run.returncode == 1, run.stdout
         assert "Traceback" not in run.stderr
         return run.stderr

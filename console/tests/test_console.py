@@ -1,6 +1,6 @@
-"""The console in a real headless Chromium, used by two people at once. About fifteen seconds.
+"""The console in a headless Chromium, used by two people at once. About fifteen seconds.
 
-SCREENSHOTS=<directory> keeps pictures of it, to be looked at.
+SCREENSHOTS=<directory> keeps pictures of it for a person to look at.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ class Console(Window):
         return str(self.driver.execute_script("return document.querySelector('#frames').textContent"))
 
 
-def test_console_when_two_people_use_it_then_they_talk_and_lose_nothing(
+def test_console_when_two_people_use_it_then_nothing_is_lost(
     start_server: Callable[..., ChatServer], open_window: Callable[..., Console]
 ) -> None:
     server = start_server()
@@ -67,7 +67,7 @@ def test_console_when_two_people_use_it_then_they_talk_and_lose_nothing(
     bob.click("#messages li.mine button[aria-label^=Delete]")
     alice.until(lambda: alice.messages()[-1] == "deleted", "the deletion")
 
-    # The network goes, by hand and with the server; nothing is missing and nothing comes twice.
+    # The connection is cut by hand, then with the server. No message is missing or repeated.
     bob.click("#cut")
     for number in range(3):
         alice.write(f"while away {number}")
@@ -82,7 +82,7 @@ def test_console_when_two_people_use_it_then_they_talk_and_lose_nothing(
     bob.until(lambda: bob.messages() == expected, "resumed after the restart")
     alice.until(lambda: alice.ticks()[-1] == "✓✓ read", "read after the restart")
 
-    # A frame by hand, and its error, which links to its explanation.
+    # A frame sent by hand, and its error with the link to its explanation.
     alice.fill("raw", event="mesage:send", data="{}")
     alice.until(lambda: "Did you mean message:send?" in alice.text("#alert"), "the error")
     assert alice.one("#alert a").get_attribute("href").endswith("/docs/errors#unknown_event")
@@ -91,7 +91,7 @@ def test_console_when_two_people_use_it_then_they_talk_and_lose_nothing(
     assert [window.complaints() for window in (alice, bob)] == [[], []]
 
 
-def test_console_when_scrolled_up_then_brings_older_messages_and_a_reload_stays_signed_in(
+def test_console_when_scrolled_up_then_loads_older_messages(
     server: ChatServer, open_window: Callable[..., Console]
 ) -> None:
     carol, dave = server.sign_up("carol"), server.sign_up("dave")
@@ -114,7 +114,7 @@ def test_console_when_scrolled_up_then_brings_older_messages_and_a_reload_stays_
     assert window.complaints() == []
 
 
-def test_pages_when_opened_then_the_browser_has_nothing_to_object_to(
+def test_pages_when_opened_then_the_browser_reports_no_error(
     server: ChatServer, open_window: Callable[..., Window]
 ) -> None:
     window = open_window(f"{server.base_url}/docs")
@@ -127,7 +127,7 @@ def test_pages_when_opened_then_the_browser_has_nothing_to_object_to(
     assert window.complaints() == []
 
 
-def test_console_when_switched_off_then_is_not_there(start_server: Callable[..., ChatServer]) -> None:
+def test_console_when_switched_off_then_is_not_found(start_server: Callable[..., ChatServer]) -> None:
     with start_server(CONSOLE="off", SOCKETIO="off").http() as http:
         assert http.get("/socket.io/", params={"EIO": "4", "transport": "polling"}).status_code == 404
         assert http.get("/console/").status_code == 404
@@ -135,9 +135,7 @@ def test_console_when_switched_off_then_is_not_there(start_server: Callable[...,
 
 
 @pytest.mark.parametrize("path", ["/console/", "/docs", "/admin/login/", "/api/rooms", "/docs/errors"])
-def test_headers_when_a_page_is_asked_for_then_forbid_what_it_does_not_need(
-    server: ChatServer, path: str
-) -> None:
+def test_headers_when_a_page_is_requested_then_restrict_it(server: ChatServer, path: str) -> None:
     with server.http() as http:
         headers = http.get(path).headers
     policy = headers["Content-Security-Policy"]

@@ -1,9 +1,9 @@
-"""`manage.py demo` as a newcomer runs it. About five seconds."""
+"""`manage.py demo`. About five seconds."""
 
 from tests.kit.servers import ChatServer
 
 
-def test_demo_when_run_shows_a_talk_and_a_resume_that_misses_nothing(server: ChatServer) -> None:
+def test_demo_when_run_then_shows_a_chat_and_a_complete_resume(server: ChatServer) -> None:
     shown = server.manage("demo", "--url", server.base_url).stdout
     before, _, after = shown.partition("Bob comes back")
     assert '"content": "Hello Bob!"' in before

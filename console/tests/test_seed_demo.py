@@ -15,10 +15,10 @@ def logged_in(server: ChatServer, email: str, password: str) -> ChatUser:
     return ChatUser(server, answer.json())
 
 
-async def test_seed_demo_when_run_then_users_live_in_a_sound_workspace_and_go_on_in_it(
+async def test_seed_demo_when_run_then_its_users_can_go_on_chatting(
     start_server: type[ChatServer],
 ) -> None:
-    server = start_server(own_database=True)  # check_integrity below reads all of it
+    server = start_server(own_database=True)  # check_integrity reads the whole database
     shown = server.manage("seed_demo", *SIZES, "--seed", "3").stdout
     password = re.findall(r"password (\S+)", shown)[0]
     assert "12 users, 4 groups, 1500 messages" in shown

@@ -1,6 +1,6 @@
-"""`manage.py chat NAME`: talk in a terminal, over a running server, with the reference client.
+"""`manage.py chat NAME`: chat in a terminal through a running server, with the reference client.
 
-Knows the terminal; must not touch the server's own code or data.
+It reads and writes lines. `console.terminal` gives them their meaning.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from console.terminal import Terminal
 
 try:
     import readline
-except ImportError:  # a Python built without it: typed lines are then cut by what arrives
+except ImportError:  # a Python without it: arriving lines then interrupt the line that is being typed
     readline = None  # type: ignore[assignment]
 
 PROMPT = "> "
@@ -33,16 +33,20 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name")
-        parser.add_argument("--room", default="", help="its name or id, or a username for a direct room")
+        parser.add_argument(
+            "--room", default="", help="name or id of a room, or a username for a direct room"
+        )
         parser.add_argument("--url", default=f"http://{settings.HOST}:{settings.PORT}", help="%(default)s")
-        parser.add_argument("--email", default="", help="NAME@example.com where NAME is no email")
+        parser.add_argument(
+            "--email", default="", help="default: NAME, or NAME@example.com if NAME is not an email"
+        )
 
     def handle(self, *args: Any, name: str, room: str, url: str, email: str, **options: Any) -> None:
         email = email or (name if "@" in name else f"{name}@example.com")
-        # CHAT_PASSWORD is for scripts: an argument would be seen by everyone on the machine.
+        # CHAT_PASSWORD is for scripts. Everyone on the machine could see an argument.
         password = os.environ.get("CHAT_PASSWORD") or getpass.getpass(f"Password of {email}: ")
         try:
-            with terminal_kept():
+            with terminal_restored():
                 asyncio.run(chat(url, name.partition("@")[0], email, password, room))
         except ChatError as error:
             raise CommandError(explained(error)) from error
@@ -55,6 +59,7 @@ class Command(BaseCommand):
 
 
 async def chat(url: str, username: str, email: str, password: str, room: str) -> None:
+    """Log in, or sign up if there is no such account, and chat until the lines or the session end."""
     terminal = Terminal(write)
     options = {"on_event": terminal.on_event}
     try:
@@ -64,10 +69,10 @@ async def chat(url: str, username: str, email: str, password: str, room: str) ->
             raise
         body = {"username": username, "email": email, "password": password}
         client, known = await ChatClient.signup(url, body, **options), False
-    terminal.client = client
+    terminal.connect(client)
     async with client:
-        write(f"{'Welcome back' if known else 'Signed up as'} {username}. /help lists what you can do.")
-        # The session may end while nobody types.
+        write(f"{'Welcome back' if known else 'Signed up as'} {username}. /help lists the commands.")
+        # The session can end while nobody types.
         tasks = [asyncio.create_task(work) for work in (talk(terminal, room), client.until_signed_out())]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -92,7 +97,7 @@ async def once(line: str) -> AsyncIterator[str]:
 
 
 async def typed_lines() -> AsyncIterator[str]:
-    """Lines of standard input, read by a thread of its own: one that waits for a key must not hold up the end."""
+    """Lines of standard input, read by a daemon thread: a thread that waits for a key cannot be ended."""
     loop = asyncio.get_running_loop()
     lines: asyncio.Queue[str | None] = asyncio.Queue()
 
@@ -101,7 +106,7 @@ async def typed_lines() -> AsyncIterator[str]:
             while True:
                 line = input(PROMPT if sys.stdin.isatty() else "")
                 loop.call_soon_threadsafe(lines.put_nowait, line)
-        except (EOFError, RuntimeError, ValueError):  # the end of the lines, or of the loop
+        except (EOFError, RuntimeError, ValueError):  # the input or the loop has ended
             pass
         try:
             loop.call_soon_threadsafe(lines.put_nowait, None)
@@ -114,7 +119,7 @@ async def typed_lines() -> AsyncIterator[str]:
 
 
 def write(line: str) -> None:
-    """Print a line above the one that is being typed."""
+    """Print a line above the line that is being typed."""
     shown = printable(line)
     if sys.stdin.isatty() and sys.stdout.isatty():
         typed = readline.get_line_buffer() if readline else ""
@@ -125,17 +130,17 @@ def write(line: str) -> None:
 
 
 def printable(line: str) -> str:
-    """Without what would move the cursor or colour the screen: others wrote it."""
+    """The line without control characters: other users wrote it, and it must not move the cursor."""
     return "".join(char if char.isprintable() or char == "\n" else "�" for char in line)
 
 
 @contextmanager
-def terminal_kept() -> Iterator[None]:
-    """The terminal as it was, also when the thread that reads it is cut off in the middle of a line."""
+def terminal_restored() -> Iterator[None]:
+    """Restore the mode of the terminal at the end, even if the thread that reads is in the middle of a line."""
     if not sys.stdin.isatty():
         yield
         return
-    import termios  # only where there are terminals
+    import termios  # not on Windows
 
     before = termios.tcgetattr(sys.stdin)
     try:
@@ -146,8 +151,8 @@ def terminal_kept() -> Iterator[None]:
 
 
 def explained(error: ChatError) -> str:
-    """Which field was refused and why; a name that is taken here means that the password was wrong."""
+    """The error with its fields. A conflict at sign-up means that the account exists and the password was wrong."""
     fields = "; ".join(f"{name}: {' '.join(texts)}" for name, texts in error.fields.items())
     if error.code == "conflict":
-        return f"There is such an account, and this is not its password. ({fields or error})"
+        return f"This account exists, and this is not its password. ({fields or error})"
     return f"The server refused: {error} {fields}".rstrip()

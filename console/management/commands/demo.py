@@ -1,7 +1,4 @@
-"""`manage.py demo`: two new users talk through a running server, and every frame is shown as it passes.
-
-Knows the reference client; must not touch the server's own code or data.
-"""
+"""`manage.py demo`: two new users chat through a running server. Every frame is shown."""
 
 import asyncio
 import json
@@ -22,11 +19,11 @@ LONG_ID = re.compile(r"[0-9a-f-]{28,32}([0-9a-f]{4})\b")
 
 
 class Command(BaseCommand):
-    help = "Two new users talk through a running server; one loses its connection and catches up."
+    help = "Two new users chat through a running server; one loses the connection and catches up."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--url", default=f"http://{settings.HOST}:{settings.PORT}", help="%(default)s")
-        parser.add_argument("--full", action="store_true", help="show ids whole")
+        parser.add_argument("--full", action="store_true", help="show complete ids")
 
     def handle(self, *args: Any, url: str, full: bool, **options: Any) -> None:
         def write(line: str) -> None:
@@ -40,12 +37,12 @@ class Command(BaseCommand):
             raise CommandError(f"No server answers at {url}; start it with `make run`. ({error})") from error
         except TimeoutError as error:
             raise CommandError(
-                "What was to come did not come; the frames above say how far it got."
+                "An expected event did not arrive; the frames above show how far the demo got."
             ) from error
 
 
 class Inbox:
-    """What one user was sent so far, and a way to wait for more."""
+    """The events that one user got. `until` waits for more."""
 
     def __init__(self) -> None:
         self._events: list[tuple[str, dict[str, Any]]] = []
@@ -63,18 +60,20 @@ class Inbox:
 
 
 class Demo:
+    """The steps of the demo. `write` prints a line."""
+
     def __init__(self, url: str, write: Callable[[str], Any]) -> None:
         self.url = url
         self.write = write
 
     async def run(self) -> None:
         self.write(f"Two users sign up at {self.url}.")
-        (alice, told), (bob, heard) = await self.sign_up("alice"), await self.sign_up("bob")
+        (alice, alice_inbox), (bob, bob_inbox) = await self.sign_up("alice"), await self.sign_up("bob")
         async with alice:
             async with bob:
-                room_id = await self.talk(alice, bob, heard)
+                room_id = await self.talk(alice, bob, bob_inbox)
                 state = bob.state
-            self.write("\nBob's connection ends. Alice writes on.")
+            self.write("\nBob's connection ends. Alice goes on writing.")
             for text in ("Are you still there?", "I will just go on.", "You will catch up."):
                 await alice.send(text, room_id=room_id)
 
@@ -84,26 +83,28 @@ class Demo:
                 access_token=bob.access_token,
                 refresh_token=bob.refresh_token,
                 state=state,
-                **self.options("bob", heard),
+                **self.options("bob", bob_inbox),
             ):
-                await heard.until(message(5))
-                await told.until(lambda event, data: event == "message:ack" and data["deliveredSeq"] == 5)
+                await bob_inbox.until(message(5))
+                await alice_inbox.until(
+                    lambda event, data: event == "message:ack" and data["deliveredSeq"] == 5
+                )
             receipts = await self.receipts(alice, room_id)
-            self.write(f"\nWho has what of Alice's last message: {json.dumps(receipts)}")
+            self.write(f"\nThe receipts of Alice's last message: {json.dumps(receipts)}")
 
-    async def talk(self, alice: ChatClient, bob: ChatClient, heard: Inbox) -> str:
+    async def talk(self, alice: ChatClient, bob: ChatClient, inbox: Inbox) -> str:
         room = await alice.rest("POST", "/api/rooms/direct", json={"userId": bob.user_id})
         room_id = str(room["id"])
         self.write(f"\nAlice opens a direct room with Bob: {room_id}.")
-        await heard.until(lambda event, data: event == "room:added")
+        await inbox.until(lambda event, data: event == "room:added")
 
         self.write("\nAlice types and writes; Bob reads.")
         await alice.request("typing", {"roomId": room_id, "isTyping": True})
         await alice.send("Hello Bob!", room_id=room_id)
-        await heard.until(message(1))
+        await inbox.until(message(1))
         await bob.request("message:ack", {"roomId": room_id, "seq": 1, "status": "read"})
         await bob.send("Hello Alice, I can read you.", room_id=room_id)
-        await heard.until(message(2))
+        await inbox.until(message(2))
         return room_id
 
     async def sign_up(self, name: str) -> tuple[ChatClient, Inbox]:

@@ -1,4 +1,4 @@
-"""`manage.py seed_demo`: fills the database with a workspace to try and to measure."""
+"""`manage.py seed_demo`: fills the database with a workspace, to try the server and to measure it."""
 
 import re
 import secrets
@@ -35,21 +35,25 @@ class Command(BaseCommand):
         parser.add_argument("--groups", type=whole(1), default=20, help="%(default)s")
         parser.add_argument("--direct-rooms", type=whole(0), default=60, help="%(default)s")
         parser.add_argument("--messages", type=whole(0), default=100_000, help="%(default)s")
-        parser.add_argument("--days", type=whole(1), default=60, help="how far back they go; %(default)s")
         parser.add_argument(
-            "--seed", type=whole(0), default=1, help="the same seed says the same; %(default)s"
+            "--days", type=whole(1), default=60, help="age of the oldest message; %(default)s"
         )
         parser.add_argument(
-            "--name", default="demo", help="of the workspace, in usernames and emails; %(default)s"
+            "--seed", type=whole(0), default=1, help="the same seed makes the same texts; %(default)s"
         )
-        parser.add_argument("--password", default="", help="of all its users; made up and shown without")
+        parser.add_argument(
+            "--name", default="demo", help="name of the workspace, part of usernames and emails; %(default)s"
+        )
+        parser.add_argument(
+            "--password", default="", help="password of all users; default: random, and shown"
+        )
 
     def handle(self, *args: Any, name: str, password: str, **options: Any) -> None:
         if not NAME.fullmatch(name):
-            raise CommandError("--name takes 1 to 16 of the letters a-z, digits and '-'.")
+            raise CommandError("--name takes 1 to 16 of the characters a-z, 0-9 and '-'.")
         if User.objects.filter(email=f"ada@{name}.example").exists():
             raise CommandError(
-                f"There is a workspace {name!r} already. Give another --name, or begin with an empty database "
+                f"There is a workspace {name!r} already. Give another --name, or use an empty database "
                 "(another DATA_DIR or DATABASE_URL)."
             )
         sizes = ("users", "groups", "direct_rooms", "messages", "days", "seed")

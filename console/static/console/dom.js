@@ -1,8 +1,8 @@
-// Small tools for the page. Knows the DOM, and nothing of the chat.
+// Helpers for elements, forms and errors of the page.
 
 export const $ = (id) => document.getElementById(id);
 
-/** A new element with attributes, properties beginning with "on" and children. */
+/** A new element with attributes, listeners (attributes that begin with "on") and children. */
 export function el(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -14,7 +14,7 @@ export function el(tag, attributes = {}, ...children) {
   return node;
 }
 
-/** Show what went wrong, with a link from the code to its explanation. */
+/** Show an error, with a link to the explanation of its code. */
 export function showError(error) {
   const alert = $("alert");
   alert.hidden = false;
@@ -24,7 +24,7 @@ export function showError(error) {
   alert.replaceChildren(error.message, ...fields, ...link, " ", dismiss);
 }
 
-/** Run `work(fields)` when the form is sent, and show what it throws. */
+/** Run `work(fields)` when the form is submitted, and show its error. */
 export function onSubmit(form, work) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -41,6 +41,7 @@ export function onSubmit(form, work) {
   });
 }
 
+/** Run `work()` when the element is clicked, and show its error. */
 export function onClick(id, work) {
   $(id).addEventListener("click", () => Promise.resolve().then(work).catch(showError));
 }

@@ -1,9 +1,10 @@
-// Every frame in and out as JSON, and a box to send any event. Knows frames, and nothing of rooms or messages.
+// The list of all frames as JSON, and the box that sends any event.
 
 import { $, el, onSubmit } from "./dom.js";
 
 const MAX_FRAMES = 300;
 
+/** Add a frame to the list. `direction` is "in" or "out". Tokens are hidden. */
 export function showFrame(direction, frame) {
   const data = frame.event === "auth:refresh" ? { token: "…" } : frame.data;
   const arrow = direction === "out" ? "→" : "←";
@@ -13,7 +14,7 @@ export function showFrame(direction, frame) {
   while ($("frames").children.length > MAX_FRAMES) $("frames").lastElementChild.remove();
 }
 
-/** Offer the events of the server's own AsyncAPI document, each with its fields to fill in. */
+/** Fill the box with the events of the server's AsyncAPI document, and their fields as a template. */
 export async function prepareBox(send, currentRoomId) {
   const form = $("raw");
   const document_ = await (await fetch("/docs/asyncapi.json")).json();

@@ -1,19 +1,17 @@
-// The console: signs in, wires the page to the client, and draws. Knows everything else here.
+// The console: signs in, connects the page with the client and the store, and draws.
 
 import { ChatClient } from "../chat_client/chat-client.js";
+import { prepareCompose, startEdit, stopEdit } from "./compose.js";
 import { $, onClick, onSubmit, showError } from "./dom.js";
 import { prepareBox, showFrame } from "./frames.js";
 import { Store } from "./store.js";
 import { drawMessages, drawRoom, drawRooms } from "./view.js";
 
-const SAVED = "chat-console"; // in sessionStorage: each window is a user of its own
-const TYPING_EVERY_MS = 3000;
+const SAVED = "chat-console"; // in sessionStorage, so that each window can be another user
 
 let client;
 let store;
 let openId;
-let editing;
-let typedAt = 0;
 let drawing = false;
 
 // --- signing in -----------------------------------------------------------------------------------------------
@@ -83,14 +81,14 @@ function draw() {
   }, 0);
 }
 
-/** The open room is read as far as its end, while the page is in sight. */
+/** Mark the open room as read while its end is visible. */
 function markRead(room) {
   const scroll = $("scroll");
   const atEnd = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 60;
   if (!room.unreadCount || !atEnd || document.visibilityState !== "visible" || !client.online) return;
   room.unreadCount = 0;
   const ack = { roomId: room.id, seq: room.lastSeq, status: "read" };
-  client.request("message:ack", ack).catch(() => (room.unreadCount = 1)); // once more after the reconnect
+  client.request("message:ack", ack).catch(() => (room.unreadCount = 1)); // try again after the reconnect
 }
 
 async function openRoom(roomId) {
@@ -144,63 +142,17 @@ onClick("leave", () => client.rest("DELETE", `/api/rooms/${openId}/members/${cli
 
 // --- writing --------------------------------------------------------------------------------------------------
 
-$("compose").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const content = $("content").value;
-  if (!content.trim()) return;
-  const message = editing;
-  $("content").value = "";
-  stopEdit();
-  typing(false);
-  try {
-    if (message) await client.request("message:edit", { roomId: message.roomId, messageId: message.id, content });
-    else await store.send(openId, content);
-  } catch (error) {
-    $("content").value ||= content;
-    showError(error);
-  }
+prepareCompose({
+  request: (event, data) => client.request(event, data),
+  send: (content) => store.send(openId, content),
+  openId: () => openId,
 });
-$("content").addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
-    event.preventDefault();
-    $("compose").requestSubmit();
-  } else if (event.key === "Escape") {
-    stopEdit();
-  }
-});
-$("content").addEventListener("input", () => typing($("content").value !== ""));
-
-/** Renewed every few seconds while the user types, and ended at once with the message. */
-function typing(isTyping) {
-  if (isTyping ? Date.now() - typedAt < TYPING_EVERY_MS : !typedAt) return;
-  typedAt = isTyping ? Date.now() : 0;
-  client.request("typing", { roomId: openId, isTyping }).catch(() => {}); // it may be lost, and nobody minds
-}
-
-function startEdit(message) {
-  editing = message;
-  $("content").value = message.content;
-  $("compose-label").textContent = "Edit your message";
-  $("send").textContent = "Save";
-  $("cancel-edit").hidden = false;
-  $("content").focus();
-}
-
-function stopEdit() {
-  if (editing) $("content").value = "";
-  editing = undefined;
-  $("compose-label").textContent = "Message";
-  $("send").textContent = "Send";
-  $("cancel-edit").hidden = true;
-}
-
-onClick("cancel-edit", stopEdit);
 
 function remove(message) {
   client.request("message:delete", { roomId: message.roomId, messageId: message.id }).catch(showError);
 }
 
-// --- beginning ------------------------------------------------------------------------------------------------
+// --- start ----------------------------------------------------------------------------------------------------
 
 prepareBox((event, data) => client.request(event, data), () => openId).catch(showError);
 const saved = sessionStorage.getItem(SAVED);

@@ -1,8 +1,10 @@
-// What the user sees of the chat, kept up to date by the socket's events. Knows the client, and nothing of the page.
+// The rooms, messages and users that the page shows. Events of the socket keep them up to date (changes.js).
 
-const TYPING_MS = 6000;
+import { CHANGES } from "./changes.js";
+
 const PAGE = 40;
 
+/** `client` is a ChatClient; `changed()` is called after each change. */
 export class Store {
   constructor(client, changed) {
     this.client = client;
@@ -19,7 +21,7 @@ export class Store {
     return this.client.userId;
   }
 
-  /** Every room with its members, and who is online. */
+  /** Load all rooms, the members of open ones, and the presence of users. */
   async load() {
     let path = "/api/rooms?limit=200";
     const found = new Map();
@@ -30,12 +32,12 @@ export class Store {
     }
     for (const id of this.logs.keys()) if (found.has(id)) found.set(id, await this.client.rest("GET", `/api/rooms/${id}`));
     this.rooms = found;
-    await Promise.all([...found.values()].map((room) => this.know(room)));
+    await Promise.all([...found.values()].map((room) => this.loadMembers(room)));
     this.changed();
   }
 
-  /** Learn the names and the presence of those in a room. */
-  async know(room) {
+  /** Load the names and the presence of the members of a room. */
+  async loadMembers(room) {
     const ids = room.members.length ? room.members.map((member) => member.userId) : [room.to ?? this.me];
     await Promise.all(ids.map((id) => this.user(id)));
     const states = await this.client.request("presence:query", { userIds: ids.slice(0, 200) });
@@ -56,16 +58,16 @@ export class Store {
     return room.kind === "direct" ? (room.to === this.me ? "notes to yourself" : this.name(room.to)) : room.name;
   }
 
-  /** The room with its members and the end of its log. */
+  /** Load the room with its members and the last page of its log. */
   async open(roomId) {
     const room = await this.client.rest("GET", `/api/rooms/${roomId}`);
     this.rooms.set(roomId, room);
-    await this.know(room);
+    await this.loadMembers(room);
     if (!this.logs.has(roomId)) await this.older(roomId);
     return room;
   }
 
-  /** The page of history before what is there. */
+  /** Load the page before the oldest loaded message. */
   async older(roomId) {
     const log = this.log(roomId);
     if (log.loading) return;
@@ -105,7 +107,7 @@ export class Store {
     }
   }
 
-  /** How far the others have come with a message of mine: "sent", "delivered" or "read", and a sentence on it. */
+  /** The state of an own message, "sent", "delivered" or "read", and its text. */
   receipt(room, message) {
     const others = room.members.filter((member) => member.userId !== this.me);
     const read = others.filter((member) => member.readSeq >= message.seq).length;
@@ -120,12 +122,13 @@ export class Store {
   // --- events -------------------------------------------------------------------------------------------------
 
   async apply(event, data) {
-    const handler = HANDLERS[event];
-    if (!handler) return;
-    await handler.call(this, data);
+    const change = CHANGES[event];
+    if (!change) return;
+    await change.call(this, data);
     this.changed();
   }
 
+  /** Store a message if the log of its room is loaded. */
   put(message) {
     const log = this.logs.get(message.roomId);
     if (log) log.messages.set(message.seq, message);
@@ -137,79 +140,3 @@ export class Store {
     typists?.delete(userId);
   }
 }
-
-const HANDLERS = {
-  async ready() {
-    await this.load();
-  },
-  async "message:receive"(message) {
-    this.pending.delete(message.clientMessageId);
-    await this.user(message.from);
-    this.put(message);
-    this.endTyping(message.roomId, message.from);
-    const room = this.rooms.get(message.roomId);
-    const writer = room?.members.find((one) => one.userId === message.from);
-    if (writer) {
-      // Who writes has read what is above; no message:ack tells of that.
-      writer.deliveredSeq = Math.max(writer.deliveredSeq, message.seq);
-      writer.readSeq = Math.max(writer.readSeq, message.seq);
-    }
-    if (!room || message.seq <= room.lastSeq) return; // counted already when the rooms were read
-    room.lastSeq = message.seq;
-    room.lastActivityAt = message.createdAt;
-    room.unreadCount = message.from === this.me ? 0 : room.unreadCount + 1;
-  },
-  "message:updated"(message) {
-    this.put(message);
-  },
-  "message:deleted"(message) {
-    this.put(message);
-  },
-  "message:ack"({ roomId, userId, deliveredSeq, readSeq }) {
-    const room = this.rooms.get(roomId);
-    const member = room?.members.find((one) => one.userId === userId);
-    if (member) Object.assign(member, { deliveredSeq, readSeq });
-    if (room && userId === this.me) room.unreadCount = Math.max(0, room.lastSeq - Math.max(readSeq, room.firstSeq - 1));
-  },
-  typing({ roomId, userId, isTyping }) {
-    this.endTyping(roomId, userId);
-    if (!isTyping) return;
-    if (!this.typing.has(roomId)) this.typing.set(roomId, new Map());
-    const end = () => {
-      this.endTyping(roomId, userId);
-      this.changed();
-    };
-    this.typing.get(roomId).set(userId, setTimeout(end, TYPING_MS));
-  },
-  "presence:update"({ userId, online, lastSeen }) {
-    this.presence.set(userId, { online, lastSeen });
-  },
-  async "room:added"(room) {
-    this.rooms.set(room.id, room);
-    await this.know(room);
-  },
-  "room:updated"({ id, name, meta, lockedAt, firstSeq }) {
-    const room = this.rooms.get(id);
-    if (!room) return;
-    Object.assign(room, { name, meta, lockedAt, firstSeq });
-    room.unreadCount = Math.min(room.unreadCount, room.lastSeq - firstSeq + 1);
-    const messages = this.logs.get(id)?.messages ?? new Map();
-    for (const seq of messages.keys()) if (seq < firstSeq) messages.delete(seq); // archived
-  },
-  "room:removed"({ roomId }) {
-    this.rooms.delete(roomId);
-    this.logs.delete(roomId);
-  },
-  async "room:member"({ roomId, userId, member }) {
-    const room = this.rooms.get(roomId);
-    if (!room) return;
-    const before = room.members.find((one) => one.userId === userId);
-    room.members = room.members.filter((one) => one.userId !== userId);
-    if (member) {
-      // Watermarks never go down, and this may have been read before another process moved them.
-      for (const mark of ["deliveredSeq", "readSeq"]) member[mark] = Math.max(member[mark], before?.[mark] ?? 0);
-      room.members.push(member);
-      await this.know(room);
-    }
-  },
-};

@@ -1,4 +1,4 @@
-// Draws the store. Knows the page and the store's shape, and nothing of the network.
+// Draws the store: the list of rooms, the open room and its messages.
 
 import { $, el } from "./dom.js";
 
@@ -40,7 +40,7 @@ export function drawRoom(store, room) {
   if ($("typing").textContent !== typing) $("typing").textContent = typing;
 }
 
-/** Only what changed is touched, so that a screen reader hears new messages and not all of them. */
+/** Replace only items that changed, so that a screen reader reads new messages and not all of them. */
 export function drawMessages(store, room, actions) {
   const list = $("messages");
   const scroll = $("scroll");
