@@ -31,7 +31,8 @@ urlpatterns = [
     path("docs/asyncapi.json", asyncapi_document, name="asyncapi"),
     path("docs/errors", ErrorsPage.as_view(), name="docs-errors"),
     path("console/", Console.as_view(), name="console"),
-    re_path("^api/", csrf_exempt(not_found)),  # unknown paths get the contract's error, in DEBUG too
+    # Unknown paths of the API get the API's error, even with DEBUG.
+    re_path("^api/", csrf_exempt(not_found)),
     path("admin/", admin.site.urls),
     path("healthz", health.live, name="healthz"),
     path("readyz", health.ready, name="readyz"),
