@@ -12,6 +12,7 @@ from realtime.hub.hub import get_hub
 from realtime.session.connection import Identity
 from realtime.session.handlers import EventConsumer, on, on_control
 from realtime.wire.close_codes import CloseCode, CloseSocket
+from realtime.wire.events import Allowed
 from realtime.wire.protocol import Empty
 
 from . import keys, selectors
@@ -43,7 +44,7 @@ class AccountsConsumer(EventConsumer):
             self._expiry.cancel()
         get_hub().detach(self.connection)
 
-    @on("auth:refresh", RefreshAuth, reply=AuthRefreshed)
+    @on("auth:refresh", RefreshAuth, reply=AuthRefreshed, allowed=Allowed.SELF)
     @sensitive_variables("data")
     async def refresh(self, data: RefreshAuth) -> AuthRefreshed:
         """Keep the connection open past its token's end, with a newer access token of the same user."""
@@ -62,7 +63,7 @@ class AccountsConsumer(EventConsumer):
         self._close_at_expiry(identity)
         return AuthRefreshed(expires_at=str(times.to_wire(identity.expires_at)))
 
-    @on("ping", Empty, reply=Pong)
+    @on("ping", Empty, reply=Pong, allowed=Allowed.ANYONE)
     async def ping(self, data: Empty) -> Pong:
         """The server's time, and a sign that the connection lives."""
         return Pong(server_time=str(times.to_wire(times.now())))

@@ -29,7 +29,12 @@ class EventsPage(TemplateView):
         messages = document()["channels"]["chat"]["messages"]
         schemas = document()["components"]["schemas"]
         rows = [
-            {"key": key, "schema": json.dumps(message["payload"], indent=2), **message}
+            {
+                "key": key,
+                "schema": json.dumps(message["payload"], indent=2),
+                "people": message.get("x-allowed") or message.get("x-audience"),
+                **message,
+            }
             for key, message in messages.items()
         ]
         return super().get_context_data(

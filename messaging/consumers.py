@@ -5,6 +5,7 @@ import msgspec
 from foundation.database import run_db
 from realtime.session.connection import Connection
 from realtime.session.handlers import EventConsumer, on
+from realtime.wire.events import Allowed
 from rooms import selectors as rooms
 
 from . import resume
@@ -44,18 +45,18 @@ class MessagingConsumer(EventConsumer):
     async def disconnected(self) -> None:
         self._typing.end()
 
-    @on("message:send", SendMessage, reply=SendReply)
+    @on("message:send", SendMessage, reply=SendReply, allowed=Allowed.WRITERS)
     async def send(self, data: SendMessage) -> SendReply:
         """Store a message, publish it to the room, and reply with its id and seq."""
         stored = await send_message(sender_id=self.connection.user_id, **msgspec.structs.asdict(data))
         return send_reply(stored.message, duplicate=stored.duplicate)
 
-    @on("message:ack", AckMessage, reply=Watermarks)
+    @on("message:ack", AckMessage, reply=Watermarks, allowed=Allowed.MEMBERS)
     async def ack(self, data: AckMessage) -> Watermarks:
         """Move your watermarks up to a message."""
         return await acknowledge(user_id=self.connection.user_id, **msgspec.structs.asdict(data))
 
-    @on("message:edit", EditMessage, reply=MessageData)
+    @on("message:edit", EditMessage, reply=MessageData, allowed=Allowed.AUTHOR)
     async def edit(self, data: EditMessage) -> MessageData:
         """Change the text of your own message."""
         return message_data(
@@ -67,7 +68,7 @@ class MessagingConsumer(EventConsumer):
             )
         )
 
-    @on("message:delete", DeleteMessage, reply=MessageData)
+    @on("message:delete", DeleteMessage, reply=MessageData, allowed=Allowed.AUTHOR_OR_ADMIN)
     async def delete(self, data: DeleteMessage) -> MessageData:
         """Make a message a tombstone, as its author or an admin of the room."""
         return message_data(
@@ -76,7 +77,7 @@ class MessagingConsumer(EventConsumer):
             )
         )
 
-    @on("typing", Typing, reply=TypingUpdate)
+    @on("typing", Typing, reply=TypingUpdate, allowed=Allowed.MEMBERS)
     async def typing(self, data: Typing) -> TypingUpdate:
         """Show the other members that you are typing, or have stopped. Ends after 6 s unless sent again."""
         user_id = self.connection.user_id
@@ -85,7 +86,7 @@ class MessagingConsumer(EventConsumer):
         self._typing.set(data.room_id, data.is_typing)
         return TypingUpdate(room_id=data.room_id, user_id=user_id, is_typing=data.is_typing)
 
-    @on("resume", Resume, reply=ResumeReply)
+    @on("resume", Resume, reply=ResumeReply, allowed=Allowed.FILTERED)
     async def resume(self, data: Resume) -> ResumeReply:
         """Send the messages after the given seqs, or say for which rooms there are too many."""
         return await resume.replay(connection=self.connection, request=data)

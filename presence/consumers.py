@@ -4,6 +4,7 @@ from typing import Any
 
 from realtime.session.handlers import EventConsumer, on
 from realtime.wire.close_codes import CloseCode, CloseSocket
+from realtime.wire.events import Allowed
 
 from . import selectors, services
 from .events import PRESENCE_UPDATE, PresenceState, QueryPresence
@@ -27,7 +28,7 @@ class PresenceConsumer(EventConsumer):
         if self._lease is not None:
             services.end_lease(lease=self._lease)
 
-    @on("presence:query", QueryPresence, reply=dict[str, PresenceState])
+    @on("presence:query", QueryPresence, reply=dict[str, PresenceState], allowed=Allowed.FILTERED)
     async def query(self, data: QueryPresence) -> dict[str, PresenceState]:
         """Who of these users is online; those one shares no room with are left out."""
         states = await selectors.visible_states(viewer_id=self.connection.user_id, user_ids=data.user_ids)

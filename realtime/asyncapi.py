@@ -11,10 +11,10 @@ REF = "#/components/schemas/{name}"
 
 
 def build_document(registry: EventRegistry, *, version: str) -> dict[str, Any]:
-    """`x-audience` says of a server event who receives it."""
+    """`x-allowed` says who may send a client event, `x-audience` who receives a server event."""
     messages: dict[str, Any] = {}
     schemas: dict[str, Any] = {}
-    receives, sends = [], []
+    sends = []
 
     def add(name: str, event: str, shape: Any, summary: str) -> dict[str, str]:
         schema, found = json_schema(shape, ref_template=REF)
@@ -34,7 +34,7 @@ def build_document(registry: EventRegistry, *, version: str) -> dict[str, Any]:
         messages[f"{key}Request"]["payload"]["properties"]["ref"] = {"type": ["string", "integer"]}
         reply = add(f"{key}Reply", "reply", spec.reply, f"Answer to {event} with the same ref.")
         messages[f"{key}Reply"]["payload"]["properties"]["ref"] = {"type": ["string", "integer"]}
-        receives.append(request)
+        messages[f"{key}Request"]["x-allowed"] = spec.allowed.value
         operations[key] = {
             "action": "receive",
             "channel": {"$ref": "#/channels/chat"},

@@ -1,7 +1,11 @@
-"""Who may do what: every REST endpoint and every socket event, by everyone who could ask.
+"""The answer that each actor gets from each REST endpoint and each client event.
 
-The test reads the URL configuration and the event registry; what has no row here fails.
+Endpoints have a row each; the test reads the URL configuration and fails for one without a row. The row of an event
+follows from `allowed` in its declaration.
 """
+
+from chatproject.routing import registry
+from realtime.wire.events import Allowed
 
 ACTORS = ("anonymous", "outsider", "former", "muted", "member", "admin", "owner", "deactivated", "staff")
 # `former` was a member and was removed; `staff` may use the admin and is a stranger to the room; what is asked
@@ -62,19 +66,20 @@ REST = {
 }  # fmt: skip
 
 # `4401`, `4403`: no socket at all. `nothing`: an answer that leaves out what is not theirs.
-EVENTS = {
-    "message:send":   "4401 not_found    not_found    muted        ok           ok           ok 4403 not_found",
-    "message:ack":    "4401 not_found    not_found    ok           ok           ok           ok 4403 not_found",
-    "message:edit":   "4401 not_found    not_found    muted        forbidden    forbidden    ok 4403 not_found",
-    "message:delete": "4401 not_found    not_found    forbidden    forbidden    ok           ok 4403 not_found",
-    "typing":         "4401 not_found    not_found    ok           ok           ok           ok 4403 not_found",
-    "presence:query": "4401 nothing      nothing      ok           ok           ok           ok 4403 nothing",
-    "resume":         "4401 nothing      nothing      ok           ok           ok           ok 4403 nothing",
-    # With the owner's token: nobody moves a connection to another user.
-    "auth:refresh":   "4401 unauthenticated unauthenticated unauthenticated unauthenticated unauthenticated ok 4403"
-                      " unauthenticated",
-    "ping":           "4401 ok           ok           ok           ok           ok           ok 4403 ok",
+BY_ALLOWED = {
+    # The owner is the author of the message.
+    #                        anonymous outsider former muted member admin owner deactivated staff
+    Allowed.ANYONE:          "4401 ok        ok        ok        ok        ok        ok 4403 ok",
+    Allowed.FILTERED:        "4401 nothing   nothing   ok        ok        ok        ok 4403 nothing",
+    Allowed.MEMBERS:         "4401 not_found not_found ok        ok        ok        ok 4403 not_found",
+    Allowed.WRITERS:         "4401 not_found not_found muted     ok        ok        ok 4403 not_found",
+    Allowed.AUTHOR:          "4401 not_found not_found muted     forbidden forbidden ok 4403 not_found",
+    Allowed.AUTHOR_OR_ADMIN: "4401 not_found not_found forbidden forbidden ok        ok 4403 not_found",
+    # With the owner's token: no user's connection becomes another user's.
+    Allowed.SELF: "4401 unauthenticated unauthenticated unauthenticated unauthenticated unauthenticated ok 4403"
+                  " unauthenticated",
 }  # fmt: skip
+EVENTS = {event: BY_ALLOWED[spec.allowed] for event, spec in registry.events.items()}
 
 
 def row(cells: str) -> dict[str, str]:

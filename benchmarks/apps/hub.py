@@ -21,7 +21,7 @@ from foundation import garbage_collection, loop  # noqa: E402
 from realtime.hub.hub import get_hub  # noqa: E402
 from realtime.session.endpoint import ChatSocket  # noqa: E402
 from realtime.session.handlers import EventConsumer, EventRegistry, on  # noqa: E402
-from realtime.wire.events import Audience, ServerEvent  # noqa: E402
+from realtime.wire.events import Allowed, Audience, ServerEvent  # noqa: E402
 from realtime.wire.protocol import Empty, Wire  # noqa: E402
 
 TOPIC = "bench"
@@ -56,7 +56,7 @@ class BenchConsumer(EventConsumer):
     async def disconnected(self) -> None:
         get_hub().detach(self.connection)
 
-    @on("message:send", Send, reply=Empty)
+    @on("message:send", Send, reply=Empty, allowed=Allowed.ANYONE)
     async def send(self, data: Send) -> Empty:
         """Publish a message to the room."""
         message = Receive(

@@ -12,7 +12,7 @@ import msgspec
 
 from foundation.errors import UnknownEvent
 from realtime import metrics
-from realtime.wire.events import ServerEvent
+from realtime.wire.events import Allowed, ServerEvent
 
 from .connection import Connection
 
@@ -21,21 +21,27 @@ Handler = Callable[..., Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class EventSpec:
-    """A client event: its name, the shape of its data, the shape of its reply, and what its handler says of it."""
+    """A client event: its name, the shapes of its data and reply, who may send it, and its handler's first line."""
 
     event: str
     data: type[msgspec.Struct]
     reply: Any
+    allowed: Allowed
     summary: str
     method: str
     consumer: type["EventConsumer"]
 
 
-def on(event: str, data: type[msgspec.Struct], *, reply: Any) -> Callable[[Handler], Handler]:
-    """Have the method handle client event `event` with its data decoded to `data`; it returns the reply."""
+def on(
+    event: str, data: type[msgspec.Struct], *, reply: Any, allowed: Allowed
+) -> Callable[[Handler], Handler]:
+    """Have the method handle client event `event` with its data decoded to `data`; it returns the reply.
+
+    `allowed` is documentation that the authorisation matrix tests. The services refuse, not this.
+    """
 
     def mark(method: Handler) -> Handler:
-        method.chat_event = (event, data, reply)  # type: ignore[attr-defined]
+        method.chat_event = (event, data, reply, allowed)  # type: ignore[attr-defined]
         return method
 
     return mark
@@ -89,10 +95,14 @@ class EventRegistry:
         self.controls: dict[str, tuple[type[EventConsumer], str]] = {}
         for consumer in self.consumers:
             for name, marked in _marks(consumer, "chat_event").items():
-                event, data, reply = marked
+                event, data, reply, allowed = marked
                 _require_new(event, self.events)
                 summary = (getattr(consumer, name).__doc__ or "").strip().partition("\n")[0]
-                self.events[event] = EventSpec(event, data, reply, summary, name, consumer)
+                if not summary:
+                    raise ValueError(
+                        f"{event}: {consumer.__name__}.{name} needs a docstring, its documentation."
+                    )
+                self.events[event] = EventSpec(event, data, reply, allowed, summary, name, consumer)
                 # There from the start: a rate does not see the step with which a series begins.
                 for status in ("internal", "unavailable"):
                     metrics.EVENTS.labels(event, status)

@@ -1,17 +1,26 @@
 """The registry of events and controls, built from the listed consumers."""
 
+import pytest
+
 from realtime.session.handlers import EventConsumer, EventRegistry, on, on_control
+from realtime.wire.events import Allowed, Audience, ServerEvent
 from realtime.wire.protocol import Empty
+
+CAME = ServerEvent("base:came", Empty, audience=Audience.USER, summary="Somebody came.")
+WENT = ServerEvent("base:went", Empty, audience=Audience.USER, summary="Somebody went.")
 
 
 class Base(EventConsumer):
-    @on("base:ask", Empty, reply=Empty)
+    sends = (CAME,)
+
+    @on("base:ask", Empty, reply=Empty, allowed=Allowed.ANYONE)
     async def ask(self, data: Empty) -> Empty:
         """Asked of the base."""
         return data
 
-    @on("base:kept", Empty, reply=Empty)
+    @on("base:kept", Empty, reply=Empty, allowed=Allowed.ANYONE)
     async def kept(self, data: Empty) -> Empty:
+        """Asked of either."""
         return data
 
     @on_control("base:end")
@@ -20,7 +29,7 @@ class Base(EventConsumer):
 
 
 class Remarked(Base):
-    @on("child:ask", Empty, reply=Empty)
+    @on("child:ask", Empty, reply=Empty, allowed=Allowed.ANYONE)
     async def ask(self, data: Empty) -> Empty:
         """Asked of the subclass."""
         return data
@@ -52,3 +61,39 @@ def test_subclass_when_overriding_without_a_mark_then_handles_the_event() -> Non
     registry = EventRegistry([Overridden])
     spec = registry.events["base:ask"]
     assert (spec.consumer, spec.method, spec.summary) == (Overridden, "ask", "Answered by the subclass.")
+
+
+def test_registry_when_consumers_send_events_then_has_them_after_the_sessions() -> None:
+    registry = EventRegistry([Base], sends=[WENT])
+    assert registry.server_events == {"base:went": WENT, "base:came": CAME}
+
+
+def test_server_event_when_declared_twice_then_the_registry_refuses() -> None:
+    with pytest.raises(ValueError, match="base:came is declared twice"):
+        EventRegistry([Base], sends=[CAME])
+
+
+def test_client_event_when_two_consumers_handle_it_then_the_registry_refuses() -> None:
+    class Other(EventConsumer):
+        @on("base:ask", Empty, reply=Empty, allowed=Allowed.ANYONE)
+        async def ask(self, data: Empty) -> Empty:
+            """Asked of another."""
+            return data
+
+    with pytest.raises(ValueError, match="base:ask is declared twice"):
+        EventRegistry([Base, Other])
+
+
+def test_client_event_when_its_handler_says_nothing_then_is_refused() -> None:
+    class Silent(EventConsumer):
+        @on("silent:ask", Empty, reply=Empty, allowed=Allowed.ANYONE)
+        async def ask(self, data: Empty) -> Empty:
+            return data
+
+    with pytest.raises(ValueError, match=r"silent:ask: Silent\.ask needs a docstring"):
+        EventRegistry([Silent])
+
+
+def test_client_event_when_declared_without_allowed_then_raises() -> None:
+    with pytest.raises(TypeError, match="allowed"):
+        on("base:ask", Empty, reply=Empty)  # type: ignore[call-arg]

@@ -1,7 +1,7 @@
-"""Server events: each is declared once, with its name, the shape of its data and its audience.
+"""How events are declared: who may send a client event, and a server event with its data and its audience.
 
-An app declares its server events in its `events.py`, and its consumer lists them in `sends`. Decision 18 says what
-comes from a declaration, and which check fails where a part of one is missing.
+An app declares its server events in its `events.py`, and its consumer lists them in `sends`. The tests hold each
+declaration against a running server: see docs/decisions/0018-events-declared-once.md.
 """
 
 from dataclasses import dataclass
@@ -15,14 +15,26 @@ from .protocol import encode_frame
 S = TypeVar("S", bound=msgspec.Struct)
 
 
+class Allowed(Enum):
+    """Who may send a client event. The value is the text in the AsyncAPI document."""
+
+    ANYONE = "every user"
+    SELF = "every user, with an access token of their own"
+    FILTERED = "every user; the reply leaves out rooms and users that are not visible to them"
+    MEMBERS = "members of the room"
+    WRITERS = "members of the room who are not muted"
+    AUTHOR = "the author of the message, unless muted"
+    AUTHOR_OR_ADMIN = "the author of the message, and admins of the room"
+
+
 class Audience(Enum):
-    """Who receives a server event. The value is its text in the AsyncAPI document."""
+    """Who receives a server event. The value is the text in the AsyncAPI document."""
 
     CONNECTION = "this connection only"
     USER = "every connection of the user concerned"
     MEMBERS = "every connection of the room's members, the user who caused it included"
     OTHER_MEMBERS = "every connection of the room's members, except those of the user who caused it"
-    PEERS = "every connection of the users who share a small room with the user concerned"
+    PEERS = "every connection of the other users who share a small room with the user concerned"
 
 
 @dataclass(frozen=True, slots=True)
