@@ -21,6 +21,6 @@ class ChatProjectConfig(AppConfig):
     def ready(self) -> None:
         from foundation import loop
 
-        from . import cors  # noqa: F401  # registers itself  # noqa: F401  # they register themselves
+        from . import checks, cors  # noqa: F401  # they register themselves
 
         loop.declare_stop_order(*STOP_ORDER)
