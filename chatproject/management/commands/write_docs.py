@@ -1,4 +1,4 @@
-"""`manage.py write_docs`: openapi.yaml, asyncapi.yaml and errors.md in docs/, as the code has them."""
+"""`manage.py write_docs`: the files that are generated from the code: documents in docs/, and types for clients."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -12,6 +12,7 @@ from drf_spectacular.validation import validate_schema
 
 from chatproject.error_guide import markdown
 from chatproject.events_page import document
+from realtime.typescript import build_types
 
 
 class Plain(yaml.SafeDumper):
@@ -29,30 +30,29 @@ Plain.add_representer(str, _text)
 
 
 class Command(BaseCommand):
-    help = "Write openapi.yaml, asyncapi.yaml and errors.md in docs/ from the code."
+    help = "Write docs/openapi.yaml, asyncapi.yaml and errors.md, and clients/js/events.d.ts, from the code."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--check", action="store_true", help="write nothing; fail where a file differs")
 
     def handle(self, *args: Any, check: bool, **options: Any) -> None:
         documents = {
-            "openapi.yaml": _yaml(openapi()),
-            "asyncapi.yaml": _yaml(document()),
-            "errors.md": markdown(),
+            "docs/openapi.yaml": _yaml(openapi()),
+            "docs/asyncapi.yaml": _yaml(document()),
+            "docs/errors.md": markdown(),
+            "clients/js/events.d.ts": build_types(document()),
         }
         stale = []
         for name, text in documents.items():
-            path = settings.BASE_DIR / "docs" / name
+            path = settings.BASE_DIR / name
             if path.exists() and path.read_text() == text:
                 continue
             stale.append(name)
             if not check:
                 path.write_text(text)
-                self.stdout.write(f"wrote docs/{name}")
+                self.stdout.write(f"wrote {name}")
         if check and stale:
-            raise CommandError(
-                f"docs/{', docs/'.join(stale)} no longer say what the code does: run `make docs`."
-            )
+            raise CommandError(f"{', '.join(stale)} no longer say what the code does: run `make docs`.")
 
 
 def _yaml(content: Any) -> str:

@@ -1,0 +1,270 @@
+// Types of the socket's events: `make docs` writes this file from the declarations in the server.
+
+export interface RefreshAuth {
+  token: string;
+}
+
+export interface AuthRefreshed {
+  expiresAt: string;
+}
+
+/** Data of an event that needs none. */
+export type Empty = Record<string, never>;
+
+export interface Pong {
+  serverTime: string;
+}
+
+export interface SendMessage {
+  content: string;
+  roomId?: string | null;
+  toUserId?: string | null;
+  type?: string;
+  clientMessageId?: string | null;
+  replyTo?: string | null;
+  meta?: Record<string, unknown> | null;
+}
+
+export interface SendReply {
+  serverMessageId: string;
+  roomId: string;
+  seq: number;
+  createdAt: string | null;
+  clientMessageId: string | null;
+  duplicate: boolean;
+}
+
+export interface AckMessage {
+  roomId: string;
+  status: "delivered" | "read";
+  seq?: number | null;
+  messageId?: string | null;
+}
+
+/** `message:ack`: how far a member has received and read a room. */
+export interface Watermarks {
+  roomId: string;
+  userId: string;
+  deliveredSeq: number;
+  readSeq: number;
+}
+
+export interface EditMessage {
+  roomId: string;
+  messageId: string;
+  content: string;
+}
+
+/** A message. `to` is the other user of a direct room; a deleted message has type `deleted` and no content. */
+export interface MessageData {
+  id: string;
+  serverMessageId: string;
+  roomId: string;
+  seq: number;
+  from: string;
+  to: string | null;
+  content: string;
+  type: string;
+  replyTo: string | null;
+  meta: Record<string, unknown>;
+  clientMessageId: string | null;
+  createdAt: string | null;
+  editedAt: string | null;
+}
+
+export interface DeleteMessage {
+  roomId: string;
+  messageId: string;
+  content?: null;
+}
+
+export interface Typing {
+  roomId: string;
+  isTyping: boolean;
+}
+
+export interface TypingUpdate {
+  roomId: string;
+  userId: string;
+  isTyping: boolean;
+}
+
+export interface Resume {
+  rooms: Record<string, number>;
+  since?: string | null;
+}
+
+export interface ResumeReply {
+  rooms: Record<string, RoomComplete>;
+  serverTime: string;
+}
+
+/** `{complete: true, from, through}` once all missed was sent, or `{complete: false, lastSeq}`.
+ *
+ * `firstSeq` beside the latter says that what came before it is archived, and cannot be paged for.
+ */
+export interface RoomComplete {
+  complete: boolean;
+  from?: number | null;
+  through?: number | null;
+  lastSeq?: number | null;
+  firstSeq?: number | null;
+}
+
+export interface QueryPresence {
+  userIds: Array<string>;
+}
+
+/** `lastSeen` of someone online is now; null for someone who never was. */
+export interface PresenceState {
+  online: boolean;
+  lastSeen: string | null;
+}
+
+/** `ready`, the first frame. `rooms` maps each room of the user to the seq of its last message. */
+export interface Ready {
+  userId: string;
+  connectionId: string;
+  deviceId: string;
+  serverTime: string | null;
+  expiresAt: string | null;
+  rooms: Record<string, number>;
+  limits: Limits;
+}
+
+/** The limits a client has to know; rates read `count/seconds`. */
+export interface Limits {
+  messagesUser: string;
+  messagesRoom: string;
+  frames: string;
+  maxContentChars: number;
+  maxMetaBytes: number;
+  maxFrameBytes: number;
+  maxConnectionsUser: number;
+  maxRoomMembers: number;
+}
+
+export interface RoomDetail {
+  id: string;
+  kind: string;
+  name: string;
+  meta: Record<string, unknown>;
+  to: string | null;
+  createdBy: string | null;
+  createdAt: string | null;
+  lastActivityAt: string | null;
+  lockedAt: string | null;
+  firstSeq: number;
+  lastSeq: number;
+  unreadCount: number;
+  /** As history shows it; null while there is none. */
+  lastMessage: Record<string, unknown> | null;
+  role: string;
+  members: Array<RoomMember>;
+}
+
+/** A membership as others in the room see it. */
+export interface RoomMember {
+  userId: string;
+  role: string;
+  mutedUntil: string | null;
+  joinedAt: string | null;
+  deliveredSeq: number;
+  readSeq: number;
+}
+
+/** `room:updated`: what every member sees alike. */
+export interface RoomUpdated {
+  id: string;
+  kind: string;
+  name: string;
+  meta: Record<string, unknown>;
+  lockedAt: string | null;
+  firstSeq: number;
+  lastSeq: number;
+}
+
+/** `room:removed`: the room is no longer the receiver's; `reason` is left, removed or deleted. */
+export interface RoomRemoved {
+  roomId: string;
+  reason: string;
+}
+
+/** `room:member`: the membership that changed; `member` is null when the user is no longer in the room. */
+export interface MemberChanged {
+  roomId: string;
+  userId: string;
+  member: RoomMember | null;
+}
+
+/** `presence:update`. `lastSeen` of someone online is the time they came. */
+export interface PresenceUpdate {
+  userId: string;
+  online: boolean;
+  lastSeen: string | null;
+}
+
+export interface ErrorData {
+  code: "invalid" | "unknown_event" | "invalid_credentials" | "unauthenticated" | "token_expired" | "token_reused" | "forbidden" | "muted" | "not_found" | "conflict" | "too_large" | "rate_limited" | "overloaded" | "unavailable" | "internal";
+  message: string;
+  fields?: Record<string, Array<string>>;
+  retryAfter?: number;
+  requestId?: string | null;
+}
+
+export interface ClientEvents {
+  /** Keep the connection open past its token's end, with a newer access token of the same user. Allowed: every user, with an access token of their own. */
+  "auth:refresh": { data: RefreshAuth; reply: AuthRefreshed };
+  /** The server's time, and a sign that the connection lives. Allowed: every user. */
+  "ping": { data: Empty; reply: Pong };
+  /** Store a message, tell the room, and say where it came to lie. Allowed: members of the room who are not muted. */
+  "message:send": { data: SendMessage; reply: SendReply };
+  /** Move one's watermark up to a message. Allowed: members of the room. */
+  "message:ack": { data: AckMessage; reply: Watermarks };
+  /** Change the text of one's own message. Allowed: the author of the message, unless muted. */
+  "message:edit": { data: EditMessage; reply: MessageData };
+  /** Make a message a tombstone, as its author or an admin of the room. Allowed: the author of the message, and admins of the room. */
+  "message:delete": { data: DeleteMessage; reply: MessageData };
+  /** Tell the others in the room that one types, or no longer does; ends by itself after 6 s. Allowed: members of the room. */
+  "typing": { data: Typing; reply: TypingUpdate };
+  /** Send all that was missed since the given seqs, or say where the gap is too large. Allowed: every user; the reply leaves out rooms and users that are not visible to them. */
+  "resume": { data: Resume; reply: ResumeReply };
+  /** Who of these users is online; those one shares no room with are left out. Allowed: every user; the reply leaves out rooms and users that are not visible to them. */
+  "presence:query": { data: QueryPresence; reply: Record<string, PresenceState> };
+}
+
+export interface ServerEvents {
+  /** The first frame after the handshake; live events of all rooms flow from here on. Received by this connection only. */
+  "ready": Ready;
+  /** A room became yours; its live events flow from here on. Received by every connection of the user concerned. */
+  "room:added": RoomDetail;
+  /** A room's name or meta changed, it was locked, or its log begins elsewhere (`firstSeq`). Received by every connection of the room's members, the user who caused it included. */
+  "room:updated": RoomUpdated;
+  /** A room is no longer yours. Received by every connection of the user concerned. */
+  "room:removed": RoomRemoved;
+  /** A membership of one of your rooms changed. Received by every connection of the room's members, the user who caused it included. */
+  "room:member": MemberChanged;
+  /** A message was stored in one of your rooms. Received by every connection of the room's members, the user who caused it included. */
+  "message:receive": MessageData;
+  /** A message was edited. Received by every connection of the room's members, the user who caused it included. */
+  "message:updated": MessageData;
+  /** A message was deleted; this is its tombstone. Received by every connection of the room's members, the user who caused it included. */
+  "message:deleted": MessageData;
+  /** A member has received or read more of a room. Received by every connection of the room's members, the user who caused it included. */
+  "message:ack": Watermarks;
+  /** Another member began or ended typing. Received by every connection of the room's members, except those of the user who caused it. */
+  "typing": TypingUpdate;
+  /** Somebody you share a small room with came or went. Received by every connection of the other users who share a small room with the user concerned. */
+  "presence:update": PresenceUpdate;
+}
+
+/** A frame that a client sends. The reply or error echoes `ref`. */
+export type ClientFrame = {
+  [E in keyof ClientEvents]: { event: E; data: ClientEvents[E]["data"]; ref?: string | number };
+}[keyof ClientEvents];
+
+/** A frame that the server sends. */
+export type ServerFrame =
+  | { [E in keyof ServerEvents]: { event: E; data: ServerEvents[E] } }[keyof ServerEvents]
+  | { event: "reply"; ref: string | number; data: ClientEvents[keyof ClientEvents]["reply"] }
+  | { event: `error:${ErrorData["code"]}`; ref?: string | number; data: ErrorData };
