@@ -1,6 +1,7 @@
 """The checked-in documents are valid and agree with the code. About four seconds."""
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -86,6 +87,13 @@ def test_asyncapi_when_parsed_by_its_reference_parser_then_is_valid(
 def test_asyncapi_when_read_then_has_every_event(asyncapi: dict) -> None:
     named = {message["name"] for message in asyncapi["channels"]["chat"]["messages"].values()}
     assert named >= {*registry.events, *registry.server_events, "reply", "error:<code>"}
+
+
+def test_protocol_when_read_then_names_every_event() -> None:
+    text = (ROOT / "docs" / "protocol.md").read_text()
+    events = {*registry.events, *registry.server_events}
+    missing = [event for event in events if not re.search(rf'[`"]{event}[`" ]', text)]
+    assert missing == [], "docs/protocol.md does not describe them"
 
 
 def test_asyncapi_when_served_then_is_the_checked_in_one(server: ChatServer, asyncapi: dict) -> None:

@@ -6,17 +6,19 @@ The registry is built from the list of consumers in chatproject/routing.py.
 import difflib
 from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import msgspec
+from typing import Any, TypeVar
 
 from foundation.errors import UnknownEvent
 from realtime import metrics
 from realtime.wire.events import Allowed, ServerEvent
+from realtime.wire.protocol import Wire
 
 from .connection import Connection
 
-Handler = Callable[..., Awaitable[Any]]
+C = TypeVar("C", bound="EventConsumer")
+D = TypeVar("D", bound=Wire)
+R = TypeVar("R")
+Handler = Callable[[C, D], Awaitable[R]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class EventSpec:
     """A client event: its name, the shapes of its data and reply, who may send it, and its handler's first line."""
 
     event: str
-    data: type[msgspec.Struct]
+    data: type[Wire]
     reply: Any
     allowed: Allowed
     summary: str
@@ -33,24 +35,24 @@ class EventSpec:
 
 
 def on(
-    event: str, data: type[msgspec.Struct], *, reply: Any, allowed: Allowed
-) -> Callable[[Handler], Handler]:
-    """Have the method handle client event `event` with its data decoded to `data`; it returns the reply.
+    event: str, data: type[D], *, reply: type[R], allowed: Allowed
+) -> Callable[[Handler[C, D, R]], Handler[C, D, R]]:
+    """Have the method handle client event `event`: it gets the decoded `data` and returns the reply.
 
-    `allowed` is documentation that the authorisation matrix tests. The services refuse, not this.
+    `allowed` is a statement that the authorisation matrix tests. The services refuse, not this.
     """
 
-    def mark(method: Handler) -> Handler:
+    def mark(method: Handler[C, D, R]) -> Handler[C, D, R]:
         method.chat_event = (event, data, reply, allowed)  # type: ignore[attr-defined]
         return method
 
     return mark
 
 
-def on_control(control: str) -> Callable[[Handler], Handler]:
+def on_control(control: str) -> Callable[[Handler[C, Any, None]], Handler[C, Any, None]]:
     """Have the method called with the data of each `Hub.send_control(.., control, data)` for its connection."""
 
-    def mark(method: Handler) -> Handler:
+    def mark(method: Handler[C, Any, None]) -> Handler[C, Any, None]:
         method.chat_control = control  # type: ignore[attr-defined]
         return method
 

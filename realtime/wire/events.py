@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Generic, TypeVar
 
-import msgspec
+from .protocol import Wire, encode_frame
 
-from .protocol import encode_frame
-
-S = TypeVar("S", bound=msgspec.Struct)
+S = TypeVar("S", bound=Wire)
 
 
 class Allowed(Enum):

@@ -89,7 +89,7 @@ def split_path(problem: str) -> tuple[str, str]:
     return problem, field
 
 
-def encode_frame(event: str, data: msgspec.Struct) -> bytes:
+def encode_frame(event: str, data: Wire) -> bytes:
     """For ServerEvent.encode, which ties an event to the shape of its data."""
     return _encoder.encode({"event": event, "data": data})
 
