@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Generic, TypeVar
 
-from .protocol import Wire, encode_frame
+import msgspec
+
+from .protocol import Wire
 
 S = TypeVar("S", bound=Wire)
+
+_encoder = msgspec.json.Encoder()
 
 
 class Allowed(Enum):
@@ -49,4 +53,4 @@ class ServerEvent(Generic[S]):
 
     def encode(self, data: S) -> bytes:
         """The frame `{"event": .., "data": ..}` as JSON."""
-        return encode_frame(self.name, data)
+        return _encoder.encode({"event": self.name, "data": data})

@@ -89,11 +89,6 @@ def split_path(problem: str) -> tuple[str, str]:
     return problem, field
 
 
-def encode_frame(event: str, data: Wire) -> bytes:
-    """For ServerEvent.encode, which ties an event to the shape of its data."""
-    return _encoder.encode({"event": event, "data": data})
-
-
 def encode_reply(ref: str | int, data: Any) -> bytes:
     return _encoder.encode({"event": "reply", "ref": ref, "data": data})
 
