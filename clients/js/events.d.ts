@@ -41,7 +41,7 @@ export interface AckMessage {
   messageId?: string | null;
 }
 
-/** `message:ack`: how far a member has received and read a room. */
+/** The highest seqs that a member of a room has received and read. */
 export interface Watermarks {
   roomId: string;
   userId: string;
@@ -55,7 +55,7 @@ export interface EditMessage {
   content: string;
 }
 
-/** A message. `to` is the other user of a direct room; a deleted message has type `deleted` and no content. */
+/** A message. `to` is the other user of a direct room. A deleted message has type `deleted` and no content. */
 export interface MessageData {
   id: string;
   serverMessageId: string;
@@ -99,9 +99,9 @@ export interface ResumeReply {
   serverTime: string;
 }
 
-/** `{complete: true, from, through}` once all missed was sent, or `{complete: false, lastSeq}`.
+/** `{complete: true, from, through}` if all missed messages were sent, else `{complete: false, lastSeq}`.
  *
- * `firstSeq` beside the latter says that what came before it is archived, and cannot be paged for.
+ * `firstSeq` is given if missed messages were archived: history begins at that seq.
  */
 export interface RoomComplete {
   complete: boolean;
@@ -217,17 +217,17 @@ export interface ClientEvents {
   "auth:refresh": { data: RefreshAuth; reply: AuthRefreshed };
   /** The server's time, and a sign that the connection lives. Allowed: every user. */
   "ping": { data: Empty; reply: Pong };
-  /** Store a message, tell the room, and say where it came to lie. Allowed: members of the room who are not muted. */
+  /** Store a message, publish it to the room, and reply with its id and seq. Allowed: members of the room who are not muted. */
   "message:send": { data: SendMessage; reply: SendReply };
-  /** Move one's watermark up to a message. Allowed: members of the room. */
+  /** Move your watermarks up to a message. Allowed: members of the room. */
   "message:ack": { data: AckMessage; reply: Watermarks };
-  /** Change the text of one's own message. Allowed: the author of the message, unless muted. */
+  /** Change the text of your own message. Allowed: the author of the message, unless muted. */
   "message:edit": { data: EditMessage; reply: MessageData };
   /** Make a message a tombstone, as its author or an admin of the room. Allowed: the author of the message, and admins of the room. */
   "message:delete": { data: DeleteMessage; reply: MessageData };
-  /** Tell the others in the room that one types, or no longer does; ends by itself after 6 s. Allowed: members of the room. */
+  /** Show the other members that you are typing, or have stopped. Ends after 6 s unless sent again. Allowed: members of the room. */
   "typing": { data: Typing; reply: TypingUpdate };
-  /** Send all that was missed since the given seqs, or say where the gap is too large. Allowed: every user; the reply leaves out rooms and users that are not visible to them. */
+  /** Send the messages after the given seqs, or say for which rooms there are too many. Allowed: every user; the reply leaves out rooms and users that are not visible to them. */
   "resume": { data: Resume; reply: ResumeReply };
   /** Who of these users is online; those one shares no room with are left out. Allowed: every user; the reply leaves out rooms and users that are not visible to them. */
   "presence:query": { data: QueryPresence; reply: Record<string, PresenceState> };
