@@ -1,9 +1,7 @@
 """Redis goes away under load: clear temporary errors, nothing hangs, and all heals by itself."""
 
 import asyncio
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,12 +13,6 @@ from tests.kit.waiting import until
 
 PAUSE_SECONDS = 10  # the issue's
 MAX_GROWTH_BYTES = 150 * 1024 * 1024
-
-
-def memory_bytes(server: ChatServer) -> int:
-    assert server.process is not None
-    pages = int(Path(f"/proc/{server.process.pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGESIZE")
 
 
 @pytest.fixture(scope="module")
@@ -57,14 +49,14 @@ async def test_redis_when_it_pauses_for_ten_seconds_then_no_socket_hangs_and_mem
 ) -> None:
     async with loaded(two) as load:
         await load.progress(20)
-        before = [memory_bytes(server) for server in two]
+        before = [server.memory_bytes() for server in two]
         redis_of_two.pause()
         stored_before = len(load.stored)
         await asyncio.sleep(PAUSE_SECONDS)
         assert len(load.stored) > stored_before, "messages are stored without Redis"
         redis_of_two.resume()
         await healed(load)
-        growth = [memory_bytes(server) - was for server, was in zip(two, before, strict=True)]
+        growth = [server.memory_bytes() - was for server, was in zip(two, before, strict=True)]
     assert load.errors <= TEMPORARY
     assert max(growth) < MAX_GROWTH_BYTES
 

@@ -11,10 +11,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from foundation.ids import uuid7
+from tests.kit.raw_sockets import PING, frame, open_raw_socket
 from tests.kit.servers import ChatServer
 from tests.kit.users import ChatUser
 from tests.kit.waiting import until
-from tests.proofs.frame_fuzz import PING, Run, frame
 
 pytestmark = pytest.mark.once  # the wire
 
@@ -49,19 +49,18 @@ async def test_a_thousand_connections_opened_and_dropped_then_none_stays(
 ) -> None:
     server = start_server(MAX_CONNECTIONS_USER="100000")
     user, neighbour = server.sign_up(), server.sign_up()
-    run = Run(server, user, seed=1)
     room_id = neighbour.make_room(user)
 
     async def open_and_drop() -> None:
-        _, writer = await run.open()
+        _, writer = await open_raw_socket(user)
         writer.transport.abort()
 
     await asyncio.gather(*(open_and_drop() for _ in range(50)))
-    before = run.memory_bytes()
+    before = server.memory_bytes()
     async with chatting(neighbour, room_id):
         for _ in range(CROWD // 50):
             await asyncio.gather(*(open_and_drop() for _ in range(50)))
-    assert run.memory_bytes() - before < 64 * 1024 * 1024
+    assert server.memory_bytes() - before < 64 * 1024 * 1024
     async with neighbour.connect() as client:  # the leases of all of them are given back
 
         async def offline() -> bool:
@@ -113,10 +112,9 @@ async def test_header_without_end_then_is_answered_431(server: ChatServer) -> No
 async def test_flood_of_pings_from_a_client_that_never_reads_then_is_bounded(server: ChatServer) -> None:
     user, neighbour = server.sign_up(), server.sign_up()
     room_id = neighbour.make_room()
-    run = Run(server, user, seed=1)
-    _, writer = await run.open()
+    _, writer = await open_raw_socket(user)
     writer.transport.pause_reading()  # type: ignore[attr-defined]
-    before = run.memory_bytes()
+    before = server.memory_bytes()
     flood = frame(b"p" * 100, PING) * 500
     async with chatting(neighbour, room_id):
         with contextlib.suppress(TimeoutError, OSError):
@@ -125,7 +123,7 @@ async def test_flood_of_pings_from_a_client_that_never_reads_then_is_bounded(ser
                     writer.write(flood)
                     await writer.drain()
     writer.transport.abort()
-    assert run.memory_bytes() - before < 64 * 1024 * 1024
+    assert server.memory_bytes() - before < 64 * 1024 * 1024
 
 
 async def test_sender_to_a_thousand_rooms_of_others_then_is_told_of_each_and_stores_nothing(
@@ -152,7 +150,7 @@ async def test_readers_that_take_nothing_or_a_byte_a_second_then_are_cut_as_4408
     room_id = neighbour.make_room(idle, sipper)
     writers = []
     for user in (idle, sipper):
-        _, writer = await Run(server, user, seed=1).open(receive_buffer_bytes=4096)
+        _, writer = await open_raw_socket(user, receive_buffer_bytes=4096)
         writer.transport.pause_reading()  # type: ignore[attr-defined]
         writers.append(writer)
 
@@ -169,7 +167,7 @@ async def test_readers_that_take_nothing_or_a_byte_a_second_then_are_cut_as_4408
             if (record.get("route"), record.get("status")) == ("ws/chat/", 4408)
         }
 
-    before = Run(server, neighbour, seed=1).memory_bytes()
+    before = server.memory_bytes()
     sipping = asyncio.create_task(sip(writers[1].get_extra_info("socket").fileno()))
     try:
         async with neighbour.connect() as client, asyncio.timeout(PATIENCE_SECONDS):
@@ -183,7 +181,7 @@ async def test_readers_that_take_nothing_or_a_byte_a_second_then_are_cut_as_4408
         sipping.cancel()
         for writer in writers:
             writer.transport.abort()
-    assert Run(server, neighbour, seed=1).memory_bytes() - before < 64 * 1024 * 1024
+    assert server.memory_bytes() - before < 64 * 1024 * 1024
 
 
 async def test_client_that_goes_on_when_limited_then_is_closed_with_4429_and_neighbours_are_not(

@@ -10,6 +10,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
+from tests.kit.raw_sockets import open_raw_socket
 from tests.kit.redis_servers import RedisServer
 from tests.kit.servers import ChatServer, chat_servers
 from tests.kit.users import ChatUser
@@ -43,14 +44,9 @@ async def test_stop_when_a_peer_does_not_read_then_ends_in_time_all_the_same(sta
     chat = start_server(MAX_CONTENT_CHARS="20000", MAX_FRAME_BYTES="300000")
     user = chat.sign_up()
     room_id = user.make_room()
-    reader, writer = await asyncio.open_connection("127.0.0.1", chat.port, limit=1024)
+    _, writer = await open_raw_socket(user, receive_buffer_bytes=4096)
+    writer.transport.pause_reading()
     try:
-        writer.write(
-            b"GET /ws/chat/ HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-            + f"Authorization: Bearer {user.access_token}\r\n\r\n".encode()
-        )
-        await reader.readuntil(b"\r\n\r\n")  # and nothing after that
         async with user.connect() as sender:
             for _ in range(40):
                 await sender.reply("message:send", {"roomId": room_id, "content": "x" * 20_000})
@@ -177,12 +173,7 @@ async def test_ping_when_a_peer_vanishes_without_closing_then_its_connection_end
     chat = start_server(PING_SECONDS="1", PRESENCE_GRACE_SECONDS="0.5")
     watcher, vanished = chat.sign_up(), chat.sign_up()
     watcher.make_room(vanished)
-    _, writer = await asyncio.open_connection("127.0.0.1", chat.port)
-    writer.write(
-        b"GET /ws/chat/ HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-        + f"Authorization: Bearer {vanished.access_token}\r\n\r\n".encode()
-    )
+    _, writer = await open_raw_socket(vanished)
     try:
         async with watcher.connect() as client:
             # It answers no ping and no close frame; the kernel keeps the connection all the same.

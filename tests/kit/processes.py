@@ -65,6 +65,12 @@ class Process:
             self.send_signal(signal.SIGKILL)
             self.process.wait()
 
+    def memory_bytes(self) -> int:
+        """The resident memory of the process, in bytes, from /proc."""
+        assert self.process is not None
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGESIZE")
+
     def pause(self) -> None:
         self.send_signal(signal.SIGSTOP)
 

@@ -1,0 +1,49 @@
+"""A WebSocket in bytes, for tests that send what no client library would, or do not read what they are sent."""
+
+import asyncio
+import base64
+import os
+import socket
+import struct
+
+from .users import ChatUser
+
+OPEN_SECONDS = 60.0
+TEXT, BINARY, CONTINUATION, CLOSE, PING = 1, 2, 0, 8, 9
+
+
+async def open_raw_socket(
+    user: ChatUser, *, receive_buffer_bytes: int = 0
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A socket that has read its `ready`; with a small buffer the kernel reads little ahead for it."""
+    sock = socket.socket()
+    if receive_buffer_bytes:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
+    sock.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", user.server.port))
+    reader, writer = await asyncio.open_connection(sock=sock, limit=2**24)
+    key = base64.b64encode(os.urandom(16)).decode()
+    writer.write(
+        f"GET /ws/chat/ HTTP/1.1\r\nHost: 127.0.0.1:{user.server.port}\r\nUpgrade: websocket\r\n"
+        f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
+        f"Authorization: Bearer {user.access_token}\r\n\r\n".encode()
+    )
+    async with asyncio.timeout(OPEN_SECONDS):
+        assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+        await reader.readuntil(b'"event":"ready"')
+    return reader, writer
+
+
+def frame(
+    payload: bytes, opcode: int = TEXT, *, fin: bool = True, claim: int | None = None, rsv: int = 0
+) -> bytes:
+    """A masked client frame; `claim` is the length it says it has."""
+    length = len(payload) if claim is None else claim
+    head = bytes([(fin << 7) | (rsv << 4) | opcode])
+    if length < 126:
+        head += bytes([128 | length])
+    elif length < 2**16:
+        head += bytes([128 | 126]) + struct.pack("!H", length)
+    else:
+        head += bytes([128 | 127]) + struct.pack("!Q", length & (2**64 - 1))
+    return head + bytes(4) + payload  # a mask of zeros
