@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from djongo_lts.testing import MongoServer
-from tests.kit.load import TEMPORARY, healed, loaded
+from tests.kit.load import TEMPORARY, healed, loaded, until_not_ready
 from tests.kit.proxy import TcpProxy
 from tests.kit.redis_servers import RedisServer
-from tests.kit.servers import ChatServer, chat_servers
-from tests.kit.waiting import until
+from tests.kit.servers import chat_servers
 
 pytestmark = pytest.mark.once  # it brings databases of its own
 
@@ -30,12 +29,6 @@ def mongo() -> Iterator[MongoServer]:
         server.stop()
 
 
-async def _notice(servers: list[ChatServer]) -> None:
-    """Wait until each of the servers has found that the database does not answer."""
-    for server in servers:
-        await until(lambda: not server.ready(), "the server notices")  # noqa: B023
-
-
 async def test_database_when_it_is_killed_and_restarts_under_load_then_what_was_acknowledged_is_there(
     mongo: MongoServer, redis_server: RedisServer
 ) -> None:
@@ -43,7 +36,7 @@ async def test_database_when_it_is_killed_and_restarts_under_load_then_what_was_
         async with loaded(servers) as load:
             for _ in range(2):
                 await asyncio.to_thread(mongo.kill)
-                await _notice(servers)
+                await until_not_ready(*servers)
                 await asyncio.to_thread(mongo.start)
                 await load.progress()
             await healed(load)
@@ -60,11 +53,11 @@ async def test_database_when_it_stands_still_and_then_is_cut_off_for_good_then_s
             async with loaded(servers) as load:
                 assert mongo.process is not None
                 mongo.process.send_signal(signal.SIGSTOP)
-                await _notice(servers)
+                await until_not_ready(*servers)
                 mongo.process.send_signal(signal.SIGCONT)
                 await load.progress(4)
                 proxy.cut()
-                await _notice(servers)
+                await until_not_ready(*servers)
                 proxy.restore(forget=True)  # new connections work, the old ones never say a word
                 await load.progress(4)
                 await healed(load)

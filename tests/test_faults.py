@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.kit.load import HEAL_SECONDS, TEMPORARY, healed, loaded
+from tests.kit.load import HEAL_SECONDS, TEMPORARY, healed, loaded, until_not_ready
 from tests.kit.proxy import TcpProxy
 from tests.kit.redis_servers import RedisServer, running
 from tests.kit.servers import ChatServer, chat_servers
@@ -68,7 +68,7 @@ async def test_redis_when_the_network_to_it_is_cut_then_all_heals(
     async with loaded(two) as load:
         await load.progress(20)
         proxy.cut()
-        await _notice(two)
+        await until_not_ready(*two)
         await load.progress(20)
         proxy.restore(forget=forget)
         await healed(load)
@@ -90,7 +90,7 @@ async def test_logout_and_kick_when_redis_loses_them_then_hold_in_the_other_proc
             assert owner.http.delete(f"/api/rooms/{room_id}/members/{kicked.id}").status_code == 204
             answer = gone.http.post("/api/auth/logout", json={"refreshToken": gone.refresh_token})
             assert answer.status_code == 204
-            await _notice([two])
+            await until_not_ready(two)
             proxy.restore(forget=True)  # what was on its way is lost for good
             assert await gone_socket.close_code(seconds=HEAL_SECONDS) == 4401
             await kicked_socket.expect("room:removed", seconds=HEAL_SECONDS)
@@ -123,9 +123,3 @@ async def test_server_when_it_starts_before_redis_then_joins_it_by_itself() -> N
                 await healed(load)
     finally:
         redis.stop()
-
-
-async def _notice(servers: list[ChatServer]) -> None:
-    """Wait until each of the servers has found that Redis does not answer."""
-    for server in servers:
-        await until(lambda: not server.ready(), "the server notices")  # noqa: B023

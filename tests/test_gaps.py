@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pytest
 import redis
 
 from tests.kit.clients import ChatSocketClient
@@ -13,18 +12,6 @@ from tests.kit.servers import ChatServer
 
 MESSAGES = 60
 LOST_MESSAGE_SECONDS = 20  # the check is every 4 s; a wait that ends when the message comes, not a sleep
-
-
-@pytest.fixture(scope="module")
-def pair(redis_server: RedisServer) -> Iterator[tuple[ChatServer, ChatServer]]:
-    first = ChatServer(REDIS_URL=redis_server.url)
-    second = ChatServer(REDIS_URL=redis_server.url, DATA_DIR=str(first.folder))
-    try:
-        first.start()
-        yield first, second.start(migrate=False)
-    finally:
-        first.stop()
-        second.stop()
 
 
 @contextmanager

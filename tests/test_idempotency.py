@@ -2,37 +2,19 @@
 
 import asyncio
 import uuid
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 
-from tests.kit.redis_servers import RedisServer
 from tests.kit.servers import ChatServer
 from tests.kit.users import ChatUser
 
 PARALLEL = 100
 
 
-@pytest.fixture(scope="module")
-def pair() -> Iterator[tuple[ChatServer, ChatServer]]:
-    """Two processes over one database and one Redis."""
-    redis = RedisServer()
-    env = {"REDIS_URL": redis.start()}
-    one = ChatServer(**env)
-    two = ChatServer(**env, DATA_DIR=one.env["DATA_DIR"])
-    try:
-        one.start()
-        two.start(migrate=False)
-        yield one, two
-    finally:
-        for process in (two, one, redis):
-            process.stop()
-
-
 async def test_one_id_sent_a_hundred_times_over_two_processes_and_rest_then_is_one_message(
-    pair: tuple[ChatServer, ChatServer],
+    pair: list[ChatServer],
 ) -> None:
     one, two = pair
     alice, bob = one.sign_up("alice"), one.sign_up("bob")
@@ -80,7 +62,7 @@ async def test_one_id_sent_a_hundred_times_over_two_processes_and_rest_then_is_o
 
 
 async def test_one_id_a_day_later_then_is_the_first_message_and_with_other_text_a_conflict(
-    pair: tuple[ChatServer, ChatServer],
+    pair: list[ChatServer],
 ) -> None:
     one, two = pair
     alice = one.sign_up("alice")
@@ -109,7 +91,7 @@ Message.objects.filter(pk=message.pk).update(created_at=message.created_at - tim
 
 
 async def test_resume_while_another_process_commits_then_has_every_message_by_replay_or_live(
-    pair: tuple[ChatServer, ChatServer],
+    pair: list[ChatServer],
 ) -> None:
     one, two = pair
     alice, bob = one.sign_up("alice"), one.sign_up("bob")
@@ -141,7 +123,7 @@ async def test_resume_while_another_process_commits_then_has_every_message_by_re
 
 @pytest.mark.once  # a thousand messages; messaging's test of resume has 500 on any database
 async def test_gap_of_500_then_is_sent_and_one_more_is_refused_with_the_position(
-    pair: tuple[ChatServer, ChatServer],
+    pair: list[ChatServer],
 ) -> None:
     alice = pair[0].sign_up("alice")
     room_id = alice.make_room()
@@ -160,7 +142,7 @@ async def test_gap_of_500_then_is_sent_and_one_more_is_refused_with_the_position
 
 
 async def test_edits_and_deletes_since_then_are_repeated_by_resume(
-    pair: tuple[ChatServer, ChatServer],
+    pair: list[ChatServer],
 ) -> None:
     alice = pair[0].sign_up("alice")
     room_id = alice.make_room()

@@ -49,5 +49,4 @@ async def test_redis_when_sentinel_promotes_its_replica_under_load_then_nothing_
             await healed(load)
         assert load.errors <= TEMPORARY
         for server in servers:
-            with server.http() as http:
-                await until(lambda http=http: http.get("/readyz").status_code == 200, "ready")
+            await until(server.ready, "the server is ready")

@@ -1,1 +1,1 @@
-"""The kit for tests, benchmarks and tools: starts servers and databases, and drives a chat as its users do."""
+"""The kit for tests, benchmarks and tools: it starts servers and databases, and drives a chat as its users do."""

@@ -1,4 +1,4 @@
-"""A real headless Chromium window for tests of pages. Knows no page."""
+"""Headless Chromium windows for tests of pages. The pages themselves are described beside their tests."""
 
 import os
 from collections.abc import Callable
@@ -28,13 +28,14 @@ def start_chromium(chromium: str, chromedriver: str, profile: Path) -> Any:
 
 
 class Window:
-    """A browser window of one person, at a page."""
+    """A browser window of one user, opened at a URL."""
 
     def __init__(self, driver: Any, url: str) -> None:
         self.driver = driver
         driver.get(url)
 
     def leave(self) -> None:
+        """Clears cookies, storage and the log, so that the next test finds a new browser."""
         self.driver.execute_script("localStorage.clear(); sessionStorage.clear()")
         self.driver.delete_all_cookies()
         self.driver.get("about:blank")
@@ -49,12 +50,13 @@ class Window:
         return self.driver.find_element(By.CSS_SELECTOR, css)
 
     def click(self, css: str) -> None:
-        """Click what is there, and find it again where the page was drawn anew in between."""
+        """Clicks the element. Finds it again if the page was redrawn between finding and clicking."""
         ignored = [StaleElementReferenceException]
         wait = WebDriverWait(self.driver, WAIT_SECONDS, poll_frequency=0.1, ignored_exceptions=ignored)
         wait.until(lambda driver: self.one(css).click() or True, css)
 
     def fill(self, form: str, button: str = "button", **fields: str) -> None:
+        """Fills the fields of the form (by name) and clicks its button."""
         for name, text in fields.items():
             field = self.one(f"#{form} [name={name}]")
             field.clear()
@@ -69,7 +71,7 @@ class Window:
         return list(self.driver.execute_script(script, css))
 
     def complaints(self) -> list[str]:
-        """What the browser itself objected to: CSP, missing files, exceptions."""
+        """The errors in the browser's log: CSP violations, missing files, exceptions."""
         return [
             entry["message"]
             for entry in self.driver.get_log("browser")
@@ -77,7 +79,7 @@ class Window:
         ]
 
     def picture(self, name: str) -> None:
-        """Kept where SCREENSHOTS=<directory> says, to be looked at."""
+        """Saves a screenshot in the directory that SCREENSHOTS names, if it is set."""
         if folder := os.environ.get("SCREENSHOTS"):
             Path(folder).mkdir(parents=True, exist_ok=True)
             self.driver.save_screenshot(f"{folder}/{name}.png")

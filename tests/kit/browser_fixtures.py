@@ -1,4 +1,4 @@
-"""Fixtures of the pages' tests."""
+"""Fixtures for tests that drive pages in a browser."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from tests.kit.browser import Window, start_chromium
 
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[int], Any]]:
-    """The module's n-th Chromium, each with its own profile; to start one takes seconds, so tests share them."""
+    """Returns the n-th Chromium of the module, each with its own profile. A start takes seconds, so tests share."""
     binary, driver_binary = shutil.which("chromium"), shutil.which("chromedriver")
     if binary is None or driver_binary is None:
         pytest.skip("chromium and chromedriver are not installed (Debian: chromium, chromium-driver)")
@@ -31,7 +31,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[int
 
 @pytest.fixture
 def open_window(chromium: Callable[[int], Any]) -> Iterator[Callable[..., Window]]:
-    """Opens windows at a URL, each a person's own; nothing of them stays for the next test."""
+    """Opens windows at a URL, each for one user. Nothing of them is left for the next test."""
     windows: list[Window] = []
 
     def open_(url: str, kind: type[Window] = Window) -> Window:

@@ -1,4 +1,4 @@
-"""Clients of the chat's socket that keep what they are sent and wait for what a test expects."""
+"""A client of the chat's WebSocket for tests: it keeps every frame, and waits for the frame a test expects."""
 
 import asyncio
 import json
@@ -14,7 +14,10 @@ Frame = dict[str, Any]
 
 
 class ChatSocketClient:
-    """A client that keeps all it was sent, and waits for what a test expects; never for a time to pass."""
+    """Wraps an open WebSocket.
+
+    `frames` holds every frame in order of arrival. A frame that `expect` has returned is not returned again.
+    """
 
     def __init__(self, ws: ClientConnection) -> None:
         self.ws = ws
@@ -30,20 +33,20 @@ class ChatSocketClient:
         await self.ws.send(json.dumps({"event": event, "data": {} if data is None else data, **envelope}))
 
     async def request(self, event: str, data: Any = None) -> Frame:
-        """Send a frame with a ref and return its one answer, reply or error."""
+        """Sends a frame with a ref and returns its answer: a reply or an error."""
         self._refs += 1
         ref = f"r{self._refs}"
         await self.send(event, data, ref=ref)
         return await self.expect(lambda frame: frame.get("ref") == ref)
 
     async def reply(self, event: str, data: Any = None) -> Any:
-        """The data of the reply; an error fails the test."""
+        """Sends a request and returns the data of its reply. An error fails the test."""
         answer = await self.request(event, data)
         assert answer["event"] == "reply", answer
         return answer["data"]
 
     async def error(self, event: str, data: Any = None) -> Any:
-        """The data of the error; a reply fails the test."""
+        """Sends a request and returns the data of its error. A reply fails the test."""
         answer = await self.request(event, data)
         assert answer["event"].startswith("error:"), answer
         assert answer["event"] == f"error:{answer['data']['code']}"
@@ -52,7 +55,7 @@ class ChatSocketClient:
     async def expect(
         self, wanted: str | Callable[[Frame], bool], *, seconds: float = ANSWER_SECONDS
     ) -> Frame:
-        """The first frame not yet taken that is wanted, by event name or by a test of the frame."""
+        """Returns the first frame not yet returned that matches: an event name, or a predicate of the frame."""
         matches = (lambda frame: frame["event"] == wanted) if isinstance(wanted, str) else wanted
         for frame in self._unread:
             if matches(frame):
@@ -70,13 +73,16 @@ class ChatSocketClient:
             raise AssertionError(f"{wanted} did not come; unread are {self._unread[-10:]}") from None
 
     async def settle(self) -> list[Frame]:
-        """All frames not yet taken, up to an answer to a ping sent now: what was to come before it has come."""
+        """Returns the frames not yet returned, up to the reply to a ping that is sent now.
+
+        The server answers in order, so every frame that it sent before the ping is among them.
+        """
         await self.reply("ping")
         taken, self._unread = self._unread, []
         return taken
 
     async def close_code(self, *, seconds: float = ANSWER_SECONDS) -> int:
-        """The code the server closes with; frames that come before it are kept."""
+        """Waits for the server to close, and returns the close code. Frames before it are kept."""
         try:
             async with asyncio.timeout(seconds):
                 while True:

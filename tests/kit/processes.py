@@ -1,4 +1,4 @@
-"""Child processes: their output is kept in a file, and they are ended for certain."""
+"""Child processes that write their output to a file and always end."""
 
 import contextlib
 import os
@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import httpx
 
 from .fork_server import ForkedProcess
 from .paths import ROOT
+from .waiting import wait_until
 
 START_SECONDS = 40.0
 
@@ -23,13 +23,14 @@ AnyProcess = subprocess.Popen[bytes] | ForkedProcess
 
 
 def free_port() -> int:
+    """Returns a TCP port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 class Process:
-    """A child process with its output in a file, ended for certain."""
+    """A child process in its own session, with a temporary folder and its output in `log`."""
 
     root = ROOT
 
@@ -56,11 +57,12 @@ class Process:
             os.killpg(self.process.pid, number)
 
     def wait(self, timeout_seconds: float = 15.0) -> int:
+        """Waits for the process to end, and returns its exit status."""
         assert self.process is not None
         return self.process.wait(timeout_seconds)
 
     def kill(self) -> None:
-        """End it with -9, as a crash would."""
+        """Ends it with SIGKILL, as a crash would."""
         if self.process is not None:
             self.send_signal(signal.SIGKILL)
             self.process.wait()
@@ -78,7 +80,7 @@ class Process:
         self.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
-        """End it for good, and remove what it wrote."""
+        """Ends it, with SIGKILL if SIGTERM takes over 15 s, and removes its folder."""
         if self.process is not None and self.process.poll() is None:
             self.send_signal(signal.SIGTERM)
             try:
@@ -88,12 +90,20 @@ class Process:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def wait_until(self, works: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
+        """Waits until `works` returns True. Connection errors count as False.
+
+        Raises RuntimeError with the end of the log if the process ends or 40 s pass.
+        """
+
+        def ended_or_works() -> bool:
             if self.process is not None and self.process.poll() is not None:
-                break
+                return True
             with contextlib.suppress(OSError, httpx.HTTPError):
-                if works():
-                    return
-            time.sleep(0.05)
-        raise RuntimeError(f"{what} did not start:\n{self.log.read_text(errors='replace')[-4000:]}")
+                return works()
+            return False
+
+        with contextlib.suppress(AssertionError):
+            wait_until(ended_or_works, what, seconds=START_SECONDS)
+            if self.process is None or self.process.poll() is None:
+                return
+        raise RuntimeError(f"waited in vain for {what}:\n{self.log.read_text(errors='replace')[-4000:]}")

@@ -1,6 +1,6 @@
-"""A TCP proxy that a test can cut: connections through it then hang instead of failing.
+"""A TCP proxy that a test can cut, which makes its connections hang.
 
-A stopped process refuses or resets connections. A cut network does neither, which is the harder case.
+A stopped process refuses or resets connections. A cut network does neither, which is harder to handle.
 """
 
 import asyncio
@@ -14,15 +14,15 @@ CHUNK_BYTES = 65536
 
 
 class TcpProxy:
-    """Listens on `port` and forwards to `target_port`, in a thread of its own."""
+    """Listens on `port` and forwards to `target_port`, in its own thread."""
 
     def __init__(self, target_port: int) -> None:
         self.port = free_port()
         self._target_port = target_port
         self._loop = asyncio.new_event_loop()
-        self._whole = asyncio.Event()
-        self._whole.set()
-        self._dead: set[asyncio.Task[None]] = set()
+        self._connected = asyncio.Event()
+        self._connected.set()
+        self._forgotten: set[asyncio.Task[None]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         ready = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(ready,), daemon=True)
@@ -30,11 +30,11 @@ class TcpProxy:
         ready.wait()
 
     def cut(self) -> None:
-        """Hold back everything, on old connections and new, without closing one."""
-        self._loop.call_soon_threadsafe(self._whole.clear)
+        """Holds back all data on old and new connections, and closes none of them."""
+        self._loop.call_soon_threadsafe(self._connected.clear)
 
     def restore(self, *, forget: bool = False) -> None:
-        """Let everything through again. With `forget` old connections stay dead, as after a host was replaced."""
+        """Forwards again. With `forget` the old connections stay silent, as if the host had been replaced."""
         self._loop.call_soon_threadsafe(self._restore, forget)
 
     def __enter__(self) -> Self:
@@ -49,8 +49,8 @@ class TcpProxy:
 
     def _restore(self, forget: bool) -> None:
         if forget:
-            self._dead |= self._tasks
-        self._whole.set()
+            self._forgotten |= self._tasks
+        self._connected.set()
 
     def _run(self, ready: threading.Event) -> None:
         asyncio.set_event_loop(self._loop)
@@ -65,7 +65,7 @@ class TcpProxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await self._whole.wait()
+            await self._connected.wait()
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
             await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
         except (OSError, asyncio.CancelledError):
@@ -77,8 +77,8 @@ class TcpProxy:
         self._tasks.add(task)
         try:
             while data := await reader.read(CHUNK_BYTES):
-                await self._whole.wait()
-                if task in self._dead:
+                await self._connected.wait()
+                if task in self._forgotten:
                     await asyncio.Event().wait()
                 writer.write(data)
                 await writer.drain()

@@ -1,4 +1,4 @@
-"""A WebSocket in bytes, for tests that send what no client library would, or do not read what they are sent."""
+"""WebSockets without a client library, for tests that send malformed frames or do not read."""
 
 import asyncio
 import base64
@@ -15,7 +15,10 @@ TEXT, BINARY, CONTINUATION, CLOSE, PING = 1, 2, 0, 8, 9
 async def open_raw_socket(
     user: ChatUser, *, receive_buffer_bytes: int = 0
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A socket that has read its `ready`; with a small buffer the kernel reads little ahead for it."""
+    """Opens a socket of the user and reads its `ready` event.
+
+    With a small `receive_buffer_bytes` the kernel buffers little of what the test does not read.
+    """
     sock = socket.socket()
     if receive_buffer_bytes:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
@@ -37,7 +40,7 @@ async def open_raw_socket(
 def frame(
     payload: bytes, opcode: int = TEXT, *, fin: bool = True, claim: int | None = None, rsv: int = 0
 ) -> bytes:
-    """A masked client frame; `claim` is the length it says it has."""
+    """Encodes a masked client frame. `claim` is the length in its header, if that is to be wrong."""
     length = len(payload) if claim is None else claim
     head = bytes([(fin << 7) | (rsv << 4) | opcode])
     if length < 126:
@@ -46,4 +49,5 @@ def frame(
         head += bytes([128 | 126]) + struct.pack("!H", length)
     else:
         head += bytes([128 | 127]) + struct.pack("!Q", length & (2**64 - 1))
-    return head + bytes(4) + payload  # a mask of zeros
+    # A mask of zeros leaves the payload as it is.
+    return head + bytes(4) + payload

@@ -1,7 +1,4 @@
-"""A Redis that has a replica and a Sentinel which promotes it, all of them real processes on loopback.
-
-Knows redis-server's configuration; must not know the chat.
-"""
+"""A Redis replica, and a Sentinel that promotes it when the master is down. Both are real processes on loopback."""
 
 from pathlib import Path
 
@@ -15,7 +12,7 @@ PASSWORD = "of-redis"
 
 
 class Replica(RedisServer):
-    """Copies another Redis, and can become the master itself."""
+    """Replicates another Redis. Sentinel can make it the master."""
 
     def __init__(self, master: RedisServer) -> None:
         super().__init__(password=PASSWORD)
@@ -30,7 +27,7 @@ class Replica(RedisServer):
 
 
 class SentinelServer(RedisServer):
-    """Watches `master` alone: one vote is enough."""
+    """A Sentinel that watches `master` and decides alone."""
 
     def __init__(self, master: RedisServer) -> None:
         super().__init__()
@@ -50,11 +47,12 @@ class SentinelServer(RedisServer):
         return self.url
 
     def master_port(self) -> int:
+        """The port of the current master."""
         with redis.Redis(port=self.port) as client:
             return int(client.sentinel_get_master_addr_by_name(SERVICE)[1])
 
     def replicas(self) -> list[int]:
-        """Ports of those that could be promoted now."""
+        """The ports of the replicas that could be promoted now."""
         with redis.Redis(port=self.port) as client:
             found = client.sentinel_slaves(SERVICE)
         return [int(one["port"]) for one in found if one["master-link-status"] == "ok"]

