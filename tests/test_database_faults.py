@@ -29,7 +29,7 @@ def mongo() -> Iterator[MongoServer]:
         server.stop()
 
 
-async def test_database_when_it_is_killed_and_restarts_under_load_then_what_was_acknowledged_is_there(
+async def test_database_when_killed_under_load_then_keeps_acknowledged_sends(
     mongo: MongoServer, redis_server: RedisServer
 ) -> None:
     with chat_servers(2, REDIS_URL=redis_server.url, DATABASE_URL=f"{mongo.url}/chat") as servers:
@@ -43,7 +43,7 @@ async def test_database_when_it_is_killed_and_restarts_under_load_then_what_was_
         assert load.errors <= TEMPORARY
 
 
-async def test_database_when_it_stands_still_and_then_is_cut_off_for_good_then_sends_wait_and_all_goes_on(
+async def test_database_when_paused_and_cut_off_then_the_chat_recovers(
     mongo: MongoServer, redis_server: RedisServer
 ) -> None:
     with TcpProxy(mongo.port) as proxy:
@@ -64,7 +64,7 @@ async def test_database_when_it_stands_still_and_then_is_cut_off_for_good_then_s
             assert load.errors <= TEMPORARY
 
 
-async def test_sqlite_when_another_program_holds_its_lock_for_seconds_then_sends_wait_and_are_stored(
+async def test_sqlite_when_another_program_locks_it_then_sends_wait(
     redis_server: RedisServer,
 ) -> None:
     with chat_servers(2, REDIS_URL=redis_server.url, DATABASE_URL="") as servers:

@@ -35,7 +35,7 @@ def two(proxy: TcpProxy) -> Iterator[list[ChatServer]]:
         yield servers
 
 
-async def test_redis_when_it_restarts_under_load_then_nothing_is_lost_and_all_heals(
+async def test_redis_when_it_restarts_under_load_then_the_chat_recovers(
     redis_of_two: RedisServer, two: list[ChatServer]
 ) -> None:
     async with loaded(two) as load:
@@ -44,7 +44,7 @@ async def test_redis_when_it_restarts_under_load_then_nothing_is_lost_and_all_he
     assert load.errors <= TEMPORARY
 
 
-async def test_redis_when_it_pauses_for_ten_seconds_then_no_socket_hangs_and_memory_is_bounded(
+async def test_redis_when_paused_then_messages_are_stored_in_bounded_memory(
     redis_of_two: RedisServer, two: list[ChatServer]
 ) -> None:
     async with loaded(two) as load:
@@ -62,7 +62,7 @@ async def test_redis_when_it_pauses_for_ten_seconds_then_no_socket_hangs_and_mem
 
 
 @pytest.mark.parametrize("forget", [False, True], ids=["comes back", "was replaced"])
-async def test_redis_when_the_network_to_it_is_cut_then_all_heals(
+async def test_redis_when_its_network_is_cut_then_the_chat_recovers(
     proxy: TcpProxy, two: list[ChatServer], forget: bool
 ) -> None:
     async with loaded(two) as load:
@@ -75,7 +75,7 @@ async def test_redis_when_the_network_to_it_is_cut_then_all_heals(
     assert load.errors <= TEMPORARY
 
 
-async def test_logout_and_kick_when_redis_loses_them_then_hold_in_the_other_process_within_seconds(
+async def test_logout_and_kick_when_redis_loses_them_then_still_take_effect(
     own_redis: RedisServer,
 ) -> None:
     with TcpProxy(own_redis.port) as proxy, chat_servers(2, REDIS_URL=own_redis.url) as servers:
@@ -96,7 +96,7 @@ async def test_logout_and_kick_when_redis_loses_them_then_hold_in_the_other_proc
             await kicked_socket.expect("room:removed", seconds=HEAL_SECONDS)
 
 
-async def test_connect_when_redis_is_away_then_sockets_open_and_talk_within_their_process(
+async def test_connect_when_redis_is_down_then_sockets_talk_in_one_process(
     own_redis: RedisServer,
 ) -> None:
     with chat_servers(1, REDIS_URL=own_redis.url) as (server,):
@@ -112,7 +112,7 @@ async def test_connect_when_redis_is_away_then_sockets_open_and_talk_within_thei
             assert "redis" in answer.json()["error"]["message"]
 
 
-async def test_server_when_it_starts_before_redis_then_joins_it_by_itself() -> None:
+async def test_server_when_started_before_redis_then_connects_later() -> None:
     redis = RedisServer()
     try:
         with chat_servers(2, REDIS_URL=redis.url) as servers:

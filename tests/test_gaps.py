@@ -30,7 +30,7 @@ async def receive(client: ChatSocketClient, count: int) -> list[dict]:
     return [(await client.expect("message:receive", seconds=30))["data"] for _ in range(count)]
 
 
-async def test_delivery_when_two_processes_write_to_one_room_then_all_sockets_get_all_in_order(pair):
+async def test_delivery_when_two_processes_write_then_sockets_agree_on_order(pair):
     first, second = pair
     alice, bob = first.sign_up("alice"), second.sign_up("bob")
     room_id = alice.make_room(bob)
@@ -49,7 +49,7 @@ async def test_delivery_when_two_processes_write_to_one_room_then_all_sockets_ge
                 assert own == [f"{name} {number}" for number in range(MESSAGES)]
 
 
-async def test_delivery_when_the_last_message_was_lost_then_it_comes_from_the_log(pair, redis_server):
+async def test_delivery_when_the_last_message_is_lost_then_reads_the_log(pair, redis_server):
     first, second = pair
     alice, bob = first.sign_up("alice"), second.sign_up("bob")
     room_id = alice.make_room(bob)
@@ -62,7 +62,7 @@ async def test_delivery_when_the_last_message_was_lost_then_it_comes_from_the_lo
         assert (frame["data"]["seq"], frame["data"]["content"]) == (2, "two")
 
 
-async def test_delivery_when_a_message_was_lost_then_the_next_one_waits_for_it(pair, redis_server):
+async def test_delivery_when_a_message_is_lost_then_the_next_waits_for_it(pair, redis_server):
     first, second = pair
     alice, bob = first.sign_up("alice"), second.sign_up("bob")
     room_id = alice.make_room(bob)
@@ -74,7 +74,7 @@ async def test_delivery_when_a_message_was_lost_then_the_next_one_waits_for_it(p
         assert [message["seq"] for message in await receive(client, 4)] == [1, 2, 3, 4]
 
 
-async def test_membership_when_its_event_was_lost_then_the_sockets_follow_all_the_same(pair, redis_server):
+async def test_membership_when_its_event_is_lost_then_sockets_still_follow(pair, redis_server):
     first, second = pair
     alice, bob = first.sign_up("alice"), second.sign_up("bob")
     left, joined = alice.make_room(bob), alice.make_room()

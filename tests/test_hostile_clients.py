@@ -44,7 +44,7 @@ async def chatting(user: ChatUser, room_id: str) -> AsyncIterator[None]:
         assert answered > 0
 
 
-async def test_a_thousand_connections_opened_and_dropped_then_none_stays(
+async def test_connections_when_a_thousand_are_dropped_then_none_remains(
     start_server: Callable[..., ChatServer],
 ) -> None:
     server = start_server(MAX_CONNECTIONS_USER="100000")
@@ -70,7 +70,7 @@ async def test_a_thousand_connections_opened_and_dropped_then_none_stays(
         await until(offline, "the crowd is offline", poll_seconds=0.1)
 
 
-async def test_handshakes_that_never_end_then_keep_nobody_out_and_are_answered_408(
+async def test_handshakes_when_they_never_end_then_are_answered_408(
     server: ChatServer,
 ) -> None:
     neighbour = server.sign_up()
@@ -99,7 +99,7 @@ async def test_handshakes_that_never_end_then_keep_nobody_out_and_are_answered_4
     assert {answer[:13] for answer in answers} == {b"HTTP/1.1 408 "}
 
 
-async def test_header_without_end_then_is_answered_431(server: ChatServer) -> None:
+async def test_header_when_it_never_ends_then_is_answered_431(server: ChatServer) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     try:
         writer.write(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"x" * 200_000)
@@ -109,7 +109,7 @@ async def test_header_without_end_then_is_answered_431(server: ChatServer) -> No
         writer.transport.abort()
 
 
-async def test_flood_of_pings_from_a_client_that_never_reads_then_is_bounded(server: ChatServer) -> None:
+async def test_pings_when_a_client_never_reads_then_memory_is_bounded(server: ChatServer) -> None:
     user, neighbour = server.sign_up(), server.sign_up()
     room_id = neighbour.make_room()
     _, writer = await open_raw_socket(user)
@@ -126,7 +126,7 @@ async def test_flood_of_pings_from_a_client_that_never_reads_then_is_bounded(ser
     assert server.memory_bytes() - before < 64 * 1024 * 1024
 
 
-async def test_sender_to_a_thousand_rooms_of_others_then_is_told_of_each_and_stores_nothing(
+async def test_sender_when_a_member_of_none_of_the_rooms_then_stores_nothing(
     server: ChatServer,
 ) -> None:
     user, neighbour = server.sign_up(), server.sign_up()
@@ -141,7 +141,7 @@ async def test_sender_to_a_thousand_rooms_of_others_then_is_told_of_each_and_sto
     assert neighbour.history(room_id) == []
 
 
-async def test_readers_that_take_nothing_or_a_byte_a_second_then_are_cut_as_4408_and_cost_little(
+async def test_readers_when_they_read_too_slowly_then_are_closed_with_4408(
     start_server: Callable[..., ChatServer],
 ) -> None:
     """The close frame is lost behind what was not read, so the server's own record has the code."""
@@ -184,7 +184,7 @@ async def test_readers_that_take_nothing_or_a_byte_a_second_then_are_cut_as_4408
     assert server.memory_bytes() - before < 64 * 1024 * 1024
 
 
-async def test_client_that_goes_on_when_limited_then_is_closed_with_4429_and_neighbours_are_not(
+async def test_client_when_it_ignores_its_limit_then_is_closed_with_4429(
     start_server: Callable[..., ChatServer],
 ) -> None:
     server = start_server(RATE_LIMITS="on", LIMIT_FRAMES="20/1s", LIMIT_SIGNUP_IP="100/1h")
@@ -199,7 +199,7 @@ async def test_client_that_goes_on_when_limited_then_is_closed_with_4429_and_nei
 
 
 @pytest.mark.parametrize("path", ["signup", "login"])
-async def test_flood_of_sign_ups_or_logins_then_is_refused_and_neighbours_go_on(
+async def test_sign_ups_and_logins_when_flooded_then_are_refused(
     start_server: Callable[..., ChatServer], path: str
 ) -> None:
     """Hashing passwords is the dearest thing that a stranger can ask for: it is counted before it is done."""

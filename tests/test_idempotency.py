@@ -13,7 +13,7 @@ from tests.kit.users import ChatUser
 PARALLEL = 100
 
 
-async def test_one_id_sent_a_hundred_times_over_two_processes_and_rest_then_is_one_message(
+async def test_message_when_its_id_is_sent_a_hundred_times_then_is_stored_once(
     pair: list[ChatServer],
 ) -> None:
     one, two = pair
@@ -61,7 +61,7 @@ async def test_one_id_sent_a_hundred_times_over_two_processes_and_rest_then_is_o
     assert [message["content"] for message in bob.history(room_id)] == ["before", "once", "after"]
 
 
-async def test_one_id_a_day_later_then_is_the_first_message_and_with_other_text_a_conflict(
+async def test_message_when_its_id_is_sent_a_day_later_then_is_a_duplicate(
     pair: list[ChatServer],
 ) -> None:
     one, two = pair
@@ -90,7 +90,7 @@ Message.objects.filter(pk=message.pk).update(created_at=message.created_at - tim
     assert len(alice.history(room_id)) == 1
 
 
-async def test_resume_while_another_process_commits_then_has_every_message_by_replay_or_live(
+async def test_resume_when_another_process_writes_then_misses_no_message(
     pair: list[ChatServer],
 ) -> None:
     one, two = pair
@@ -122,7 +122,7 @@ async def test_resume_while_another_process_commits_then_has_every_message_by_re
 
 
 @pytest.mark.once  # a thousand messages; messaging's test of resume has 500 on any database
-async def test_gap_of_500_then_is_sent_and_one_more_is_refused_with_the_position(
+async def test_resume_when_the_gap_is_over_500_then_is_refused(
     pair: list[ChatServer],
 ) -> None:
     alice = pair[0].sign_up("alice")
@@ -141,7 +141,7 @@ async def test_gap_of_500_then_is_sent_and_one_more_is_refused_with_the_position
         assert sent == list(range(2, 502))
 
 
-async def test_edits_and_deletes_since_then_are_repeated_by_resume(
+async def test_resume_when_messages_have_changed_then_repeats_the_changes(
     pair: list[ChatServer],
 ) -> None:
     alice = pair[0].sign_up("alice")

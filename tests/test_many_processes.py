@@ -35,7 +35,7 @@ def is_presence(user: ChatUser, *, online: bool) -> Any:
     return matches
 
 
-async def test_message_when_sent_in_any_process_then_every_member_hears_it_once_in_order(
+async def test_message_when_sent_in_any_process_then_reaches_all_in_order(
     trio: list[ChatServer],
 ) -> None:
     users = [server.sign_up() for server in trio]
@@ -55,7 +55,7 @@ async def test_message_when_sent_in_any_process_then_every_member_hears_it_once_
     assert len(history) == 3 * MESSAGES + 1
 
 
-async def test_member_when_added_and_kicked_elsewhere_then_hears_from_the_first_to_the_last_and_no_more(
+async def test_member_when_added_and_kicked_then_receives_only_in_between(
     trio: list[ChatServer],
 ) -> None:
     owner, member = trio[0].sign_up(), trio[1].sign_up()
@@ -83,7 +83,7 @@ async def test_member_when_added_and_kicked_elsewhere_then_hears_from_the_first_
             assert not [frame for frame in socket.frames if frame.get("data", {}).get("content") == "secret"]
 
 
-async def test_logout_when_done_in_one_process_then_that_sessions_sockets_end_in_all_and_other_devices_stay(
+async def test_logout_when_in_one_process_then_closes_its_sockets_in_all(
     trio: list[ChatServer],
 ) -> None:
     phone = trio[0].sign_up()
@@ -98,7 +98,7 @@ async def test_logout_when_done_in_one_process_then_that_sessions_sockets_end_in
             await socket.reply("ping")
 
 
-async def test_typing_when_begun_and_ended_by_a_vanished_socket_then_the_others_hear_both_elsewhere(
+async def test_typing_when_its_socket_vanishes_then_ends_in_other_processes(
     trio: list[ChatServer],
 ) -> None:
     alice, bob = trio[0].sign_up(), trio[1].sign_up()
@@ -112,7 +112,7 @@ async def test_typing_when_begun_and_ended_by_a_vanished_socket_then_the_others_
         assert not [frame for frame in await own.settle() if frame["event"] == "typing"]
 
 
-async def test_presence_when_a_process_is_killed_then_its_users_end_once_for_everybody_and_second_devices_stay(
+async def test_presence_when_a_process_is_killed_then_its_users_go_offline(
     trio: list[ChatServer],
 ) -> None:
     watchers = [trio[0].sign_up(), trio[1].sign_up()]
@@ -139,7 +139,7 @@ async def test_presence_when_a_process_is_killed_then_its_users_end_once_for_eve
         assert states["online"] is True
 
 
-async def test_presence_when_a_client_reloads_into_another_process_then_nobody_is_told(
+async def test_presence_when_a_client_reloads_elsewhere_then_stays_online(
     trio: list[ChatServer],
 ) -> None:
     watcher, user = trio[0].sign_up(), trio[1].sign_up()

@@ -115,13 +115,13 @@ HOT: dict[str, Callable[[Chat], Any]] = {
 }  # fmt: skip
 
 
-def test_hot_queries_then_each_reads_an_index_and_a_query_without_one_is_seen_to_scan(chat: Chat) -> None:
+def test_hot_queries_when_explained_then_each_uses_an_index(chat: Chat) -> None:
     scanning = {name: scanned(lambda: query(chat)) for name, query in HOT.items()}  # noqa: B023
     assert {name: queries for name, queries in scanning.items() if queries} == {}
     assert len(scanned(lambda: list(Message.objects.filter(type="text")))) == 1
 
 
-def test_last_messages_when_hints_are_wrong_or_missing_then_are_the_last_all_the_same(chat: Chat) -> None:
+def test_last_messages_when_hints_are_wrong_then_are_still_the_last(chat: Chat) -> None:
     Room.objects.filter(pk=chat.rooms[0].pk).update(last_message_id=None)
     Room.objects.filter(pk=chat.rooms[1].pk).update(last_message_id=chat.message.pk)
     Room.objects.filter(pk=chat.rooms[2].pk).update(last_message_id=chat.rooms[2].pk)
@@ -133,9 +133,7 @@ def test_last_messages_when_hints_are_wrong_or_missing_then_are_the_last_all_the
     }
 
 
-def test_search_then_asks_the_text_index_where_there_is_one_and_else_says_that_there_is_none(
-    chat: Chat, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_search_when_there_is_a_text_index_then_uses_it(chat: Chat, caplog: pytest.LogCaptureFixture) -> None:
     search.text_index_cache.clear()
     query = selectors.search_messages(user_id=chat.ann.pk, text="message 4", room_id=chat.room.pk)
     assert [message.seq for message in query] == [5]

@@ -122,7 +122,7 @@ def leaks(answer: Any, secrets: list[str]) -> list[str]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_every_page_of_the_admin_then_shows_no_password_hash_token_or_key() -> None:
+def test_admin_when_every_page_is_opened_then_shows_no_secret() -> None:
     rows = Rows()
     browser = Client(SERVER_NAME="localhost")
     browser.force_login(rows.root)
@@ -177,7 +177,7 @@ def refusals(http: httpx.Client, endpoint: str, secrets: dict[str, str]) -> Iter
         yield http.request(method, path, json=wrong[1], headers=token | {"Accept": "text/html"})
 
 
-async def test_errors_of_every_endpoint_and_the_log_of_it_all_then_hold_no_secret(
+async def test_errors_and_logs_when_requests_hold_secrets_then_repeat_none(
     tmp_path: Path, start_server: Any
 ) -> None:
     server: ChatServer = start_server(LOG_LEVEL="DEBUG", LOG_DIR=str(tmp_path))

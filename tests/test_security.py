@@ -10,7 +10,7 @@ from tests.kit.users import ChatUser
 MARK = "zebra-crossing-7731"
 
 
-def test_error_answers_then_repeat_no_secret(server: ChatServer) -> None:
+def test_error_when_the_request_holds_a_secret_then_does_not_repeat_it(server: ChatServer) -> None:
     alice = server.sign_up("alice")
     bodies = [
         {"email": alice.email, "password": MARK},
@@ -25,7 +25,7 @@ def test_error_answers_then_repeat_no_secret(server: ChatServer) -> None:
     assert [answer.text for answer in answers if MARK in answer.text] == []
 
 
-def test_login_with_an_unknown_email_then_answers_as_with_a_wrong_password(server: ChatServer) -> None:
+def test_login_when_the_email_is_unknown_then_answers_as_if_known(server: ChatServer) -> None:
     alice = server.sign_up("alice")
     with server.http() as http:
         wrong = http.post("/api/auth/login", json={"email": alice.email, "password": MARK})
@@ -37,7 +37,7 @@ def test_login_with_an_unknown_email_then_answers_as_with_a_wrong_password(serve
     assert same[0] == same[1]
 
 
-def test_admin_outside_debug_then_sets_secure_cookies_and_may_not_be_framed(server: ChatServer) -> None:
+def test_admin_when_debug_is_off_then_has_secure_cookies_and_no_frames(server: ChatServer) -> None:
     with server.http() as http:
         answer = http.get("/admin/login/")
     cookies = answer.headers.get_list("set-cookie")
@@ -55,7 +55,7 @@ PAGES = [
 
 @pytest.mark.parametrize("accept", ["application/json", "text/html"])
 @pytest.mark.parametrize("path", PAGES)
-def test_every_kind_of_page_then_has_the_security_headers(ann: ChatUser, path: str, accept: str) -> None:
+def test_page_when_requested_then_has_the_security_headers(ann: ChatUser, path: str, accept: str) -> None:
     for http in (ann.server.http(Accept=accept), ann.server.http(ann, Accept=accept)):
         headers = http.get(path).headers
         assert headers["X-Content-Type-Options"] == "nosniff"
@@ -64,7 +64,7 @@ def test_every_kind_of_page_then_has_the_security_headers(ann: ChatUser, path: s
         assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
 
 
-async def test_login_with_an_unknown_email_then_costs_the_hashing_that_a_known_one_does(
+async def test_login_when_the_email_is_unknown_then_hashes_as_if_known(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The work is counted where it is done, since times are of no use on a busy machine."""
@@ -86,7 +86,7 @@ async def test_login_with_an_unknown_email_then_costs_the_hashing_that_a_known_o
     assert costs[0] == costs[1]
 
 
-def test_text_with_markup_then_is_stored_as_typed_and_escaped_where_it_is_shown(server: ChatServer) -> None:
+def test_text_when_it_holds_markup_then_is_escaped_where_it_is_shown(server: ChatServer) -> None:
     alice = server.sign_up("alice")
     script = "<script>alert('\u202e&amp;')</script> \U0001f600"
     room_id = alice.make_room(name="<b>room</b>")
@@ -98,7 +98,7 @@ def test_text_with_markup_then_is_stored_as_typed_and_escaped_where_it_is_shown(
 
 
 @pytest.mark.parametrize("text", ["a\x00b", "a\x1b[31m", "a\x7f", "a\x85", "a\x08"])
-async def test_control_characters_then_are_refused_everywhere(server: ChatServer, text: str) -> None:
+async def test_text_when_it_holds_control_characters_then_is_refused(server: ChatServer, text: str) -> None:
     alice = server.sign_up("alice")
     room_id = alice.make_room()
     answers = [

@@ -27,7 +27,7 @@ def redis_group() -> Iterator[tuple[RedisServer, Replica, SentinelServer]]:
             server.stop()
 
 
-async def test_redis_when_sentinel_promotes_its_replica_under_load_then_nothing_is_lost_and_all_heals(
+async def test_redis_when_sentinel_promotes_a_replica_then_the_chat_recovers(
     redis_group: tuple[RedisServer, Replica, SentinelServer],
 ) -> None:
     master, replica, sentinel = redis_group

@@ -25,7 +25,7 @@ async def stopped(server: ChatServer) -> int:
     return await asyncio.to_thread(server.wait, STOP_SECONDS)
 
 
-async def test_stop_when_sockets_are_open_then_they_close_with_1012_and_no_new_ones_come(
+async def test_stop_when_sockets_are_open_then_closes_them_with_1012(
     start_server,
 ) -> None:
     chat = start_server(forked=False)
@@ -40,7 +40,7 @@ async def test_stop_when_sockets_are_open_then_they_close_with_1012_and_no_new_o
                 pass
 
 
-async def test_stop_when_a_peer_does_not_read_then_ends_in_time_all_the_same(start_server) -> None:
+async def test_stop_when_a_peer_does_not_read_then_still_ends_in_time(start_server) -> None:
     chat = start_server(MAX_CONTENT_CHARS="20000", MAX_FRAME_BYTES="300000")
     user = chat.sign_up()
     room_id = user.make_room()
@@ -57,7 +57,7 @@ async def test_stop_when_a_peer_does_not_read_then_ends_in_time_all_the_same(sta
         writer.close()
 
 
-async def test_stop_when_messages_are_on_their_way_then_each_acknowledged_one_is_stored(start_server) -> None:
+async def test_stop_when_messages_are_sent_then_stores_the_acknowledged_ones(start_server) -> None:
     chat = start_server()
     user = chat.sign_up()
     room_id = user.make_room()
@@ -129,7 +129,7 @@ class Sender:
                 raise ConnectionClosed(ws.protocol.close_rcvd, ws.protocol.close_sent)
 
 
-async def test_rolling_restart_when_two_processes_restart_under_load_then_nothing_acknowledged_is_lost(
+async def test_rolling_restart_when_under_load_then_loses_nothing(
     redis_server: RedisServer,
 ) -> None:
     with chat_servers(2, REDIS_URL=redis_server.url) as servers:
@@ -167,7 +167,7 @@ async def _progress(senders: list[Sender]) -> None:
     )
 
 
-async def test_ping_when_a_peer_vanishes_without_closing_then_its_connection_ends_and_it_is_offline(
+async def test_ping_when_a_peer_vanishes_then_its_user_goes_offline(
     start_server,
 ) -> None:
     chat = start_server(PING_SECONDS="1", PRESENCE_GRACE_SECONDS="0.5")

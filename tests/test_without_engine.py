@@ -37,7 +37,7 @@ def chat(tmp_path: Path) -> Iterator[ChatServer]:
     server.stop()
 
 
-async def test_server_when_the_engine_is_left_out_then_migrates_and_serves_on_sqlite(
+async def test_server_when_the_engine_is_removed_then_runs_on_sqlite(
     chat: ChatServer, tmp_path: Path
 ) -> None:
     chat.manage("check", "--fail-level", "WARNING")

@@ -57,7 +57,7 @@ def script(tmp_path: Path) -> Iterator[Any]:
     output.close()
 
 
-def test_process_when_forked_then_finds_itself_as_one_that_was_started(tmp_path: Path) -> None:
+def test_process_when_forked_then_is_like_one_that_was_started(tmp_path: Path) -> None:
     env = {"DATA_DIR": str(tmp_path), "LOG_LEVEL": "ERROR"}
     forked, started = ChatServer(**env), ChatServer(**env, forked=False)
     (one, number), (other, another), (expected, _) = facts(forked), facts(forked), facts(started)
@@ -65,7 +65,7 @@ def test_process_when_forked_then_finds_itself_as_one_that_was_started(tmp_path:
     assert number != another
 
 
-def test_process_when_it_ends_then_its_status_and_output_are_as_it_left_them(script: Any) -> None:
+def test_process_when_it_ends_then_keeps_its_status_and_output(script: Any) -> None:
     for code, status, said in (
         ("print('well')", 0, b"well\n"),
         ("import sys; sys.exit(3)", 3, b""),
@@ -85,7 +85,7 @@ def test_process_when_it_ends_then_its_status_and_output_are_as_it_left_them(scr
         assert said or not script.output.tell()
 
 
-def test_process_when_it_is_sent_signals_then_takes_them_with_its_group(script: Any) -> None:
+def test_process_when_sent_signals_then_takes_them_with_its_group(script: Any) -> None:
     process = script("import signal; print('there', flush=True); signal.pause()")
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(0.01)
@@ -97,14 +97,14 @@ def test_process_when_it_is_sent_signals_then_takes_them_with_its_group(script: 
     assert process.poll() == -signal.SIGTERM
 
 
-def test_fork_server_when_closed_then_takes_what_it_forked_with_it(script: Any) -> None:
+def test_fork_server_when_closed_then_ends_the_processes_it_forked(script: Any) -> None:
     forks = ForkServer()
     process = script("import signal; signal.pause()", forks)
     forks.close()
     assert process.wait(30) == -signal.SIGKILL
 
 
-def test_environment_when_libraries_would_have_read_it_by_now_then_the_start_is_a_real_one(
+def test_start_when_the_template_read_a_variable_then_does_not_fork(
     tmp_path: Path,
 ) -> None:
     code = "import sys; print(sys.flags.hash_randomization)"

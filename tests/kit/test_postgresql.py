@@ -22,14 +22,14 @@ def postgresql(request: pytest.FixtureRequest) -> Iterator[PostgreSQLServer]:
         server.stop()
 
 
-def test_database_when_created_twice_then_is_there_once(postgresql: PostgreSQLServer) -> None:
+def test_database_when_created_twice_then_exists_once(postgresql: PostgreSQLServer) -> None:
     create_database(postgresql.url, "chat_tests")
     create_database(postgresql.url, "chat_tests")
     with psycopg.connect(f"{postgresql.url}/chat_tests") as connection:
         assert connection.execute("SHOW server_encoding").fetchone() == ("UTF8",)
 
 
-def test_server_when_stopped_with_a_client_connected_then_its_data_is_gone(
+def test_server_when_stopped_with_a_client_then_removes_its_data(
     postgresql: PostgreSQLServer,
 ) -> None:
     client = psycopg.connect(f"{postgresql.url}/postgres")

@@ -9,6 +9,6 @@ from .api_fuzz import fuzz_api
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_requests_by_the_schema_and_against_it_then_every_answer_is_documented(server: ChatServer) -> None:
+def test_requests_when_made_from_the_schema_then_answers_are_documented(server: ChatServer) -> None:
     passed, report = fuzz_api(server, examples=3, seed=6, phases="fuzzing")
     assert passed, report

@@ -15,7 +15,7 @@ MAX_GROWTH_BYTES = 128 * 1024 * 1024
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-async def test_odd_frames_by_the_hundred_thousand_then_the_server_answers_all_and_stays_small(
+async def test_server_when_sent_odd_frames_then_answers_in_bounded_memory(
     start_server: Callable[..., ChatServer],
 ) -> None:
     server = start_server(MAX_CONNECTIONS_USER="1000", LOG_LEVEL="WARNING")

@@ -78,7 +78,7 @@ def users(servers: list[ChatServer]) -> list[ChatUser]:
     suppress_health_check=list(HealthCheck),
 )
 @given(steps=STEPS)
-def test_any_steps_then_old_snapshot_and_events_are_the_fresh_snapshot(
+def test_room_when_any_steps_run_then_events_lead_to_a_fresh_snapshot(
     users: list[ChatUser], steps: list[tuple[Any, ...]]
 ) -> None:
     asyncio.run(Play(users).run(steps))

@@ -9,7 +9,7 @@ from .torture import torture
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("database", "processes", "rounds"), [("mongodb", 2, 20), ("sqlite", 1, 6)])
-def test_servers_killed_at_random_then_nothing_is_lost_doubled_or_reordered(
+def test_chat_when_servers_are_killed_then_loses_and_repeats_nothing(
     database: str, processes: int, rounds: int
 ) -> None:
     report = torture(rounds=rounds, seed=6, database=database, processes=processes)
