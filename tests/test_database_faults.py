@@ -1,4 +1,5 @@
-"""The database goes away under load: a send is stored, waits, or is refused as temporary; never a false success."""
+"""The database fails under load: a send is stored, waits, or is refused with a temporary error. An acknowledged
+message is never lost."""
 
 import asyncio
 import signal
@@ -14,8 +15,9 @@ from tests.kit.proxy import TcpProxy
 from tests.kit.redis_servers import RedisServer
 from tests.kit.servers import chat_servers
 
-pytestmark = pytest.mark.once  # it brings databases of its own
+pytestmark = pytest.mark.once  # starts its own databases
 
+# Long enough for senders to send, shorter than the time that a send waits for a lock.
 LOCKED_SECONDS = 4
 
 
@@ -47,7 +49,7 @@ async def test_database_when_paused_and_cut_off_then_the_chat_recovers(
     mongo: MongoServer, redis_server: RedisServer
 ) -> None:
     with TcpProxy(mongo.port) as proxy:
-        # Without directConnection the driver asks for the replica set and then goes around the proxy.
+        # Without directConnection the driver learns the addresses of the replica set and bypasses the proxy.
         url = f"mongodb://127.0.0.1:{proxy.port}/chat?directConnection=true"
         with chat_servers(2, REDIS_URL=redis_server.url, DATABASE_URL=url) as servers:
             async with loaded(servers) as load:
@@ -58,7 +60,8 @@ async def test_database_when_paused_and_cut_off_then_the_chat_recovers(
                 await load.progress(4)
                 proxy.cut()
                 await until_not_ready(*servers)
-                proxy.restore(forget=True)  # new connections work, the old ones never say a word
+                # New connections work; the old ones stay silent.
+                proxy.restore(forget=True)
                 await load.progress(4)
                 await healed(load)
             assert load.errors <= TEMPORARY
@@ -73,8 +76,9 @@ async def test_sqlite_when_another_program_locks_it_then_sends_wait(
             other = sqlite3.connect(path, isolation_level=None, timeout=30)
             other.execute("BEGIN IMMEDIATE")
             before = len(load.stored)
+            # No event shows that a send waits for the lock, so the lock is held for a fixed time.
             await asyncio.sleep(LOCKED_SECONDS)
-            assert len(load.stored) <= before + 2, "what was under way when the lock was taken"
+            assert len(load.stored) <= before + 2, "only sends that were under way may be stored"
             other.execute("ROLLBACK")
             other.close()
             await load.progress(4)

@@ -1,4 +1,5 @@
-"""Two processes over one Redis: each room in order everywhere, and what the layer loses comes from the log."""
+"""Two processes over one Redis: every room is in order in both, and messages that the channel layer loses are read
+from the log."""
 
 import asyncio
 from collections.abc import Iterator
@@ -11,12 +12,13 @@ from tests.kit.redis_servers import RedisServer
 from tests.kit.servers import ChatServer
 
 MESSAGES = 60
-LOST_MESSAGE_SECONDS = 20  # the check is every 4 s; a wait that ends when the message comes, not a sleep
+# A lost last message is found by a check that runs every 4 s.
+LOST_MESSAGE_SECONDS = 20
 
 
 @contextmanager
 def deaf(server: ChatServer, redis_server: RedisServer) -> Iterator[None]:
-    """What is published inside is lost to the server: it stands still, and its subscription is gone."""
+    """Makes the server lose what is published in the block: it is paused, and its subscription is closed."""
     server.pause()
     try:
         with redis.Redis.from_url(redis_server.url) as client:

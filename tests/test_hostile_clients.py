@@ -1,4 +1,4 @@
-"""Clients that mean harm or are broken: each is bounded, and a neighbour chats on meanwhile."""
+"""Malicious and broken clients: each is limited, and another user can chat meanwhile."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ from tests.kit.servers import ChatServer
 from tests.kit.users import ChatUser
 from tests.kit.waiting import until
 
-pytestmark = pytest.mark.once  # the wire
+pytestmark = pytest.mark.once  # tests the wire
 
 CROWD = 1000
 PATIENCE_SECONDS = 100.0
@@ -24,7 +24,7 @@ PATIENCE_SECONDS = 100.0
 
 @contextlib.asynccontextmanager
 async def chatting(user: ChatUser, room_id: str) -> AsyncIterator[None]:
-    """A neighbour who sends all the while, and is answered each time."""
+    """Sends messages of a neighbour during the block. Each must be answered."""
     async with user.connect() as client:
         answered, over = 0, False
 
@@ -33,7 +33,8 @@ async def chatting(user: ChatUser, room_id: str) -> AsyncIterator[None]:
             while not over:
                 await client.reply("message:send", {"roomId": room_id, "content": "still here"})
                 answered += 1
-                await asyncio.sleep(0.01)  # the machine is for who misbehaves
+                # Leaves the machine to the hostile clients.
+                await asyncio.sleep(0.01)
 
         task = asyncio.create_task(chat())
         try:
@@ -61,13 +62,14 @@ async def test_connections_when_a_thousand_are_dropped_then_none_remains(
         for _ in range(CROWD // 50):
             await asyncio.gather(*(open_and_drop() for _ in range(50)))
     assert server.memory_bytes() - before < 64 * 1024 * 1024
-    async with neighbour.connect() as client:  # the leases of all of them are given back
+    async with neighbour.connect() as client:
+        # Presence goes offline only when the lease of every connection is released.
 
         async def offline() -> bool:
             states = await client.reply("presence:query", {"userIds": [user.id]})
             return not states[user.id]["online"]
 
-        await until(offline, "the crowd is offline", poll_seconds=0.1)
+        await until(offline, "the user is offline", poll_seconds=0.1)
 
 
 async def test_handshakes_when_they_never_end_then_are_answered_408(
@@ -78,7 +80,7 @@ async def test_handshakes_when_they_never_end_then_are_answered_408(
     peers = []
 
     async def drip(writer: asyncio.StreamWriter) -> None:
-        """A byte a second, which does not make it a request."""
+        """Sends a byte a second, which never completes the request: the pace of the attack, not a wait."""
         while True:
             await asyncio.sleep(1)
             writer.write(b"x")
@@ -119,7 +121,8 @@ async def test_pings_when_a_client_never_reads_then_memory_is_bounded(server: Ch
     async with chatting(neighbour, room_id):
         with contextlib.suppress(TimeoutError, OSError):
             async with asyncio.timeout(20):
-                for _ in range(400):  # 20 MB of pings, unless the server stops taking them
+                # 20 MB of pings, unless the server stops reading.
+                for _ in range(400):
                     writer.write(flood)
                     await writer.drain()
     writer.transport.abort()
@@ -144,7 +147,7 @@ async def test_sender_when_a_member_of_none_of_the_rooms_then_stores_nothing(
 async def test_readers_when_they_read_too_slowly_then_are_closed_with_4408(
     start_server: Callable[..., ChatServer],
 ) -> None:
-    """The close frame is lost behind what was not read, so the server's own record has the code."""
+    """The close code is taken from the log: the close frame is behind the data that the reader left unread."""
     server = start_server()
     idle, sipper, neighbour = (server.sign_up() for _ in range(3))
     room_id = neighbour.make_room(idle, sipper)
@@ -155,6 +158,7 @@ async def test_readers_when_they_read_too_slowly_then_are_closed_with_4408(
         writers.append(writer)
 
     async def sip(descriptor: int) -> None:
+        """Reads a byte a second: the pace of the attack, not a wait."""
         while True:
             await asyncio.sleep(1)
             with contextlib.suppress(OSError):
@@ -171,10 +175,8 @@ async def test_readers_when_they_read_too_slowly_then_are_closed_with_4408(
     sipping = asyncio.create_task(sip(writers[1].get_extra_info("socket").fileno()))
     try:
         async with neighbour.connect() as client, asyncio.timeout(PATIENCE_SECONDS):
-            while cut() != {
-                idle.id,
-                sipper.id,
-            }:  # the kernel's buffers fill up, and then the server's megabyte
+            # First the buffers of the kernel fill up, then the 1 MB that the server buffers.
+            while cut() != {idle.id, sipper.id}:
                 for _ in range(100):
                     await client.reply("message:send", {"roomId": room_id, "content": "x" * 4000})
     finally:
@@ -202,9 +204,9 @@ async def test_client_when_it_ignores_its_limit_then_is_closed_with_4429(
 async def test_sign_ups_and_logins_when_flooded_then_are_refused(
     start_server: Callable[..., ChatServer], path: str
 ) -> None:
-    """Hashing passwords is the dearest thing that a stranger can ask for: it is counted before it is done."""
+    """Hashing a password is the most expensive request without a token, so it is limited before the hashing."""
     limits = {"LIMIT_SIGNUP_IP": "10/1d", "LIMIT_LOGIN_IP": "10/1d", "LIMIT_REST_ANON": "100000/1h"}
-    limits["PASSWORD_MEMORY_KIB"] = "102400"  # as dear as a deployment's
+    limits["PASSWORD_MEMORY_KIB"] = "102400"
     server = start_server(RATE_LIMITS="on", LIMIT_MESSAGES_USER="100000/1s", LIMIT_FRAMES="100000/1s",
                           LIMIT_MESSAGES_ROOM="100000/1s", **limits)  # fmt: skip
     neighbour = server.sign_up()
@@ -220,5 +222,6 @@ async def test_sign_ups_and_logins_when_flooded_then_are_refused(
 
         for first in range(0, 150, 25):
             await asyncio.gather(*(attempt(first + number) for number in range(25)))
-    done = 9 if path == "signup" else 10  # the neighbour's own was a sign-up too
+    # The sign-up of the neighbour counts too.
+    done = 9 if path == "signup" else 10
     assert codes == {201 if path == "signup" else 401: done, 429: 150 - done}

@@ -1,4 +1,4 @@
-"""One clientMessageId is one message, whoever asks, by whatever way, whenever."""
+"""One clientMessageId makes one message: over sockets and REST, in every process, and a day later."""
 
 import asyncio
 import uuid
@@ -84,7 +84,7 @@ Message.objects.filter(pk=message.pk).update(created_at=message.created_at - tim
         data = {"roomId": room_id, "clientMessageId": "k"}
         assert (await client.reply("message:send", data | {"content": "once"}))["duplicate"]
         assert (await client.error("message:send", data | {"content": "other"}))["code"] == "conflict"
-    # An edit changes what is shown, and not what was sent.
+    # An edit changes the message, but a retry is compared with the content that was sent.
     alice.http.patch(f"/api/rooms/{room_id}/messages/{first['id']}", json={"content": "edited"})
     assert alice.send(room_id, "once", clientMessageId="k")["seq"] == 1
     assert len(alice.history(room_id)) == 1
@@ -106,7 +106,7 @@ async def test_resume_when_another_process_writes_then_misses_no_message(
         sending = asyncio.create_task(send_all())
         through = 0
         while through < total:
-            # Joins the topic, reads the log and leaves again, each time between two commits of the other process.
+            # Subscribes, reads the log and leaves again while the other process commits.
             async with bob.on(two).connect() as client:
                 seen = {through}
                 answer = (await client.reply("resume", {"rooms": {room_id: through}}))["rooms"][room_id]
@@ -117,11 +117,11 @@ async def test_resume_when_another_process_writes_then_misses_no_message(
                 assert set(range(through + 1, answer["through"] + 1)) <= seen
                 while through + 1 in seen:
                     through += 1
-                assert max(seen) == through, f"a hole: {sorted(seen)}"
+                assert max(seen) == through, f"a gap: {sorted(seen)}"
         await sending
 
 
-@pytest.mark.once  # a thousand messages; messaging's test of resume has 500 on any database
+@pytest.mark.once  # slow, and the tests of messaging resume 500 messages on every database
 async def test_resume_when_the_gap_is_over_500_then_is_refused(
     pair: list[ChatServer],
 ) -> None:

@@ -1,4 +1,4 @@
-"""Three processes over one Redis and one database are one chat: what one hears, does and ends holds in all."""
+"""Three processes over one Redis and one database are one chat: events, changes and logouts reach all of them."""
 
 import asyncio
 import contextlib
@@ -9,11 +9,12 @@ from tests.kit.servers import ChatServer
 from tests.kit.users import ChatUser
 
 MESSAGES = 10
-BOUND_SECONDS = 30  # of a busy machine; benchmarks/convergence.py measures the issue's, which are a second
+# Generous, because the test machine may be busy. benchmarks/convergence.py measures the real times.
+BOUND_SECONDS = 30
 
 
 async def contents(client: ChatSocketClient, room_id: str, *, last: str) -> list[str]:
-    """The contents of the room's messages the client has got, up to and including `last`."""
+    """Waits for the message `last`, and returns the contents of the room's messages up to it."""
     await client.expect(
         lambda frame: frame["event"] == "message:receive" and frame["data"]["content"] == last, seconds=30
     )
@@ -22,7 +23,7 @@ async def contents(client: ChatSocketClient, room_id: str, *, last: str) -> list
 
 
 def presence_of(client: ChatSocketClient, user: ChatUser) -> list[bool]:
-    """What the client was told of the user, in order: whether online."""
+    """The presence updates about the user that the client received, in order: whether online."""
     updates = [frame["data"] for frame in client.frames if frame["event"] == "presence:update"]
     return [update["online"] for update in updates if update["userId"] == user.id]
 
@@ -75,9 +76,11 @@ async def test_member_when_added_and_kicked_then_receives_only_in_between(
             await socket.expect("room:removed", seconds=BOUND_SECONDS)
         owner.send(room_id, "secret")
         other = owner.make_room(member)
-        for socket in (here, there):  # else the marker could be within the room as it was told of
+        # The marker is sent after room:added, or it would already be in the snapshot of the room.
+        for socket in (here, there):
             await socket.expect(lambda f: f["event"] == "room:added" and f["data"]["id"] == other)
-        owner.send(other, "marker")  # comes after what must not come
+        # Messages arrive in order: after the marker nothing of the secret can follow.
+        owner.send(other, "marker")
         for socket in (here, there):
             assert await contents(socket, other, last="marker") == ["marker"]
             assert not [frame for frame in socket.frames if frame.get("data", {}).get("content") == "secret"]
@@ -130,7 +133,8 @@ async def test_presence_when_a_process_is_killed_then_its_users_go_offline(
         for socket in sockets:
             await socket.expect(is_presence(lost, online=False), seconds=BOUND_SECONDS)
         trio[2].start()
-        async with lost.on(trio[2]).connect():  # what else was to be told of the crash is told by now
+        # Announced after everything that the crash caused.
+        async with lost.on(trio[2]).connect():
             for socket in sockets:
                 await socket.expect(is_presence(lost, online=True), seconds=BOUND_SECONDS)
                 assert presence_of(socket, lost) == [True, False, True]
@@ -150,12 +154,14 @@ async def test_presence_when_a_client_reloads_elsewhere_then_stays_online(
         async with user.on(trio[2]).connect():
             pass
         await socket.expect(is_presence(user, online=False), seconds=BOUND_SECONDS)
-        assert presence_of(socket, user) == [True, False], "one reload, and then one end"
+        assert presence_of(socket, user) == [True, False], (
+            "the reload is not announced, the end is announced once"
+        )
 
 
 @contextlib.asynccontextmanager
 async def _dying(user: ChatUser) -> Any:
-    """A socket whose server will be killed: its own end may fail."""
+    """Opens a socket whose server will be killed, so closing it may fail."""
     try:
         async with user.connect() as client:
             yield client

@@ -1,4 +1,4 @@
-"""The queries of every send, connect and scroll run on an index, on SQLite and on MongoDB. About three seconds."""
+"""The queries of send, connect and scroll use an index on every database. About three seconds."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ from rooms.models import Membership, Room
 
 
 class Chat:
-    """Twelve rooms of ten messages each, and one user in all of them."""
+    """Twelve rooms with ten messages each, and one user who is a member of all."""
 
     def __init__(self) -> None:
         self.ann = User.objects.create_user(username="ann", email="ann@example.com")
@@ -50,15 +50,13 @@ def chat(transactional_db: Any) -> Chat:
 
 
 def scanned(action: Callable[[], Any]) -> list[str]:
-    """The queries of `action` whose plan reads a whole collection or table."""
+    """Returns the queries of `action` whose plan reads a whole table or collection."""
     if connection.vendor == "djongo":
         with plans(connection) as seen:
             action()
         assert seen
         return [query for query, plan in seen if scans(plan)]
-    with CaptureQueriesContext(
-        connection,
-    ) as captured:
+    with CaptureQueriesContext(connection) as captured:
         action()
     queries = [query["sql"] for query in captured if re.match("SELECT|UPDATE|DELETE", query["sql"])]
     assert queries
@@ -68,7 +66,8 @@ def scanned(action: Callable[[], Any]) -> list[str]:
 def scans_table(query: str) -> bool:
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            cursor.execute("SET enable_seqscan = off")  # or it would read so small a table whole
+            # Otherwise PostgreSQL reads so small a table whole.
+            cursor.execute("SET enable_seqscan = off")
             cursor.execute(f"EXPLAIN (FORMAT JSON) {query}")
             return any(reads_all(node) for node in nodes(cursor.fetchone()[0][0]["Plan"]))
         cursor.execute(f"EXPLAIN QUERY PLAN {query}")
@@ -78,7 +77,7 @@ def scans_table(query: str) -> bool:
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The steps of a plan of PostgreSQL's."""
+    """Yields the nodes of a plan of PostgreSQL."""
     yield plan
     for part in plan.get("Plans", ()):
         yield from nodes(part)

@@ -1,7 +1,7 @@
-"""Passwords, hashes, tokens and keys stand on no page of the admin, in no error and in no log.
+"""No page of the admin, no error and no log contains a password, hash, token or key. About ten seconds.
 
-What is asked for comes from the admin's registry and the URL configuration, so a new page is asked for as well; a
-new model needs a row in `Rows`. About ten seconds.
+The pages come from the registry of the admin and from the URL configuration, so new pages are tested too. A new
+model in the admin needs a row in `Rows`.
 """
 
 import json
@@ -42,7 +42,7 @@ PARAMETER = re.compile(r"<\w+:(\w+)>")
 
 
 def parts_of(*tokens: str) -> list[str]:
-    """The whole tokens, and of each its claims and its signature."""
+    """Returns the tokens, and the claims and the signature of each."""
     return [part for token in tokens for part in (token, *token.split(".")[1:])]
 
 
@@ -50,7 +50,7 @@ def parts_of(*tokens: str) -> list[str]:
 
 
 class Rows:
-    """One row of every model of the admin, and a superuser; `secrets` is what none of its pages may show."""
+    """A superuser and a row of each model in the admin. No page may contain one of `secrets`."""
 
     def __init__(self) -> None:
         client = {"ip": "192.0.2.1", "user_agent": "test"}
@@ -83,10 +83,10 @@ class Rows:
 
 
 def pages_of_models() -> Iterator[tuple[str, str]]:
-    """Each page of each row of each registered model, and which it is."""
+    """Yields the path and the kind (`changelist`, `change` ...) of each page of each registered model."""
     for model, model_admin in admin.site._registry.items():
         rows = list(model._default_manager.all()[:3])
-        assert rows, f"{model._meta.label} has no row here: make one in Rows"
+        assert rows, f"{model._meta.label} has no row: create one in Rows"
         base = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
         for pattern in model_admin.get_urls():
             route = str(pattern.pattern)
@@ -97,7 +97,7 @@ def pages_of_models() -> Iterator[tuple[str, str]]:
 
 
 def pages_of_site() -> Iterator[str]:
-    """The admin's own pages."""
+    """Yields the paths of the pages of the admin site itself."""
     user = User.objects.get()
     values = {
         "content_type_id": [ContentType.objects.get_for_model(User).pk],
@@ -116,9 +116,9 @@ def pages_of_site() -> Iterator[str]:
 
 
 def leaks(answer: Any, secrets: list[str]) -> list[str]:
-    """What an answer says that it must not, in its body or its headers."""
-    said = answer.text + json.dumps(dict(answer.headers))
-    return [f"{answer.status_code}: {secret[:12]}.." for secret in secrets if secret in said]
+    """Returns the secrets that the body or the headers of the answer contain, shortened."""
+    text = answer.text + json.dumps(dict(answer.headers))
+    return [f"{answer.status_code}: {secret[:12]}.." for secret in secrets if secret in text]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -151,11 +151,11 @@ def test_admin_when_every_page_is_opened_then_shows_no_secret() -> None:
     assert "root@example.com" in browser.get(f"/admin/accounts/user/{rows.root.pk}/change/").text
 
 
-# --- errors and logs, of a server at its most talkative ---------------------------------------------------------
+# --- errors and logs, of a server that logs at DEBUG ------------------------------------------------------------
 
 
 def refusals(http: httpx.Client, endpoint: str, secrets: dict[str, str]) -> Iterator[httpx.Response]:
-    """What an endpoint answers to requests that are wrong in every way one can be, with secrets all over them."""
+    """Yields the answers of an endpoint to wrong requests of every kind, all of them full of secrets."""
     method, route = endpoint.split(" ")
     path = PARAMETER.sub(NOBODY, route)
     token = {"Authorization": f"Bearer {secrets['access token']}"}

@@ -1,4 +1,4 @@
-"""What must always be said, and never told: headers, cookies, who has an account. Secrets: test_secrets.py."""
+"""Security headers, cookies, escaping, and answers that do not reveal who has an account."""
 
 import pytest
 from django.contrib.auth.hashers import Argon2PasswordHasher, make_password
@@ -67,7 +67,7 @@ def test_page_when_requested_then_has_the_security_headers(ann: ChatUser, path: 
 async def test_login_when_the_email_is_unknown_then_hashes_as_if_known(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The work is counted where it is done, since times are of no use on a busy machine."""
+    """Counts the hashing itself, because times are unreliable on a busy machine."""
     encoded = make_password("right words 7", hasher="argon2")
     hashed = []
     for name in ("encode", "verify"):

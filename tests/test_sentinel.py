@@ -1,4 +1,4 @@
-"""Redis's master dies, and Sentinel makes its replica the master: the chat finds it by itself and loses nothing."""
+"""The master of Redis ends and Sentinel promotes its replica: the chat finds it by itself and loses nothing."""
 
 from collections.abc import Iterator
 
@@ -40,7 +40,8 @@ async def test_redis_when_sentinel_promotes_a_replica_then_the_chat_recovers(
     with chat_servers(2, REDIS_URL=url) as servers:
         async with loaded(servers) as load:
             master.kill()
-            await load.progress(4)  # meanwhile messages are stored without Redis
+            # Meanwhile messages are stored without Redis.
+            await load.progress(4)
             await until(
                 lambda: sentinel.master_port() == replica.port,
                 "the replica is the master",

@@ -1,4 +1,4 @@
-"""Without the folder djongo_lts and the package djongo5, everything runs on SQLite. About 15 seconds."""
+"""On SQLite the server runs without the folder djongo_lts and the package djongo5. About 15 seconds."""
 
 import shutil
 from collections.abc import Iterator
@@ -9,11 +9,11 @@ import pytest
 from tests.kit.paths import ROOT
 from tests.kit.servers import ChatServer
 
-pytestmark = [pytest.mark.once, pytest.mark.slow]  # it brings a database of its own
+pytestmark = [pytest.mark.once, pytest.mark.slow]  # starts its own database
 
 LEFT_OUT = ("djongo_lts", ".*", "node_modules", "data", "staticfiles", "__pycache__", "tests", "benchmarks")
 
-# Python imports sitecustomize at each start; this one makes the package djongo look as if it were not installed.
+# Python imports sitecustomize when it starts. This one hides the package djongo, as if it were not installed.
 WITHOUT_DJONGO = """
 import sys
 
@@ -28,7 +28,7 @@ sys.meta_path.insert(0, WithoutDjongo())
 
 @pytest.fixture
 def chat(tmp_path: Path) -> Iterator[ChatServer]:
-    """A server of a copy of the code without the engine, with an empty database."""
+    """A server that runs a copy of the code without the engine, with an empty database."""
     shutil.copytree(ROOT, tmp_path / "chat", ignore=shutil.ignore_patterns(*LEFT_OUT))
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text(WITHOUT_DJONGO)

@@ -1,4 +1,4 @@
-"""Failed tests that run once more in CI. About three seconds."""
+"""The reruns of failed tests in CI. About three seconds."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 from .flaky import PLUGINS
 from .paths import ROOT
 
-pytestmark = pytest.mark.once  # files
+pytestmark = pytest.mark.once  # runs pytest on files of its own
 
 ONCE = """
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Forked processes: nothing tells them from those that were started. About six seconds."""
+"""A forked process behaves like one that was started. About six seconds."""
 
 import json
 import os
@@ -15,9 +15,9 @@ from tests.kit.fork_server import ForkedProcess, ForkServer
 
 from .servers import ChatServer
 
-pytestmark = pytest.mark.once  # processes, whatever they store
+pytestmark = pytest.mark.once  # tests processes only
 
-# What a process can find out about itself, but for its number; the shell's own part is the same in both.
+# Prints what a process can find out about itself, except its id; then a random number.
 FACTS = """
 import gc, json, os, random, signal, sys, threading
 pid = os.getpid()
@@ -43,7 +43,7 @@ def facts(server: ChatServer, code: str = FACTS) -> tuple[dict[str, object], str
 
 @pytest.fixture
 def script(tmp_path: Path) -> Iterator[Any]:
-    """Runs code as a script of one's own, on the run's fork server or another."""
+    """Runs code as a script on the fork server of the test run, or on another one."""
     output = (tmp_path / "output").open("w+b")
 
     def run(code: str, forks: ForkServer | None = servers.fork_server) -> ForkedProcess:
@@ -66,7 +66,7 @@ def test_process_when_forked_then_is_like_one_that_was_started(tmp_path: Path) -
 
 
 def test_process_when_it_ends_then_keeps_its_status_and_output(script: Any) -> None:
-    for code, status, said in (
+    for code, status, printed in (
         ("print('well')", 0, b"well\n"),
         ("import sys; sys.exit(3)", 3, b""),
         ("import sys; sys.exit('no')", 1, b"no\n"),
@@ -81,8 +81,8 @@ def test_process_when_it_ends_then_keeps_its_status_and_output(script: Any) -> N
         script.output.truncate()
         assert script(code).wait(30) == status
         script.output.seek(0)
-        assert script.output.read().endswith(said)
-        assert said or not script.output.tell()
+        assert script.output.read().endswith(printed)
+        assert printed or not script.output.tell()
 
 
 def test_process_when_sent_signals_then_takes_them_with_its_group(script: Any) -> None:
@@ -108,8 +108,8 @@ def test_start_when_the_template_read_a_variable_then_does_not_fork(
     tmp_path: Path,
 ) -> None:
     code = "import sys; print(sys.flags.hash_randomization)"
-    said = [
+    printed = [
         ChatServer(DATA_DIR=str(tmp_path), **env).manage("shell", "-v0", "-c", code).stdout.strip()
         for env in ({}, {"PYTHONHASHSEED": "0"})
     ]
-    assert said == ["1", "0"]
+    assert printed == ["1", "0"]

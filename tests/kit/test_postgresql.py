@@ -1,4 +1,4 @@
-"""PostgreSQL for tests: from Debian or from the wheel, as root or not. About two seconds each."""
+"""The PostgreSQL server of the kit, with every installation found here. About two seconds each."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 from .postgresql import PostgreSQLServer, create_database, installations
 
-pytestmark = pytest.mark.once  # it starts its own
+pytestmark = pytest.mark.once  # starts its own servers
 
 
 @pytest.fixture(params=installations(), ids=str)
