@@ -1,1 +1,1 @@
-"""Long searches for faults: fuzzers, torture, the model, and the tests that run a little of each."""
+"""Long searches for faults: two fuzzers, the kill test, the model test. The tests here run a short part of each."""

@@ -1,7 +1,7 @@
-"""The REST fuzzer: schemathesis sends a server what docs/openapi.yaml allows, and what it does not.
+"""The REST fuzzer: schemathesis sends a server valid and invalid requests, made from docs/openapi.yaml.
 
-`python -m tests.proofs.api_fuzz --examples 100 --seed 1` adds schemathesis' own boundary values for each field.
-Every answer has to be one that the document shows, none may be a 5xx, and none may be had without a token.
+`python -m tests.proofs.api_fuzz --examples 100 --seed 1` also sends boundary values for each field. Every answer
+has to match the document, none may be a 5xx, and protected paths have to refuse requests without a token.
 """
 
 import argparse
@@ -13,9 +13,10 @@ from pathlib import Path
 from tests.kit.paths import ROOT
 from tests.kit.servers import ChatServer
 
-# Left out: that what fits the schema is accepted. No schema says that a password is good, or that a user exists.
+# This check expects every valid request to be accepted. The schema cannot say that a password is strong or that a
+# user exists.
 NOT_CHECKED = "positive_data_acceptance"
-# Paths lead to what is there, or nothing but 404 would be tried.
+# The paths lead to existing objects. With random ids every answer would be 404.
 CONFIG = """
 [parameters]
 "path.room_id" = "{room_id}"
@@ -25,10 +26,10 @@ CONFIG = """
 
 
 def fuzz_api(server: ChatServer, *, examples: int, seed: int, phases: str) -> tuple[bool, str]:
-    """Whether all checks passed, and schemathesis' report."""
+    """Returns whether all checks passed, and the report of schemathesis."""
     owner, user = server.sign_up(), server.sign_up()
     room_id = owner.make_room()
-    # An admin: an owner would delete the room in one of the first requests.
+    # The fuzzer acts as an admin of the room. An owner would soon delete it.
     member = {"userId": user.id, "role": "admin"}
     assert owner.http.post(f"/api/rooms/{room_id}/members", json=member).status_code == 201
     message_id = owner.send(room_id, "hello")["id"]

@@ -1,7 +1,7 @@
-"""The frame fuzzer: sends a server what no client should, below and above the WebSocket protocol.
+"""The frame fuzzer: it sends a server malformed frames, and well-formed frames with odd content.
 
-`python -m tests.proofs.frame_fuzz --frames 1000000 --seed 1`. After each burst the server has to answer a ping
-or to have closed the connection; at the end it has to live, and to have stayed within its memory.
+`python -m tests.proofs.frame_fuzz --frames 1000000 --seed 1`. The server has to answer a ping after each burst of
+odd content, and to close the connection after each malformed frame. It has to stay alive in bounded memory.
 """
 
 import argparse
@@ -21,37 +21,39 @@ ANSWER_SECONDS = 60.0
 
 
 class Run:
+    """One run of the fuzzer against a server. `problems` collects what went wrong."""
+
     def __init__(self, server: ChatServer, user: ChatUser, seed: int) -> None:
-        self.server, self.user, self.fuzzer = server, user, OddFrames(seed)
+        self.server, self.user, self.frames = server, user, OddFrames(seed)
         self.counts: Counter[str] = Counter()
         self.problems: list[str] = []
 
     async def burst(self, size: int) -> None:
-        """So many odd frames on one connection; then a ping that has to be answered."""
+        """Sends `size` frames with odd content on one connection, then a ping that has to be answered."""
         reader, writer = await open_raw_socket(self.user)
-        writer.write(b"".join(self.fuzzer.soft() for _ in range(size)))
+        writer.write(b"".join(self.frames.odd() for _ in range(size)))
         writer.write(frame(b'{"event":"ping","ref":"the-end"}'))
-        self.counts["soft frames"] += size
+        self.counts["odd frames"] += size
         try:
             await self._until(reader, b'"ref":"the-end"', "a burst of odd frames")
         finally:
             writer.transport.abort()
 
-    async def break_off(self) -> None:
-        """One breach of the protocol, which has to end the connection, unless it claims bytes yet to come."""
+    async def send_malformed(self) -> None:
+        """Sends one malformed frame, which has to end the connection unless its header announces more bytes."""
         reader, writer = await open_raw_socket(self.user)
-        breach = self.fuzzer.hard()
-        writer.write(breach)
-        self.counts["breaches"] += 1
+        malformed = self.frames.malformed()
+        writer.write(malformed)
+        self.counts["malformed frames"] += 1
         try:
-            # A second message: if the breach only began a frame, this is more of it, and then the peer leaves.
+            # If the malformed frame is incomplete, this ping is its content, and then the peer ends the connection.
             writer.write(frame(b'{"event":"ping","ref":"the-end"}'))
             writer.write_eof()
             async with asyncio.timeout(ANSWER_SECONDS):
                 while await reader.read(2**16):
                     pass
         except TimeoutError:
-            self.problems.append(f"not closed after {breach[:60]!r}")
+            self.problems.append(f"not closed after {malformed[:60]!r}")
         except OSError:
             pass
         finally:
@@ -74,9 +76,9 @@ class Run:
     async def run(self, frames: int) -> dict[str, Any]:
         await self.burst(BURST)
         before = self.server.memory_bytes()
-        while self.counts["soft frames"] < frames:
+        while self.counts["odd frames"] < frames:
             await asyncio.gather(
-                *(self.burst(BURST) for _ in range(4)), *(self.break_off() for _ in range(4))
+                *(self.burst(BURST) for _ in range(4)), *(self.send_malformed() for _ in range(4))
             )
         await self.burst(1)
         grown = self.server.memory_bytes() - before

@@ -1,4 +1,4 @@
-"""Frames that no client should send, made from a seed."""
+"""Frames that no correct client sends, made from a seed."""
 
 import copy
 import json
@@ -32,13 +32,13 @@ ODD: list[Any] = [
 
 
 class OddFrames:
-    """Makes frames from one seed."""
+    """Makes frames from one seed: the same seed makes the same frames."""
 
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
 
-    def soft(self) -> bytes:
-        """A well-formed WebSocket frame with anything in it: the connection has to outlive it."""
+    def odd(self) -> bytes:
+        """Returns well-formed WebSocket frames with odd content. The connection has to survive them."""
         make = self.rng.choice(
             (self._mutated, self._mutated, self._mutated, self._garbled, self._nested, self._fragmented)
         )
@@ -71,7 +71,7 @@ class OddFrames:
         return frame(where + opening * depth)
 
     def _fragmented(self) -> bytes:
-        """One message in pieces, with pings between them."""
+        """One message in four fragments, with pings in between."""
         text = json.dumps(self.rng.choice(VALID)).encode()
         cut = sorted(self.rng.randrange(len(text)) for _ in range(3))
         parts = [text[a:b] for a, b in zip([0, *cut], [*cut, len(text)], strict=True)]
@@ -82,23 +82,27 @@ class OddFrames:
                 data += frame(b"p", PING)
         return data
 
-    def hard(self) -> bytes:
-        """Bytes that break the protocol: the connection has to be closed."""
+    def malformed(self) -> bytes:
+        """Returns bytes that break the protocol. The connection has to be closed."""
         rng = self.rng
         breakers: list[Callable[[], bytes]] = [
             lambda: rng.randbytes(300),
-            lambda: frame(b"\xff\xfe\xed\xa0\x80"),  # text that is no UTF-8
+            # Text that is not UTF-8.
+            lambda: frame(b"\xff\xfe\xed\xa0\x80"),
             lambda: frame(b"x", rng.choice((3, 4, 5, 6, 7, 11, 15))),
             lambda: frame(b"x", rsv=rng.randint(1, 7)),
-            lambda: frame(b"x", CONTINUATION),  # of nothing
-            lambda: frame(b"a", fin=False) + frame(b"b"),  # a second message inside the first
+            # A continuation without a message.
+            lambda: frame(b"x", CONTINUATION),
+            # A second message inside the first.
+            lambda: frame(b"a", fin=False) + frame(b"b"),
             lambda: frame(b"x" * 200, PING),
             lambda: frame(b"x", PING, fin=False),
             lambda: frame(b"x", claim=2**63),
             lambda: frame(b"x", claim=2**40),
             lambda: frame(b"x" * 70_000),
             lambda: frame(b"x" * 60_000, fin=False) + frame(b"x" * 60_000, CONTINUATION),
-            lambda: bytes([129, 1, 120]),  # unmasked
+            # A frame without a mask.
+            lambda: bytes([129, 1, 120]),
             lambda: frame(b"\x03", CLOSE),
             lambda: frame(struct.pack("!H", rng.choice((0, 999, 1005, 1006, 5000))), CLOSE),
         ]

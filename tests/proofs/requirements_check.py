@@ -1,7 +1,7 @@
-"""What the pinned requirements are known for: `make requirements-check`.
+"""Checks the pinned requirements for known vulnerabilities: `make requirements-check`.
 
-Asks pip-audit for known holes. Where its source cannot be reached, checks what can be checked from the package
-index alone: that everything is pinned, is installed as pinned and fits together, and how far it is behind.
+Asks pip-audit. If its source cannot be reached, it checks that every requirement is pinned, installed as pinned and
+compatible with the others, and prints which ones are not the newest.
 """
 
 import json
@@ -18,7 +18,7 @@ PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^ ;\\]+)")
 
 
 def pip_audit(file: str) -> list[str] | None:
-    """The known holes of the pins; None where nobody could be asked."""
+    """Returns the known vulnerabilities of the pins; None if the source of pip-audit cannot be reached."""
     command = [sys.executable, "-m", "pip_audit", "--requirement", str(ROOT / file), "--format", "json"]
     command += ["--no-deps", "--disable-pip", "--progress-spinner", "off", "--timeout", "10"]
     try:
@@ -28,11 +28,15 @@ def pip_audit(file: str) -> list[str] | None:
         return None
     if any("skip_reason" in package for package in packages):
         return None
-    return [f"{p['name']} {p['version']}: {hole['id']}" for p in packages for hole in p.get("vulns", ())]
+    return [
+        f"{p['name']} {p['version']}: {vulnerability['id']}"
+        for p in packages
+        for vulnerability in p.get("vulns", ())
+    ]
 
 
 def pins(file: str) -> tuple[dict[str, str], list[str]]:
-    """The pins of a file, and its lines that pin nothing."""
+    """Returns the pins of a file by name, and a problem for each line without a pin."""
     lines = [line for line in (ROOT / file).read_text().splitlines() if line and line[0] not in " #-"]
     found = {line: PIN.match(line) for line in lines}
     pinned = {match[1]: match[2] for match in found.values() if match}
@@ -40,6 +44,7 @@ def pins(file: str) -> tuple[dict[str, str], list[str]]:
 
 
 def check_pins() -> list[str]:
+    """Returns the problems of the pins, and prints how old they are."""
     problems, pinned = [], dict[str, str]()
     for file in REQUIREMENTS:
         more, unpinned = pins(file)
@@ -50,7 +55,8 @@ def check_pins() -> list[str]:
         try:
             installed = version(name)
         except PackageNotFoundError:
-            continue  # of another platform
+            # A requirement of another platform.
+            continue
         if installed != wanted:
             problems.append(f"{name} is pinned at {wanted} and installed as {installed}")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
@@ -63,7 +69,7 @@ def check_pins() -> list[str]:
         capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False,
     )  # fmt: skip
     if listed.returncode:
-        print("the package index cannot be reached either: the pins' ages are unknown")
+        print("the package index cannot be reached either, so the age of the pins is unknown")
         return problems
     behind = [row for row in json.loads(listed.stdout) if row["name"].lower() in {n.lower() for n in pinned}]
     for row in behind:
@@ -78,10 +84,10 @@ def check_pins() -> list[str]:
 def main() -> None:
     found = [pip_audit(file) for file in REQUIREMENTS]
     if None not in found:
-        print("pip-audit asked")
-        problems = [hole for holes in found for hole in holes or ()]
+        print("pip-audit was asked")
+        problems = [vulnerability for vulnerabilitys in found for vulnerability in vulnerabilitys or ()]
     else:
-        print("pip-audit reaches nobody here; the pins are checked instead")
+        print("pip-audit cannot reach its source; the pins are checked instead")
         problems = check_pins()
     sys.exit("\n".join(problems) if problems else 0)
 

@@ -1,4 +1,4 @@
-"""A client of the model test, which keeps its copy of a room from a snapshot and the events since."""
+"""A client of the model test. It keeps a copy of a room: a snapshot, changed by the events since then."""
 
 import contextlib
 import itertools
@@ -9,7 +9,7 @@ from tests.kit.users import ChatUser
 
 
 class Device:
-    """What a user's client knows of the room: a snapshot when it first hears of it, and from then on events."""
+    """The copy of the room in one user's client."""
 
     def __init__(self, user: ChatUser, room_id: str) -> None:
         self.user, self.room_id = user, room_id
@@ -32,7 +32,8 @@ class Device:
             self.room = None
         elif self.room is None:
             self.load()
-        else:  # members and marks anew, messages by what was missed
+        else:
+            # Members and watermarks are fetched; missed messages come with the resume.
             self.room = self.fetch()
             await self.resume()
         self.since = self.since or ready["serverTime"]
@@ -72,7 +73,8 @@ class Device:
     def apply(self, frame: Frame) -> None:
         event, data = frame["event"], frame["data"]
         if data.get("roomId", data.get("id")) != self.room_id:
-            return  # of a room that an example before this one made: delivery is at least once
+            # An event of the room of an earlier example: delivery is at least once.
+            return
         if event == "room:added":
             self.load()
         elif event == "room:removed":
@@ -95,7 +97,8 @@ class Device:
         seq = data["seq"]
         if event == "message:receive":
             self.messages.setdefault(seq, data)
-            self._mark(data["from"], seq, seq)  # whoever writes has read what is above
+            # Senders have read everything before their message.
+            self._mark(data["from"], seq, seq)
         elif seq in self.messages and _age(data) >= _age(self.messages[seq]):
             self.messages[seq] = data
 
@@ -106,7 +109,7 @@ class Device:
             member["readSeq"] = max(member["readSeq"], read)
 
     def snapshot(self) -> dict[str, Any] | None:
-        """All that REST says of the room, put together from what this client was told."""
+        """Returns what REST says about the room, built from the events that this client received."""
         if self.room is None:
             return None
         members, last = self.room["members"], max(self.messages, default=0)
@@ -121,6 +124,7 @@ class Device:
         }
 
     def fresh_snapshot(self) -> dict[str, Any] | None:
+        """Returns the same from REST."""
         room = self.fetch()
         if room is None:
             return None
@@ -135,7 +139,7 @@ def _age(message: dict[str, Any]) -> tuple[bool, str]:
 
 
 def view_of(snapshot: dict[str, Any] | None) -> dict[str, Any] | None:
-    """A snapshot without what the model does not know: ids and times."""
+    """Returns a snapshot in the form of `Model.view`, which has no ids of messages and no times."""
     if snapshot is None:
         return None
     assert [message["seq"] for message in snapshot["messages"]] == list(range(1, snapshot["lastSeq"] + 1))

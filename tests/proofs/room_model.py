@@ -1,4 +1,4 @@
-"""The reference of the model test: what the contract says a room is."""
+"""The reference of the model test: a room as docs/protocol.md describes it, in memory."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +21,7 @@ class Message:
 
 @dataclass
 class Model:
-    """What the contract says a room is, and what it answers: None where a step succeeds, else the error's code."""
+    """A room. Each step returns None if it succeeds, else the code of the error."""
 
     name: str
     members: dict[str, Member]
@@ -104,7 +104,7 @@ class Model:
         return None
 
     def set_role(self, user_id: str, role: str) -> str | None:
-        """By the owner."""
+        """Sets a role, as the owner."""
         if user_id not in self.members:
             return "not_found"
         self.members[user_id].role = role

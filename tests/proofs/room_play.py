@@ -1,4 +1,4 @@
-"""The steps of the model test, each taken in the model and on the server."""
+"""The steps of the model test. Each is taken in the model and on the server, and the answers are compared."""
 
 import asyncio
 from typing import Any
@@ -13,7 +13,7 @@ CONVERGE_SECONDS = 30.0
 
 
 class Play:
-    """One example: takes each step in the model and on the server, and compares."""
+    """One example: a new room, its model, and a device for each user. Steps are called by name."""
 
     def __init__(self, users: list[ChatUser]) -> None:
         self.users = users
@@ -38,7 +38,10 @@ class Play:
     async def _do(
         self, actor: int, method: str, path: str, event: str, body: dict[str, Any], **ids: str
     ) -> Any:
-        """Over the socket of whoever has one, else over REST: the data of the answer, or an error's code."""
+        """Sends the request over the actor's socket if it is open, else over REST.
+
+        Returns the data of the answer, or the code of the error.
+        """
         client = self.devices[actor].client
         if client is not None and event:
             frame = await client.request(event, {"roomId": self.room_id, **ids, **body})
@@ -50,9 +53,9 @@ class Play:
         return answer.json() if answer.content else {}
 
     @staticmethod
-    def _expect(answer: Any, foretold: str | None) -> None:
+    def _expect(answer: Any, expected: str | None) -> None:
         code = answer if isinstance(answer, str) else None
-        assert code == foretold, (answer, foretold)
+        assert code == expected, (answer, expected)
 
     async def _send(self, actor: int, content: str, key: str | None) -> Any:
         body = {"content": content} | ({"clientMessageId": key} if key else {})
@@ -60,15 +63,15 @@ class Play:
 
     async def send(self, actor: int, key: str | None, content: str) -> None:
         user_id = self.users[actor].id
-        foretold = self.model.send(user_id, content, key)
+        expected = self.model.send(user_id, content, key)
         answer = await self._send(actor, content, key)
-        self._expect(answer, foretold)
-        if foretold is None:
+        self._expect(answer, expected)
+        if expected is None:
             seq = self.model.keys[user_id, key][0] if key else len(self.model.messages)
             assert answer["seq"] == seq
 
     async def send_at_once(self, actors: list[int], content: str) -> None:
-        """Nobody knows the order before; but all are stored, in the order that the answers say."""
+        """Members send at the same time. All messages are stored, in the order that the answers say."""
         members = sorted({actor for actor in actors if self.users[actor].id in self.model.members})
         answers = await asyncio.gather(*(self._send(actor, content, None) for actor in members))
         for answer, actor in sorted(zip(answers, members, strict=True), key=lambda pair: pair[0]["seq"]):
@@ -76,20 +79,20 @@ class Play:
             assert answer["seq"] == len(self.model.messages)
 
     async def send_twice_at_once(self, actor: int, key: str, content: str) -> None:
-        """A retry that overtakes its first try, here over REST and socket together."""
+        """Sends the same message over REST and the socket at the same time, like a retry that is too early."""
         body = {"content": content, "clientMessageId": key}
         rest = asyncio.to_thread(self.users[actor].http.post, f"{self.path}/messages", json=body)
         over_rest, answer = await asyncio.gather(rest, self._send(actor, content, key))
-        foretold = self.model.send(self.users[actor].id, content, key)
-        self._expect(answer, foretold)
-        if foretold is None:
+        expected = self.model.send(self.users[actor].id, content, key)
+        self._expect(answer, expected)
+        if expected is None:
             seq = self.model.keys[self.users[actor].id, key][0]
             assert over_rest.json()["seq"] == answer["seq"] == seq
         else:
-            assert over_rest.json()["error"]["code"] == foretold
+            assert over_rest.json()["error"]["code"] == expected
 
     def _message(self, number: int) -> tuple[Message, str] | None:
-        """One of the messages, and its id, which the room's owner knows."""
+        """Returns one of the messages, and its id, which is read as the owner."""
         if not self.model.messages:
             return None
         seq = number % len(self.model.messages) + 1
@@ -100,43 +103,45 @@ class Play:
     async def edit(self, actor: int, number: int, content: str) -> None:
         if found := self._message(number):
             message, message_id = found
-            foretold = self.model.edit(self.users[actor].id, message, content)
+            expected = self.model.edit(self.users[actor].id, message, content)
             path, ids = f"/messages/{message_id}", {"messageId": message_id}
             answer = await self._do(actor, "PATCH", path, "message:edit", {"content": content}, **ids)
-            self._expect(answer, foretold)
+            self._expect(answer, expected)
 
     async def delete(self, actor: int, number: int) -> None:
         if found := self._message(number):
             message, message_id = found
-            foretold = self.model.delete(self.users[actor].id, message)
+            expected = self.model.delete(self.users[actor].id, message)
             path, ids = f"/messages/{message_id}", {"messageId": message_id}
-            self._expect(await self._do(actor, "DELETE", path, "message:delete", {}, **ids), foretold)
+            self._expect(await self._do(actor, "DELETE", path, "message:delete", {}, **ids), expected)
 
     async def ack(self, actor: int, number: int, status: str) -> None:
-        if self.devices[actor].client is not None:  # REST has no ack
-            seq = number % (len(self.model.messages) + 2)  # 0 and one beyond the last are none
-            foretold = self.model.ack(self.users[actor].id, seq, status)
+        # REST has no ack.
+        if self.devices[actor].client is not None:
+            # 0 and the number after the last are no messages.
+            seq = number % (len(self.model.messages) + 2)
+            expected = self.model.ack(self.users[actor].id, seq, status)
             answer = await self._do(actor, "", "", "message:ack", {"seq": seq, "status": status})
-            self._expect(answer, foretold)
+            self._expect(answer, expected)
 
     async def rename(self, actor: int, name: str) -> None:
-        foretold = self.model.rename(self.users[actor].id, name)
-        self._expect(await self._do(actor, "PATCH", "", "", {"name": name}), foretold)
+        expected = self.model.rename(self.users[actor].id, name)
+        self._expect(await self._do(actor, "PATCH", "", "", {"name": name}), expected)
 
     async def add(self, actor: int, number: int) -> None:
         user_id = self.users[number].id
-        foretold = self.model.add(self.users[actor].id, user_id)
-        self._expect(await self._do(actor, "POST", "/members", "", {"userId": user_id}), foretold)
+        expected = self.model.add(self.users[actor].id, user_id)
+        self._expect(await self._do(actor, "POST", "/members", "", {"userId": user_id}), expected)
 
     async def remove(self, actor: int, number: int) -> None:
         user_id = self.users[number].id
-        foretold = self.model.remove(self.users[actor].id, user_id)
-        self._expect(await self._do(actor, "DELETE", f"/members/{user_id}", "", {}), foretold)
+        expected = self.model.remove(self.users[actor].id, user_id)
+        self._expect(await self._do(actor, "DELETE", f"/members/{user_id}", "", {}), expected)
 
     async def set_role(self, number: int, role: str) -> None:
         user_id = self.users[number].id
-        foretold = self.model.set_role(user_id, role)
-        self._expect(await self._do(0, "PATCH", f"/members/{user_id}", "", {"role": role}), foretold)
+        expected = self.model.set_role(user_id, role)
+        self._expect(await self._do(0, "PATCH", f"/members/{user_id}", "", {"role": role}), expected)
 
     async def disconnect(self, actor: int) -> None:
         await self.devices[actor].disconnect()
@@ -145,7 +150,7 @@ class Play:
         await self.devices[actor].connect()
 
     async def look(self) -> None:
-        """Model, fresh snapshot, and what each connected client put together: all the same."""
+        """Compares the model, a fresh snapshot, and the copy of each connected client."""
         for device in self.devices:
             expected = self.model.view(device.user.id)
             fresh = await asyncio.to_thread(device.fresh_snapshot)
@@ -159,7 +164,7 @@ class Play:
 
             try:
                 await until(
-                    converged, "the client shows what a fresh snapshot shows", seconds=CONVERGE_SECONDS
+                    converged, "the client has the state of a fresh snapshot", seconds=CONVERGE_SECONDS
                 )
             except AssertionError:
                 assert device.snapshot() == fresh

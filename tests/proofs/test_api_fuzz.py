@@ -1,4 +1,4 @@
-"""The REST fuzzer, a few requests of it for each operation; `make fuzz-api EXAMPLES=100` goes on."""
+"""A short run of the REST fuzzer. `make fuzz-api EXAMPLES=100` runs more of it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The frame fuzzer, 100,000 frames of it: no dead process, no hung socket, no error of our own, bounded memory."""
+"""100,000 frames of the frame fuzzer: no socket hangs, the server logs no error, and its memory is bounded."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from tests.kit.servers import ChatServer
 
 from .frame_fuzz import Run
 
-pytestmark = pytest.mark.once  # the wire
+pytestmark = pytest.mark.once  # tests the wire
 
 MAX_GROWTH_BYTES = 128 * 1024 * 1024
 

@@ -1,8 +1,8 @@
-"""The model test: any interleaving of what three users do in a room, against a reference that fits on a page.
+"""The model test: random steps of three users in a room, compared with a small reference in memory.
 
-Each answer is what the model foretells, and what each client made of an old snapshot and the events since is what a
-fresh snapshot says. Steps go over the user's socket, or over REST where they are offline. The suite runs few
-examples, the same ones each time, in about 20 seconds of a core; `make model EXAMPLES=500 PROCESSES=2` runs others.
+Every answer has to be the one of the model, and an old snapshot with the events since then has to equal a fresh
+snapshot. The suite runs the same 25 examples each time, in about 20 seconds of a core.
+`make model EXAMPLES=500 PROCESSES=2` runs random ones.
 """
 
 import asyncio
@@ -22,13 +22,15 @@ from .room_play import Play
 
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "0"))
 PROCESSES = int(os.environ.get("MODEL_PROCESSES", "1"))
-USERS = 3  # 0 owns the room and stays in it; 1 and 2 come and go
+# User 0 owns the room and stays in it; 1 and 2 join and leave.
+USERS = 3
 
 user = st.integers(0, USERS - 1)
 guest = st.integers(1, USERS - 1)
 text = st.sampled_from(["one", "two", "drei <b>&", "\U0001f600 4"])
 key = st.sampled_from([None, "k1", "k2", "k3"])
-place = st.integers(0, 30)  # a message, counted modulo those there are
+# A message, modulo the number of messages.
+place = st.integers(0, 30)
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("send"), user, key, text),
@@ -74,7 +76,8 @@ def users(servers: list[ChatServer]) -> list[ChatUser]:
     derandomize=not EXAMPLES,
     deadline=None,
     database=None,
-    phases=(Phase.generate, Phase.shrink) if EXAMPLES else (Phase.generate,),  # shrinking takes minutes
+    # Shrinking takes minutes, so the suite does without it.
+    phases=(Phase.generate, Phase.shrink) if EXAMPLES else (Phase.generate,),
     suppress_health_check=list(HealthCheck),
 )
 @given(steps=STEPS)

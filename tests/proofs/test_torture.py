@@ -1,11 +1,11 @@
-"""The kill test, short: `make torture ROUNDS=200` runs it for as long as one likes. About 40 seconds of a core."""
+"""A short run of the kill test, about 40 seconds of a core. `make torture ROUNDS=200` runs more of it."""
 
 import pytest
 
 from .torture import torture
 
 
-@pytest.mark.once  # it brings databases of its own
+@pytest.mark.once  # starts its own databases
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("database", "processes", "rounds"), [("mongodb", 2, 20), ("sqlite", 1, 6)])
@@ -16,4 +16,5 @@ def test_chat_when_servers_are_killed_then_loses_and_repeats_nothing(
     assert report["problems"] == [], report
     assert report["acknowledged"] > 0
     kinds = 3 if database == "sqlite" else 5
-    assert list(report["faults"].values()) == [rounds // kinds] * kinds  # every kind as often as any other
+    # Every kind of fault was injected equally often.
+    assert list(report["faults"].values()) == [rounds // kinds] * kinds

@@ -1,23 +1,83 @@
-"""What the kill test compares once all is quiet: logs, the clients' copies of them, and watermarks."""
+"""What the kill test compares after its last fault: the log, the clients' copies of it, watermarks, presence."""
 
+import asyncio
 import contextlib
 from collections import Counter
 from typing import Any
 
 import httpx
 
-from tests.kit.waiting import wait_until
+from tests.kit.waiting import until, wait_until
 
 from .torture_client import Client
 
 DRAIN_SECONDS = 60.0
+OFFLINE_SECONDS = 60.0
 
 
 class Checks:
+    """Each check returns a list of problems, which is empty if all is well."""
+
     def __init__(self, clients: list[Client], rooms: list[str]) -> None:
         self.clients, self.rooms = clients, rooms
 
+    async def catch_up(self) -> list[str]:
+        """Lets the clients send their pending messages and resume once more, but no new messages."""
+        for client in self.clients:
+            client.sending = False
+        try:
+            await until(
+                lambda: not any(client.pending for client in self.clients) and self._all_online(),
+                "no message is pending and every user is online",
+                seconds=DRAIN_SECONDS,
+                poll_seconds=0.3,
+            )
+        except AssertionError:
+            return [
+                f"not caught up: pending {[len(client.pending) for client in self.clients]}, "
+                f"have {[client.through for client in self.clients]}, "
+                f"online {await asyncio.to_thread(self._online)}"
+            ]
+        wanted = [client.counts["resumes"] + 1 for client in self.clients]
+        for client in self.clients:
+            client.resumed.clear()
+        try:
+            await until(
+                lambda: all(
+                    c.counts["resumes"] >= want for c, want in zip(self.clients, wanted, strict=True)
+                ),
+                "every client has resumed",
+                seconds=DRAIN_SECONDS,
+            )
+        except AssertionError:
+            return ["not every client could resume after the last fault"]
+        return []
+
+    def _online(self) -> list[bool]:
+        answer = self.clients[0].user.http.get(f"/api/rooms/{self.rooms[0]}/presence")
+        return [entry["online"] for entry in answer.json()] if answer.status_code == 200 else []
+
+    def _all_online(self) -> bool:
+        with contextlib.suppress(httpx.HTTPError):
+            online = self._online()
+            return len(online) == len(self.clients) and all(online)
+        return False
+
+    async def check_offline(self) -> list[str]:
+        """Waits until presence says that every user is offline. The clients have ended."""
+
+        def offline() -> bool:
+            online = self._online()
+            return bool(online) and not any(online)
+
+        try:
+            await until(offline, "every user is offline", seconds=OFFLINE_SECONDS, poll_seconds=0.2)
+        except AssertionError:
+            return [f"every client has left, but presence says {await asyncio.to_thread(self._online)}"]
+        return []
+
     def compare(self) -> list[str]:
+        """Compares the log with the copies, the acknowledged messages and the watermarks of the clients."""
         problems = [problem for client in self.clients for problem in client.problems]
         logs = {room: self._log(room) for room in self.rooms}
         for room, log in logs.items():
@@ -46,8 +106,10 @@ class Checks:
         return log
 
     def _read(self, path: str, **query: int) -> dict[str, Any]:
-        """What a GET answers once all is quiet. A 503 of the last fault's wake is asked again, as the contract
-        has clients do; one that stays, and any other answer, fails the run."""
+        """Returns the data of a GET. A 503, which may follow the last fault, is retried as clients do it.
+
+        Raises RuntimeError if the 503 stays, and on any other answer.
+        """
         answers: list[httpx.Response] = []
 
         def answered() -> bool:
@@ -56,7 +118,7 @@ class Checks:
 
         with contextlib.suppress(AssertionError):
             wait_until(answered, f"{path} is answered", seconds=DRAIN_SECONDS)
-        self.clients[0].counts["reads asked again"] += len(answers) - 1
+        self.clients[0].counts["reads retried"] += len(answers) - 1
         if answers[-1].status_code != 200:
             raise RuntimeError(f"{path} was answered {answers[-1].status_code} {answers[-1].text}")
         return dict(answers[-1].json())

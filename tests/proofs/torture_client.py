@@ -1,4 +1,4 @@
-"""The clients of the kill test."""
+"""A client of the kill test, which behaves as docs/protocol.md asks clients to."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,11 @@ LOST = (OSError, WebSocketException, TimeoutError)
 
 
 class Client:
-    """One user's device, as the contract asks clients to be: keeps what it has, resumes on a gap, retries by id."""
+    """Sends, acks, drops its connection, reconnects, and resumes when it misses messages.
+
+    By room: `have` is its copy (id by seq), `through` the last seq without a gap before it, `read` the watermark that
+    it acked. `pending` are messages without an answer, `acknowledged` the replies by clientMessageId.
+    """
 
     def __init__(
         self, user: ChatUser, rooms: list[str], servers: list[ChatServer], rng: random.Random
@@ -104,7 +108,8 @@ class Client:
             await asyncio.sleep(self.rng.uniform(0, 0.05) if self.sending else 0.2)
 
     async def _resume(self) -> None:
-        self.resumed.set()  # a gap that is seen from here on asks again
+        # A gap that is seen from here on causes another resume.
+        self.resumed.set()
         answer = await self._request("resume", {"rooms": dict(self.through)})
         if answer["event"] != "reply":
             self.resumed.clear()
