@@ -1,25 +1,11 @@
 """The PostgreSQL server of the kit, with every installation found here. About two seconds each."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import psycopg
 import pytest
 
-from .postgresql import PostgreSQLServer, create_database, installations
+from .postgresql import PostgreSQLServer, create_database
 
 pytestmark = pytest.mark.once  # starts its own servers
-
-
-@pytest.fixture(params=installations(), ids=str)
-def postgresql(request: pytest.FixtureRequest) -> Iterator[PostgreSQLServer]:
-    binaries: Path = request.param
-    server = PostgreSQLServer(binaries)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
 
 
 def test_database_when_created_twice_then_exists_once(postgresql: PostgreSQLServer) -> None:

@@ -22,8 +22,8 @@ LOST = (OSError, WebSocketException, TimeoutError)
 class Client:
     """Sends, acks, drops its connection, reconnects, and resumes when it misses messages.
 
-    By room: `have` is its copy (id by seq), `through` the last seq without a gap before it, `read` the watermark that
-    it acked. `pending` are messages without an answer, `acknowledged` the replies by clientMessageId.
+    By room: `have` is its copy (id by seq), `through` the last seq without a gap before it, `read` the watermark
+    that it acked. `pending` are messages without an answer, `acknowledged` the replies by clientMessageId.
     """
 
     def __init__(
