@@ -42,6 +42,11 @@ class Reruns:
             session.exitstatus = pytest.ExitCode.OK
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Names the flaky tests, and counts them as flaky instead of failed in the last line of pytest."""
+        stats: dict[str, list[Any]] = terminalreporter.stats
+        for outcome in ("failed", "error"):
+            for report in stats.pop(outcome, []):
+                stats.setdefault("flaky" if report.nodeid in self._flaky else outcome, []).append(report)
         for nodeid in self._flaky:
             terminalreporter.write_line(f"FLAKY {nodeid}")
 
