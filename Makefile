@@ -60,11 +60,11 @@ demo: $(VENV)/run.stamp  ## two users talk through the server that `make run` st
 
 test: $(VENV)/dev.stamp node_modules/.package-lock.json $(PEERS)  ## all tests on SQLite, the engine's tests, the main flows on the other databases
 	$(TEST_ENV) $(BIN)/python -m pytest $(PYTEST_ARGS) $(ARGS)
-	$(BIN)/python -m pytest -c djongo_lts/tests/pytest.ini -n 2 --dist loadfile djongo_lts/tests
+	$(if $(ARGS),,$(BIN)/python -m pytest -c djongo_lts/tests/pytest.ini -n 2 --dist loadfile djongo_lts/tests)
 	$(ON_MONGODB) -m smoke $(ARGS)
 	$(ON_POSTGRESQL) -m smoke $(ARGS)
 
-test-databases: $(VENV)/dev.stamp node_modules/.package-lock.json  ## all tests on MongoDB and on PostgreSQL, or some: make test-databases ARGS=messaging
+test-databases: $(VENV)/dev.stamp node_modules/.package-lock.json  ## the suite on MongoDB and on PostgreSQL; a part of it: make test-databases ARGS=messaging
 	$(ON_MONGODB) -m "not once" $(ARGS)
 	$(ON_POSTGRESQL) -m "not once" $(ARGS)
 

@@ -1,4 +1,4 @@
-"""Fixtures for every app: one real server for the whole run, and a way to start others with other settings."""
+"""Fixtures for every app: a real server that all tests share, and functions that start others."""
 
 import os
 import shutil
@@ -11,7 +11,8 @@ import pytest
 
 os.environ.setdefault("SECRET_KEY", "tests-only-" + "k" * 50)
 os.environ.setdefault("DATA_DIR", tempfile.mkdtemp(prefix="chat-tests-"))
-os.environ.setdefault("PASSWORD_MEMORY_KIB", "1024")  # as ChatServer's
+# Cheap hashing, as in ChatServer.
+os.environ.setdefault("PASSWORD_MEMORY_KIB", "1024")
 
 from tests.kit import servers
 from tests.kit.fork_server import ForkServer
@@ -33,14 +34,14 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Modules with slow tests first: one that began last would leave a single worker busy in the end."""
+    """Runs modules with slow tests first, so that at the end no worker is left alone with one."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """Ends connections that threads of `run_db` keep: PostgreSQL removes no database that is in use."""
+    """Ends the connections that the threads of `run_db` keep. PostgreSQL cannot drop a database that is in use."""
     yield
     from django.db import connection
 
@@ -54,7 +55,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[ChatServer]:
-    """The server most tests share: no rate limits, tokens that outlive a slow run, everything else as it comes."""
+    """The server that most tests share. Rate limits are off, and access tokens outlive a slow run."""
     chat_server = ChatServer(ACCESS_TOKEN_SECONDS="7200")
     try:
         yield chat_server.start()
@@ -64,7 +65,7 @@ def server() -> Iterator[ChatServer]:
 
 @pytest.fixture
 def start_server() -> Iterator[Callable[..., ChatServer]]:
-    """Starts servers with settings of their own; all are ended with the test."""
+    """Returns a function that starts a server with the given settings. All of them end with the test."""
     started: list[ChatServer] = []
 
     def start(**options: Any) -> ChatServer:
@@ -78,13 +79,14 @@ def start_server() -> Iterator[Callable[..., ChatServer]]:
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[RedisServer]:
+    """The Redis that most tests share."""
     with running(RedisServer()) as redis:
         yield redis
 
 
 @pytest.fixture
 def own_redis() -> Iterator[RedisServer]:
-    """A server that the test may kill, restart and pause."""
+    """A Redis that the test may kill, restart and pause."""
     with running(RedisServer()) as server:
         yield server
 
@@ -106,8 +108,10 @@ def carol(server: ChatServer) -> ChatUser:
 
 @pytest.fixture(scope="session")
 def ann(server: ChatServer) -> ChatUser:
-    """With `ben` and `cleo` one of three users whom all tests share. A test makes rooms of its own for them, and
-    leaves their sessions and profiles as they are."""
+    """One of the three users `ann`, `ben` and `cleo`, whom all tests share.
+
+    A test creates its own rooms for them, and does not change their sessions and profiles.
+    """
     return server.sign_up("ann")
 
 
@@ -123,7 +127,7 @@ def cleo(server: ChatServer) -> ChatUser:
 
 @pytest.fixture(scope="session")
 def node() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs node with the packages of package-lock.json, which `make test` installs; skips where node is missing."""
+    """Returns a function that runs node with the packages of package-lock.json. Skips the test without node."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("node and npm are not installed")
     if not (ROOT / "node_modules" / ".package-lock.json").exists():
