@@ -3,16 +3,10 @@
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-
-os.environ.setdefault("SECRET_KEY", "tests-only-" + "k" * 50)
-os.environ.setdefault("DATA_DIR", tempfile.mkdtemp(prefix="chat-tests-"))
-# Cheap hashing, as in ChatServer.
-os.environ.setdefault("PASSWORD_MEMORY_KIB", "1024")
 
 from tests.kit import servers
 from tests.kit.fork_server import ForkServer
