@@ -33,6 +33,7 @@ def drainer_of(work: Any, **options: Any) -> Drainer[int, int]:
 async def asked(drainer: Drainer[int, int], *items: int) -> list[asyncio.Task[int]]:
     """Callers that wait for the items' answers; each has put its item in."""
     callers = [asyncio.create_task(drainer.ask(item)) for item in items]
+    # One turn of the event loop, in which each caller adds its item.
     await asyncio.sleep(0)
     return callers
 
@@ -232,6 +233,7 @@ async def test_stop_when_items_wait_then_they_are_worked_off_and_no_more_are_tak
     drainer = drainer_of(work, max_batch=1)
     callers = await asked(drainer, 1, 2)
     stopping = asyncio.create_task(drainer.stop())
+    # One turn of the event loop, in which the stop begins.
     await asyncio.sleep(0)
     assert not drainer.add(3)
     work.go.set()

@@ -53,6 +53,7 @@ class Sender:
                 content = f"message {len(self.acknowledged) + 1}"
                 await socket.reply("message:send", {"roomId": self.room, "content": content})
                 self.acknowledged.append(content)
+                # The pace of a sender, not a wait.
                 await asyncio.sleep(PAUSE_SECONDS)
                 if len(self.acknowledged) % 10 == 0:
                     self.warm.set()

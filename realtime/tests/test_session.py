@@ -50,6 +50,7 @@ async def test_open_sockets_when_serving_is_cancelled_then_are_right() -> None:
     before = open_sockets()
     silent = asyncio.Event()
     serving = asyncio.create_task(ConnectionSession(connection, EventRegistry([])).run(silent.wait))
+    # One turn of the event loop, in which the session begins.
     await asyncio.sleep(0)
     assert open_sockets() == before + 1
     serving.cancel()
