@@ -64,7 +64,7 @@ async def crash(runs: int) -> list[float]:
                         await socket.expect(presence(user, False), seconds=WAIT_SECONDS)
                         taken.append(time.perf_counter() - started)
                 await asyncio.to_thread(two.start, migrate=False)
-            await socket.settle()
+            await socket.read_all()
             check_announced_once(socket, users)
     return taken
 
@@ -99,7 +99,7 @@ async def vanish(runs: int) -> list[float]:
             )
             taken.append(time.perf_counter() - started)
             waiting.remove(update["data"]["userId"])
-        await socket.settle()
+        await socket.read_all()
         check_announced_once(socket, users)
         for peer in sockets:
             peer.ws.transport.abort()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from djongo_lts.testing import MongoServer
-from tests.kit.load import TEMPORARY, healed, loaded, until_not_ready
+from tests.kit.load import TEMPORARY, loaded, recovered, until_not_ready
 from tests.kit.proxy import TcpProxy
 from tests.kit.redis_servers import RedisServer
 from tests.kit.servers import chat_servers
@@ -41,7 +41,7 @@ async def test_database_when_killed_under_load_then_keeps_acknowledged_sends(
                 await until_not_ready(*servers)
                 await asyncio.to_thread(mongo.start)
                 await load.progress()
-            await healed(load)
+            await recovered(load)
         assert load.errors <= TEMPORARY
 
 
@@ -63,7 +63,7 @@ async def test_database_when_paused_and_cut_off_then_the_chat_recovers(
                 # New connections work; the old ones stay silent.
                 proxy.restore(forget=True)
                 await load.progress(4)
-                await healed(load)
+                await recovered(load)
             assert load.errors <= TEMPORARY
 
 
@@ -82,5 +82,5 @@ async def test_sqlite_when_another_program_locks_it_then_sends_wait(
             other.execute("ROLLBACK")
             other.close()
             await load.progress(4)
-            await healed(load)
+            await recovered(load)
         assert load.errors <= TEMPORARY

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.kit.load import HEAL_SECONDS, TEMPORARY, healed, loaded, until_not_ready
+from tests.kit.load import RECOVERY_SECONDS, TEMPORARY, loaded, recovered, until_not_ready
 from tests.kit.proxy import TcpProxy
 from tests.kit.redis_servers import RedisServer, running
 from tests.kit.servers import ChatServer, chat_servers
@@ -41,7 +41,7 @@ async def test_redis_when_it_restarts_under_load_then_the_chat_recovers(
 ) -> None:
     async with loaded(two) as load:
         await asyncio.to_thread(redis_of_two.restart)
-        await healed(load)
+        await recovered(load)
     assert load.errors <= TEMPORARY
 
 
@@ -57,7 +57,7 @@ async def test_redis_when_paused_then_messages_are_stored_in_bounded_memory(
         await asyncio.sleep(PAUSE_SECONDS)
         assert len(load.stored) > stored_before, "messages are stored without Redis"
         redis_of_two.resume()
-        await healed(load)
+        await recovered(load)
         growth = [server.memory_bytes() - was for server, was in zip(two, before, strict=True)]
     assert load.errors <= TEMPORARY
     assert max(growth) < MAX_GROWTH_BYTES
@@ -73,7 +73,7 @@ async def test_redis_when_its_network_is_cut_then_the_chat_recovers(
         await until_not_ready(*two)
         await load.progress(20)
         proxy.restore(forget=forget)
-        await healed(load)
+        await recovered(load)
     assert load.errors <= TEMPORARY
 
 
@@ -95,8 +95,8 @@ async def test_logout_and_kick_when_redis_loses_them_then_still_take_effect(
             await until_not_ready(two)
             # With the old connections silent, the data under way is lost.
             proxy.restore(forget=True)
-            assert await gone_socket.close_code(seconds=HEAL_SECONDS) == 4401
-            await kicked_socket.expect("room:removed", seconds=HEAL_SECONDS)
+            assert await gone_socket.close_code(seconds=RECOVERY_SECONDS) == 4401
+            await kicked_socket.expect("room:removed", seconds=RECOVERY_SECONDS)
 
 
 async def test_connect_when_redis_is_down_then_sockets_talk_in_one_process(
@@ -123,6 +123,6 @@ async def test_server_when_started_before_redis_then_connects_later() -> None:
             for server in servers:
                 await until(server.ready, "the server is ready")
             async with loaded(servers) as load:
-                await healed(load)
+                await recovered(load)
     finally:
         redis.stop()

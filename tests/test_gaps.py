@@ -17,7 +17,7 @@ LOST_MESSAGE_SECONDS = 20
 
 
 @contextmanager
-def deaf(server: ChatServer, redis_server: RedisServer) -> Iterator[None]:
+def disconnected(server: ChatServer, redis_server: RedisServer) -> Iterator[None]:
     """Makes the server lose what is published in the block: it is paused, and its subscription is closed."""
     server.pause()
     try:
@@ -58,7 +58,7 @@ async def test_delivery_when_the_last_message_is_lost_then_reads_the_log(pair, r
     async with bob.connect() as client:
         alice.send(room_id, "one")
         assert [m["seq"] for m in await receive(client, 1)] == [1]
-        with deaf(second, redis_server):
+        with disconnected(second, redis_server):
             alice.send(room_id, "two")
         frame = await client.expect("message:receive", seconds=LOST_MESSAGE_SECONDS)
         assert (frame["data"]["seq"], frame["data"]["content"]) == (2, "two")
@@ -69,7 +69,7 @@ async def test_delivery_when_a_message_is_lost_then_the_next_waits_for_it(pair, 
     alice, bob = first.sign_up("alice"), second.sign_up("bob")
     room_id = alice.make_room(bob)
     async with bob.connect() as client:
-        with deaf(second, redis_server):
+        with disconnected(second, redis_server):
             for number in range(1, 4):
                 alice.send(room_id, str(number))
         alice.send(room_id, "4")
@@ -81,7 +81,7 @@ async def test_membership_when_its_event_is_lost_then_sockets_still_follow(pair,
     alice, bob = first.sign_up("alice"), second.sign_up("bob")
     left, joined = alice.make_room(bob), alice.make_room()
     async with bob.connect() as client:
-        with deaf(second, redis_server):
+        with disconnected(second, redis_server):
             assert alice.http.delete(f"/api/rooms/{left}/members/{bob.id}").status_code == 204
             answer = alice.http.post(f"/api/rooms/{joined}/members", json={"userId": bob.id})
             assert answer.status_code == 201

@@ -111,7 +111,7 @@ async def test_resume_when_another_process_writes_then_misses_no_message(
                 seen = {through}
                 answer = (await client.reply("resume", {"rooms": {room_id: through}}))["rooms"][room_id]
                 assert answer["complete"]
-                for frame in client.frames + await client.settle():
+                for frame in client.frames + await client.read_all():
                     if frame["event"] == "message:receive":
                         seen.add(frame["data"]["seq"])
                 assert set(range(through + 1, answer["through"] + 1)) <= seen
@@ -134,7 +134,7 @@ async def test_resume_when_the_gap_is_over_500_then_is_refused(
     async with alice.on(pair[1]).connect() as client:
         refused = await client.reply("resume", {"rooms": {room_id: 0}})
         assert refused["rooms"][room_id] == {"complete": False, "lastSeq": 501}
-        assert [frame for frame in await client.settle() if frame["event"] == "message:receive"] == []
+        assert [frame for frame in await client.read_all() if frame["event"] == "message:receive"] == []
         answer = await client.reply("resume", {"rooms": {room_id: 1}})
         assert answer["rooms"][room_id] == {"complete": True, "from": 2, "through": 501}
         sent = [frame["data"]["seq"] for frame in client.frames if frame["event"] == "message:receive"]
@@ -155,7 +155,7 @@ async def test_resume_when_messages_have_changed_then_repeats_the_changes(
     async with alice.on(pair[1]).connect() as client:
         await client.reply("resume", {"rooms": {room_id: 3}, "since": since})
         changes = [
-            (frame["event"], frame["data"]["seq"]) for frame in await client.settle() if "ref" not in frame
+            (frame["event"], frame["data"]["seq"]) for frame in await client.read_all() if "ref" not in frame
         ]
     assert ("message:updated", 1) in changes
     assert ("message:deleted", 2) in changes

@@ -112,7 +112,7 @@ async def test_typing_when_its_socket_vanishes_then_ends_in_other_processes(
             begun = await listener.expect("typing")
             assert begun["data"] == {"roomId": room_id, "userId": alice.id, "isTyping": True}
         assert not (await listener.expect("typing"))["data"]["isTyping"]
-        assert not [frame for frame in await own.settle() if frame["event"] == "typing"]
+        assert not [frame for frame in await own.read_all() if frame["event"] == "typing"]
 
 
 async def test_presence_when_a_process_is_killed_then_its_users_go_offline(

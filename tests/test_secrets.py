@@ -209,7 +209,7 @@ async def test_errors_and_logs_when_requests_hold_secrets_then_repeat_none(
         await client.error(MARK, {"password": PASSWORD, "token": alice.access_token})
         await client.send_raw(f'{{"event": "message:send", "data": {{"content": "{MARK}"')
         await client.send_raw(f"{MARK} {alice.access_token}".encode())
-        await client.settle()
+        await client.read_all()
     server.send_signal(signal.SIGTERM)
     server.wait()
     for log in (server.log, tmp_path / "chat.log"):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.kit.load import TEMPORARY, healed, loaded
+from tests.kit.load import TEMPORARY, loaded, recovered
 from tests.kit.redis_sentinel import PASSWORD, SERVICE, Replica, SentinelServer
 from tests.kit.redis_servers import RedisServer
 from tests.kit.servers import chat_servers
@@ -47,7 +47,7 @@ async def test_redis_when_sentinel_promotes_a_replica_then_the_chat_recovers(
                 "the replica is the master",
                 seconds=FAILOVER_SECONDS,
             )
-            await healed(load)
+            await recovered(load)
         assert load.errors <= TEMPORARY
         for server in servers:
             await until(server.ready, "the server is ready")

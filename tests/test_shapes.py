@@ -47,7 +47,7 @@ async def hear_everything(server: ChatServer) -> tuple[list[ChatSocketClient], d
             await ask(anns, "ping", {})
             await asyncio.to_thread(change_room, ben, ann, room_id)
             await bens.expect("room:removed")
-            await bens.settle()
+            await bens.read_all()
             return [anns, bens], replies
 
 

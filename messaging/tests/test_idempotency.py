@@ -26,7 +26,7 @@ async def test_message_when_sent_again_then_the_first_is_returned(room_id: str, 
         again = await one.reply("message:send", data)
     async with ann.connect() as two:
         other = await two.reply("message:send", {**data, "meta": {"b": 2, "a": 1}})
-        assert [frame for frame in await two.settle() if frame["event"] == "message:receive"] == []
+        assert [frame for frame in await two.read_all() if frame["event"] == "message:receive"] == []
     over_rest = post(ann, room_id, clientMessageId="once", meta={"a": 1, "b": 2})
     assert first["duplicate"] is False
     assert again == other == {**first, "duplicate": True}
@@ -107,7 +107,7 @@ async def test_message_when_sent_concurrently_then_is_stored_once(room_id: str, 
             for n in range(10)
         ]
         received = [
-            frame for frame in [*await one.settle(), *one.frames] if frame["event"] == "message:receive"
+            frame for frame in [*await one.read_all(), *one.frames] if frame["event"] == "message:receive"
         ]
     first_ones = [reply["duplicate"] for reply in replies].count(False)
     assert first_ones + [answer.status_code for answer in answers].count(201) == 1

@@ -65,7 +65,7 @@ async def test_message_when_a_field_is_bad_then_both_name_it_and_store_nothing(
     error_of(hermit.http.post(f"/api/rooms/{room_id}/messages", json=data), 400, "invalid", field)
     async with hermit.connect() as client:
         check_error(await client.error("message:send", {"roomId": room_id, **data}), "invalid", field)
-        assert await client.settle() == []
+        assert await client.read_all() == []
     assert hermit.history(room_id) == []
 
 

@@ -53,7 +53,7 @@ async def test_ack_when_sent_then_watermarks_move_up_and_are_published_once(
         moved = {**base, "deliveredSeq": 3, "readSeq": 3}
         assert await ack(seq=3, status="read") == moved
         assert (await anns.expect("message:ack"))["data"] == moved
-        assert [frame for frame in await anns.settle() if frame["event"] == "message:ack"] == []
+        assert [frame for frame in await anns.read_all() if frame["event"] == "message:ack"] == []
     assert receipts(ann, third) == {"deliveredTo": {ben.id}, "readBy": {ben.id}}
     assert unread(ben, room_id) == 0
     member = next(m for m in ann.http.get(f"/api/rooms/{room_id}").json()["members"] if m["userId"] == ben.id)

@@ -82,7 +82,7 @@ async def test_message_when_sent_without_ref_then_gets_no_reply(room_id: str, an
     async with ann.connect() as client:
         await client.send("message:send", {"roomId": room_id, "content": "quiet"})
         assert (await receive(client, room_id))["content"] == "quiet"
-        assert [frame for frame in await client.settle() if frame["event"] == "reply"] == []
+        assert [frame for frame in await client.read_all() if frame["event"] == "reply"] == []
 
 
 async def test_message_when_sent_to_a_user_then_goes_to_the_one_direct_room(

@@ -48,7 +48,7 @@ async def test_typing_when_sent_then_only_other_members_get_it_until_it_ends(
         assert await typing(bens, ann) == begins
         assert await typing(bens, ann, seconds=15) == {**begins, "isTyping": False}
         for client in (anns, other_ann, cleos):
-            assert [frame for frame in await client.settle() if frame["event"] == "typing"] == []
+            assert [frame for frame in await client.read_all() if frame["event"] == "typing"] == []
     assert ann.history(room_id) == []
 
 

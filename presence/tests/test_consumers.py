@@ -52,7 +52,7 @@ async def test_come_and_go_when_a_room_is_shared_then_each_is_told_once_and_last
         offline = await until_update(watching, bob, online=False)
         left_after = time_of(offline["lastSeen"]) - time_of(answer["serverTime"])
         assert timedelta(0) <= left_after < timedelta(seconds=GRACE_SECONDS)
-        await watching.settle()
+        await watching.read_all()
         assert updates_of(watching, bob) == [True, False]
         assert updates_of(watching, alice) == [], "one's own presence is not told to oneself"
     assert alice.http.get(f"/api/users/{bob.id}").json()["lastSeen"] == offline["lastSeen"]

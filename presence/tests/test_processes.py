@@ -45,7 +45,7 @@ async def test_kill_9_with_the_defaults_then_offline_once_within_the_contract_an
         await until_update(also, bob, online=True)
         await until_update(also, bob, online=False)
         for client in (watching, also):
-            await client.settle()
+            await client.read_all()
             assert updates_of(client, bob) == [True, False]
             assert updates_of(client, carol) == [True], "she has a device on the first server"
         assert first.http(alice).get(f"/api/users/{bob.id}").json()["lastSeen"] == frame["data"]["lastSeen"]

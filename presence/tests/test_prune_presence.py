@@ -90,7 +90,7 @@ async def test_prune_after_a_crash_then_peers_on_a_server_are_told_once_by_whoev
             doomed.kill()
         while updates_of(watching, bob) == [True]:
             server.manage("prune_presence")
-            await watching.settle()
+            await watching.read_all()
         async with carol.connect():
             await until_update(watching, carol, online=True)
         await until_update(watching, carol, online=False)

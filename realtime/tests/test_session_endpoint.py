@@ -53,9 +53,9 @@ async def test_frame_without_ref_when_it_succeeds_then_is_not_answered_and_when_
     async with ann.connect() as client:
         await client.send("ping")
         await client.send("ping", ref=None)
-        assert await client.settle() == []
+        assert await client.read_all() == []
         await client.send("ping", {"x": 1})
-        (error,) = await client.settle()
+        (error,) = await client.read_all()
         assert set(error) == {"event", "data"}
         check_error(error["data"], "invalid", "x")
 
@@ -103,7 +103,7 @@ async def test_frame_when_bad_then_gets_one_named_error_and_the_connection_lives
     async with ann.connect() as client:
         await client.send_raw(frame)
         # What is told of ann's last socket may come between.
-        answers = [answer for answer in await client.settle() if answer["event"] != "presence:update"]
+        answers = [answer for answer in await client.read_all() if answer["event"] != "presence:update"]
         assert [(answer["event"], answer.get("ref")) for answer in answers] == [(f"error:{code}", ref)]
         assert set(answers[0]) - {"ref"} == {"event", "data"}
         check_error(answers[0]["data"], code, *answers[0]["data"].get("fields", {}))

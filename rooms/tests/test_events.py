@@ -42,7 +42,7 @@ async def test_room_when_made_then_all_sockets_of_its_members_hear_of_it_and_of_
         message = ann.send(room_id, "hello")
         for client in (anns, phone, laptop):
             assert await next_of(client, "message:receive", room_id) == message
-        assert about(await cleos.settle(), room_id) == []
+        assert about(await cleos.read_all(), room_id) == []
 
 
 async def test_direct_room_when_opened_then_both_hear_of_it_once(ann: ChatUser, server: Any) -> None:
@@ -55,7 +55,7 @@ async def test_direct_room_when_opened_then_both_hear_of_it_once(ann: ChatUser, 
         ann.http.post("/api/rooms/direct", json={"userId": other.id})
         other.send(room_id, "mark")
         await next_of(anns, "message:receive", room_id)
-        assert about(await anns.settle(), room_id) == []
+        assert about(await anns.read_all(), room_id) == []
         assert about([frame for frame in others.frames if frame["event"] == "room:added"], room_id) == [
             "room:added"
         ]
@@ -75,8 +75,8 @@ async def test_room_when_patched_then_all_members_hear_what_all_see_alike(
         ann.http.patch(f"/api/rooms/{room_id}", json={"name": ""})
         ann.send(room_id, "mark")
         assert await next_of(bens, "message:receive", room_id)
-        assert about(await bens.settle(), room_id) == []
-        assert about(await cleos.settle(), room_id) == []
+        assert about(await bens.read_all(), room_id) == []
+        assert about(await cleos.read_all(), room_id) == []
 
 
 @pytest.mark.smoke
@@ -110,7 +110,7 @@ async def test_member_when_changed_to_nothing_new_then_nobody_hears(ann: ChatUse
         ann.http.patch(f"/api/rooms/{room_id}", json={})
         ann.send(room_id, "mark")
         await next_of(bens, "message:receive", room_id)
-        assert about(await bens.settle(), room_id) == []
+        assert about(await bens.read_all(), room_id) == []
 
 
 async def test_former_member_when_the_room_goes_on_then_hears_and_reads_nothing_more(
@@ -131,7 +131,7 @@ async def test_former_member_when_the_room_goes_on_then_hears_and_reads_nothing_
             assert removed == {"roomId": room_id, "reason": reason}
         assert not {"message:receive", "message:updated", "typing"} & set(about(cleos.frames, room_id))
         assert not {"message:receive", "message:updated", "typing"} & set(
-            about(await cleos.settle(), room_id)
+            about(await cleos.read_all(), room_id)
         )
         for event, data in (
             ("message:send", {"roomId": room_id, "content": "x"}),

@@ -72,7 +72,7 @@ class ChatSocketClient:
         except TimeoutError:
             raise AssertionError(f"{wanted} did not come; unread are {self._unread[-10:]}") from None
 
-    async def settle(self) -> list[Frame]:
+    async def read_all(self) -> list[Frame]:
         """Returns the frames not yet returned, up to the reply to a ping that is sent now.
 
         The server answers in order, so every frame that it sent before the ping is among them.

@@ -11,7 +11,7 @@ from .users import ChatUser
 from .waiting import until
 
 # Generous, because the test machine may be busy. benchmarks/convergence.py measures the real times.
-HEAL_SECONDS = 30
+RECOVERY_SECONDS = 30
 # Longer than any timeout of the server, so that only a request that hangs fails.
 ANSWER_SECONDS = 40
 # Between two messages of a sender.
@@ -50,7 +50,7 @@ class Load:
     async def progress(self, count: int = 1) -> None:
         """Waits until `count` more messages are stored."""
         wanted = len(self.stored) + count
-        await until(lambda: len(self.stored) >= wanted, f"{count} more are stored", seconds=HEAL_SECONDS)
+        await until(lambda: len(self.stored) >= wanted, f"{count} more are stored", seconds=RECOVERY_SECONDS)
 
     async def stop(self) -> None:
         self._stop = True
@@ -72,26 +72,26 @@ async def loaded(servers: list[ChatServer]) -> Any:
             await load.stop()
 
 
-async def healed(load: Load) -> None:
+async def recovered(load: Load) -> None:
     """Asserts that the chat has recovered: a message sent in any process reaches every listener, and each listener
     has received every stored message exactly once and in order."""
     sockets = load.listeners
     for number, socket in enumerate(sockets):
-        content = f"healed {number} {time.monotonic()}"
+        content = f"recovered {number} {time.monotonic()}"
         await _accepted(socket, {"roomId": load.room_id, "content": content, "clientMessageId": content})
         for other in sockets:
             await other.expect(
                 lambda f, content=content: (
                     f["event"] == "message:receive" and f["data"]["content"] == content
                 ),
-                seconds=HEAL_SECONDS,
+                seconds=RECOVERY_SECONDS,
             )
     await load.stop()
     last = await sockets[0].reply("message:send", {"roomId": load.room_id, "content": "last"})
     for socket in sockets:
         await socket.expect(
             lambda f: f["event"] == "message:receive" and f["data"]["seq"] == last["seq"],
-            seconds=HEAL_SECONDS,
+            seconds=RECOVERY_SECONDS,
         )
         heard = [frame["data"] for frame in socket.frames if frame["event"] == "message:receive"]
         assert [message["seq"] for message in heard] == list(range(1, last["seq"] + 1)), "each once, in order"
@@ -112,4 +112,4 @@ async def _accepted(socket: ChatSocketClient, message: dict[str, Any]) -> None:
         assert answer["event"] in {"reply", *TEMPORARY}, answer
         return bool(answer["event"] == "reply")
 
-    await until(stored, "the message is stored", seconds=HEAL_SECONDS, poll_seconds=0.1)
+    await until(stored, "the message is stored", seconds=RECOVERY_SECONDS, poll_seconds=0.1)

@@ -65,7 +65,7 @@ class Device:
 
     async def catch_up(self) -> None:
         assert self.client is not None
-        for frame in await self.client.settle():
+        for frame in await self.client.read_all():
             self.apply(frame)
         if self.room is not None and self.messages and self.through < max(self.messages):
             await self.resume()
