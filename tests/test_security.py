@@ -4,10 +4,9 @@ import pytest
 from django.contrib.auth.hashers import Argon2PasswordHasher, make_password
 
 from accounts import passwords
+from tests.kit.leaks import MARK
 from tests.kit.servers import ChatServer
 from tests.kit.users import ChatUser
-
-MARK = "zebra-crossing-7731"
 
 
 def test_error_when_the_request_holds_a_secret_then_does_not_repeat_it(server: ChatServer) -> None:

@@ -1,8 +1,9 @@
-"""Load on a chat while Redis or the database is down, and the check that everything arrived afterwards."""
+"""Users who send all the time while a test disturbs the chat, and the check that every message arrived."""
 
 import asyncio
 import contextlib
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 from .clients import ChatSocketClient
@@ -96,6 +97,29 @@ async def recovered(load: Load) -> None:
         heard = [frame["data"] for frame in socket.frames if frame["event"] == "message:receive"]
         assert [message["seq"] for message in heard] == list(range(1, last["seq"] + 1)), "each once, in order"
         assert load.stored.items() <= {message["content"]: message["seq"] for message in heard}.items()
+
+
+@contextlib.asynccontextmanager
+async def chatting(user: ChatUser, room_id: str) -> AsyncIterator[None]:
+    """Sends messages of a neighbour during the block. Each must be answered."""
+    async with user.connect() as client:
+        answered, over = 0, False
+
+        async def chat() -> None:
+            nonlocal answered
+            while not over:
+                await client.reply("message:send", {"roomId": room_id, "content": "still here"})
+                answered += 1
+                # Leaves the machine to the hostile clients.
+                await asyncio.sleep(0.01)
+
+        task = asyncio.create_task(chat())
+        try:
+            yield
+        finally:
+            over = True
+            await task
+        assert answered > 0
 
 
 async def until_not_ready(*servers: ChatServer) -> None:
