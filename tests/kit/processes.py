@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -18,15 +19,22 @@ from .paths import ROOT
 from .waiting import wait_until
 
 START_SECONDS = 40.0
+FIRST_PORT, LAST_PORT = 10_000, 32_000
 
 AnyProcess = subprocess.Popen[bytes] | ForkedProcess
 
 
 def free_port() -> int:
-    """Returns a TCP port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Returns a TCP port that is free now.
+
+    It is below the range from which Linux gives ports to outgoing connections: one of those could take the port
+    before the server listens on it.
+    """
+    while True:
+        port = FIRST_PORT + secrets.randbelow(LAST_PORT - FIRST_PORT)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Process:

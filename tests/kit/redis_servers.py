@@ -9,8 +9,6 @@ from typing import TypeVar
 from .processes import Process, free_port
 
 SLOTS = 16384
-# The cluster bus listens on a port that is higher by 10,000.
-MAX_CLUSTER_PORT = 55535
 
 R = TypeVar("R", bound="RedisServer")
 
@@ -69,11 +67,6 @@ def redis_binary() -> str:
 
 class ClusterServer(RedisServer):
     """A cluster of one node. Like any cluster it refuses scripts and commands whose keys are in two slots."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        while self.port > MAX_CLUSTER_PORT:
-            self.port = free_port()
 
     def options(self) -> list[str]:
         return [*super().options(), "--cluster-enabled", "yes"]
