@@ -59,7 +59,7 @@ class Scene:
                 except AssertionError:  # the caller shows who did not
                     break
         for client in self.clients.values():
-            await client.settle()
+            await client.read_all()
         return {name for name in self.clients if self._has_heard(name, event)}
 
     def _has_heard(self, name: str, event: str) -> bool:
