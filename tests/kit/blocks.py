@@ -37,8 +37,17 @@ def need(*programs: str) -> None:
 
 
 def run(*command: str, folder: Path = ROOT, env: dict[str, str] | None = None) -> str:
-    """Runs the command and returns its standard output. Fails if its exit status is not 0."""
+    r"""Run a command that has to succeed. Returns its standard output; bytes that are no UTF-8 become `\xNN`."""
     env = env or {**os.environ, "PATH": PATH}
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=RUN_SECONDS)
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        encoding="utf-8",
+        # `redis-cli slowlog` shows the arguments of commands, and those of the channel layer are binary (msgpack).
+        errors="backslashreplace",
+        timeout=RUN_SECONDS,
+    )
     assert done.returncode == 0, (command, done.stdout, done.stderr)
     return done.stdout
