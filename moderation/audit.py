@@ -1,6 +1,6 @@
-"""Writes to the audit log, one entry after the other in a chain.
+"""The audit log: appends entries to a hash chain, and finds places where the chain was changed.
 
-Knows entries and the database; must not know what the actions do. Runs in a database thread.
+Runs in a database thread.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ BATCH = 1000
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What was acted on, with the name it had then."""
+    """The object of an action, for example `Target("room", room_id, "Lunch")`, with its name at that time."""
 
     kind: str
     id: UUID
@@ -32,7 +32,10 @@ class Target:
 def record(
     *, actor_id: UUID, actor_name: str, action: str, target: Target, reason: str, outcome: str = "done"
 ) -> AuditEntry:
-    """Append an entry. Unavailable when others were faster every time: then nothing may be done either."""
+    """Append an entry. Raises Unavailable if another entry took the place at each attempt.
+
+    An action that cannot be recorded must not be carried out.
+    """
     for _ in range(MAX_ATTEMPTS):
         last = AuditEntry.objects.order_by("-seq").first()
         entry = AuditEntry(
@@ -56,13 +59,14 @@ def record(
             with transaction.atomic():
                 entry.save()
         except IntegrityError:
-            continue  # another moderator's entry took the place; read the new last one
+            # Another moderator's entry took this seq. Read the new last entry and try again.
+            continue
         return entry
     raise Unavailable("The audit log is busy. Nothing was done; try again.")
 
 
-def breaks() -> Iterator[str]:
-    """What is wrong with the chain, one sentence for each place; nothing for a whole one."""
+def find_breaks() -> Iterator[str]:
+    """Yield a description of each place where the chain was changed, for example "entry 2 was changed"."""
     seq, digest = 0, ""
     while entries := list(AuditEntry.objects.filter(seq__gt=seq).order_by("seq")[:BATCH]):
         for entry in entries:

@@ -1,6 +1,6 @@
-"""Reports of messages, and the log of what moderators did.
+"""Reports of messages, and the audit log of moderators' actions.
 
-Knows users and rooms; must not hold on to messages, which may be archived while a report of them stays.
+A report has no foreign key to its message: the message may be archived while the report stays.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from rooms.models import Room
 
 
 class Report(models.Model):
-    """A member's word to the moderators about a message, with the text as it stood when it was reported."""
+    """A member reports a message to the moderators. `content` is the text at the time of the report."""
 
     class Resolution(models.TextChoices):
         DISMISSED = "dismissed"
@@ -52,10 +52,11 @@ class Report(models.Model):
 
 
 class AuditEntry(ImmutableModel):
-    """One thing a moderator did, or tried. Written before the deed, so that none goes unrecorded.
+    """One action of a moderator. It is written before the action runs, so that no action is without an entry.
 
-    `seq` counts without holes and `digest` covers the entry and the digest before it: an entry that is changed or
-    taken out behind Django's back breaks the chain (`manage.py verify_audit`). Names are kept as they were.
+    `seq` has no gaps, and `digest` covers this entry and the digest of the one before. If an entry is changed or
+    removed by other means than Django, `manage.py verify_audit` finds that. Names are those at the time of the
+    action.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False, db_column="_id")
@@ -89,7 +90,7 @@ class AuditEntry(ImmutableModel):
         return f"#{self.seq} {self.action}"
 
     def computed_digest(self) -> str:
-        """SHA-256 over every field but the digest itself, in the order they are declared."""
+        """SHA-256 of all fields except the digest, in the order of their declaration."""
         fields: list[Any] = []
         for field in self._meta.concrete_fields:
             if field.attname != "digest":

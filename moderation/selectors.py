@@ -1,4 +1,4 @@
-"""Reads for the moderators' desk: keyword-only, synchronous; must not write."""
+"""Reads for the moderators' pages."""
 
 from uuid import UUID
 
@@ -8,7 +8,7 @@ from .models import Report
 
 
 def get_open_report(*, report_id: UUID) -> Report:
-    """A report nobody has resolved yet. Conflict for one that is: another moderator was faster."""
+    """Return a report that nobody has resolved. Conflict for one that is resolved: another moderator was faster."""
     report = Report.objects.filter(pk=report_id).first()
     if report is None:
         raise NotFound("There is no such report.")

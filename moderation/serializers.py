@@ -1,4 +1,4 @@
-"""The body of a report."""
+"""The REST body of a report."""
 
 from api.schema import example
 from api.serializers import Serializer

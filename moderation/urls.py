@@ -1,4 +1,4 @@
-"""Paths of moderation under /api/."""
+"""REST paths of reports, below /api/."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""REST of reports. Knows services; no rule of its own. What moderators do is in the admin."""
+"""REST views of reports. Moderators work on the admin site (moderation.admin)."""
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import viewsets
@@ -17,7 +17,8 @@ from .serializers import ReportSerializer
 
 @extend_schema(tags=["messages"])
 class ReportViewSet(viewsets.GenericViewSet):
-    queryset = Report.objects.none()  # members write reports, and only moderators read them
+    # Members can create reports, but only moderators can read them.
+    queryset = Report.objects.none()
     serializer_class = ReportSerializer
     error_codes = {"create": ("conflict",)}
     pagination_class = None

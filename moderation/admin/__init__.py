@@ -1,7 +1,7 @@
-"""The moderators' desk: every model of the chat in Django's admin.
+"""The moderators' pages: every model of the chat in Django's admin.
 
-Knows services and selectors. It stands here and not in each app, because every deed is recorded, and the record
-is above them all (docs/decisions/0007).
+They are here and not in each app, because every action is recorded in the audit log, and the apps must not import
+that (docs/decisions/0007).
 """
 
 from django.contrib import admin
@@ -10,5 +10,5 @@ from . import audit, messages, reports, rooms, users
 
 __all__ = ["audit", "messages", "reports", "rooms", "users"]
 
-admin.site.site_header = admin.site.site_title = "Chat: the moderators' desk"
-admin.site.index_title = "What there is"
+admin.site.site_header = admin.site.site_title = "Chat moderation"
+admin.site.index_title = "Models"

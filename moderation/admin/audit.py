@@ -1,4 +1,4 @@
-"""What moderators did. To be read only."""
+"""Admin page of the audit log; read-only."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.http import HttpRequest
 
 from ..models import AuditEntry
-from .desk import DeskAdmin
+from .base import BaseAdmin
 from .filters import InputFilter, UserFilter, uuid_of
 
 
@@ -23,7 +23,7 @@ class TargetFilter(InputFilter):
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(DeskAdmin):
+class AuditEntryAdmin(BaseAdmin):
     list_display = (
         "seq", "at", "actor_name", "action", "outcome", "target_kind", "target_name", "reason", "ip",
     )  # fmt: skip

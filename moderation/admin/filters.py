@@ -1,6 +1,6 @@
-"""Filters one types into, each answered by an index: a room, a user, a time.
+"""Filters with a text field: by room, user or time. An index answers each of them.
 
-Knows ids that sort by time; must not list rows to choose from, of which there are millions.
+They have no list of values to choose from, because there may be millions.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from foundation.ids import first_id_at
 from rooms.models import Room
 
 MAX_MATCHES = 50
-# A message gets its id when it is sent and its time when it is stored, by clocks that may differ a little.
+# A message gets its id when it is sent and its time when it is stored, from clocks that may differ a little.
 SLACK = timedelta(minutes=1)
 
 
@@ -29,10 +29,11 @@ class InputFilter(admin.SimpleListFilter):
     placeholder = ""
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("", "")]  # there has to be one, or the filter is not shown
+        # Django shows no filter that has no choice.
+        return [("", "")]
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
-        """One: what stands in the field, and what the form has to carry along."""
+        """Yield one choice: the value of the field, and the other parameters that the form has to keep."""
         kept = {name: values[-1] for name, values in changelist.get_filters_params().items()}
         kept.pop(str(self.parameter_name), None)
         if changelist.query:
@@ -76,7 +77,7 @@ class AuthorFilter(UserFilter):
 
 
 class SinceFilter(InputFilter):
-    """By the id, which begins with the time it was made: a range of the primary key, and no index of its own."""
+    """Filters by the id, which begins with its time: a range of the primary key, so no other index is needed."""
 
     title, parameter_name, input_type = "from (UTC)", "since", "datetime-local"
 
@@ -94,7 +95,7 @@ class UntilFilter(InputFilter):
 
 
 def matches(term: str) -> Q:
-    """Users whose username, display name or email begins with the term."""
+    """A condition for users whose username, display name or email begins with the term."""
     email = fold_email(term)
     return accounts.name_starts_with(fold(term.strip())) | Q(
         email__gte=email, email__lt=email + accounts.LAST

@@ -1,4 +1,4 @@
-"""Messages on the desk, with every earlier version of them."""
+"""Admin pages of messages and their earlier versions."""
 
 from datetime import timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from foundation.ids import first_id_at
 from messaging.models import ArchivedKey, Message, MessageRevision
 
 from .. import services
-from .desk import DeskAdmin, link
+from .base import BaseAdmin, link
 from .filters import AuthorFilter, RoomFilter, SinceFilter, UntilFilter, uuid_of
 
 SEARCHED_HOURS = 24
@@ -25,7 +25,7 @@ VERSION = '<p><b>{}</b> of {} by {}</p><pre class="version">{}</pre>'
 
 
 @admin.register(Message)
-class MessageAdmin(DeskAdmin):
+class MessageAdmin(BaseAdmin):
     list_display = ("created_at", "room", "seq", "sender", "text", "edited_at", "deleted_at")
     list_display_links = ("created_at", "text")
     list_filter = (RoomFilter, AuthorFilter, SinceFilter, UntilFilter)
@@ -44,7 +44,7 @@ class MessageAdmin(DeskAdmin):
     links = (("Reports", "moderation_report", "message"), ("Audit log", "moderation_auditentry", "target"))
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
-        """Newest first, by an index: of the room's log where one room is chosen, else of the primary key."""
+        """Newest first: by the index of the room's log if one room is chosen, and by the primary key otherwise."""
         return ("-seq",) if uuid_of(request.GET.get("room", "")) else ("-pk",)
 
     def get_search_results(
@@ -77,13 +77,13 @@ class MessageAdmin(DeskAdmin):
     def remove(self, request: HttpRequest, queryset: QuerySet[Message]) -> HttpResponse | None:
         return self.act(
             request, queryset, title="Remove messages",
-            deed=lambda message, case: services.remove_message(case=case, message_id=message.pk),
+            action=lambda message, case: services.remove_message(case=case, message_id=message.pk),
         )  # fmt: skip
 
 
 @admin.register(MessageRevision)
-class MessageRevisionAdmin(DeskAdmin):
-    """What was edited or removed lately."""
+class MessageRevisionAdmin(BaseAdmin):
+    """Earlier versions of messages that were edited or removed, newest first."""
 
     list_display = ("written_at", "message", "version", "written_by", "text")
     list_select_related = ("message", "written_by")
@@ -96,7 +96,7 @@ class MessageRevisionAdmin(DeskAdmin):
 
 
 @admin.register(ArchivedKey)
-class ArchivedKeyAdmin(DeskAdmin):
+class ArchivedKeyAdmin(BaseAdmin):
     list_display = ("id", "message_id", "seq", "created_at", "deleted_at")
     ordering = ("-pk",)
     fields = ("id", "message_id", "seq", "created_at", "deleted_at", "fingerprint")

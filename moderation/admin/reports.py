@@ -1,4 +1,4 @@
-"""The queue of reports: the open ones, the oldest first."""
+"""Admin page of reports: a queue of the open ones, oldest first."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ from django.utils.text import Truncator
 
 from .. import services
 from ..models import Report
-from .desk import DeskAdmin, link
+from .base import BaseAdmin, link
 from .filters import InputFilter, RoomFilter, UserFilter, uuid_of
 
 
@@ -48,7 +48,7 @@ class MessageFilter(InputFilter):
 
 
 @admin.register(Report)
-class ReportAdmin(DeskAdmin):
+class ReportAdmin(BaseAdmin):
     list_display = ("created_at", "room", "author", "text", "reason", "reporter", "resolution", "resolved_at")
     list_display_links = ("created_at", "text")
     list_filter = (QueueFilter, RoomFilter, ReportedFilter, ReporterFilter, MessageFilter)
@@ -73,19 +73,19 @@ class ReportAdmin(DeskAdmin):
     def dismiss(self, request: HttpRequest, queryset: QuerySet[Report]) -> HttpResponse | None:
         return self.act(
             request, queryset, title="Dismiss reports",
-            deed=lambda report, case: services.dismiss_report(case=case, report_id=report.pk),
+            action=lambda report, case: services.dismiss_report(case=case, report_id=report.pk),
         )  # fmt: skip
 
     @admin.action(description="Remove the message", permissions=["change"])
     def remove_message(self, request: HttpRequest, queryset: QuerySet[Report]) -> HttpResponse | None:
         return self.act(
             request, queryset, title="Remove reported messages",
-            deed=lambda report, case: services.remove_reported(case=case, report_id=report.pk),
+            action=lambda report, case: services.remove_reported(case=case, report_id=report.pk),
         )  # fmt: skip
 
     @admin.action(description="Remove the message and deactivate its author", permissions=["change"])
     def deactivate_author(self, request: HttpRequest, queryset: QuerySet[Report]) -> HttpResponse | None:
         return self.act(
             request, queryset, title="Deactivate reported authors",
-            deed=lambda report, case: services.deactivate_reported(case=case, report_id=report.pk),
+            action=lambda report, case: services.deactivate_reported(case=case, report_id=report.pk),
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Rooms and their members on the desk."""
+"""Admin pages of rooms and their members."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,12 +12,12 @@ from rooms import selectors
 from rooms.models import Membership, Room
 
 from .. import services
-from .desk import DeskAdmin, case_of
+from .base import BaseAdmin, case_of
 from .filters import RoomFilter, UserFilter, uuid_of
 
 
 @admin.register(Room)
-class RoomAdmin(DeskAdmin):
+class RoomAdmin(BaseAdmin):
     list_display = ("__str__", "kind", "members", "last_seq", "last_activity_at", "locked_at", "deleted_at")
     list_filter = (
         "kind",
@@ -41,7 +41,8 @@ class RoomAdmin(DeskAdmin):
     )
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_change_permission(request)  # the form has one field: retention
+        # Without `obj`: unlike other pages, this one has a form to save, with the field for retention.
+        return super().has_change_permission(request)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], term: str
@@ -69,26 +70,26 @@ class RoomAdmin(DeskAdmin):
     def lock(self, request: HttpRequest, queryset: QuerySet[Room]) -> HttpResponse | None:
         return self.act(
             request, queryset, title="Lock rooms",
-            deed=lambda room, case: services.lock_room(case=case, room_id=room.pk),
+            action=lambda room, case: services.lock_room(case=case, room_id=room.pk),
         )  # fmt: skip
 
     @admin.action(description="Unlock", permissions=["change"])
     def unlock(self, request: HttpRequest, queryset: QuerySet[Room]) -> HttpResponse | None:
         return self.act(
             request, queryset, title="Unlock rooms",
-            deed=lambda room, case: services.unlock_room(case=case, room_id=room.pk),
+            action=lambda room, case: services.unlock_room(case=case, room_id=room.pk),
         )  # fmt: skip
 
     @admin.action(description="Delete: all members lose it", permissions=["change"])
     def delete_rooms(self, request: HttpRequest, queryset: QuerySet[Room]) -> HttpResponse | None:
         return self.act(
             request, queryset, title="Delete rooms",
-            deed=lambda room, case: services.close_room(case=case, room_id=room.pk),
+            action=lambda room, case: services.close_room(case=case, room_id=room.pk),
         )  # fmt: skip
 
 
 @admin.register(Membership)
-class MembershipAdmin(DeskAdmin):
+class MembershipAdmin(BaseAdmin):
     list_display = ("user", "room", "role", "muted_until", "joined_at", "delivered_seq", "read_seq")
     list_filter = (RoomFilter, UserFilter, "role")
     list_select_related = ("user", "room")
@@ -100,7 +101,7 @@ class MembershipAdmin(DeskAdmin):
     def remove(self, request: HttpRequest, queryset: QuerySet[Membership]) -> HttpResponse | None:
         return self.act(
             request, queryset, title="Remove members",
-            deed=lambda member, case: services.expel_member(
+            action=lambda member, case: services.expel_member(
                 case=case, room_id=member.room_id, user_id=member.user_id
             ),
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Users and their sessions on the desk. Shows no password hash and no token."""
+"""Admin pages of users and their sessions. They show no password hash and no token."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from accounts.models import Session, User
 from foundation import loop
 
 from .. import services
-from .desk import DeskAdmin, case_of
+from .base import BaseAdmin, case_of
 from .filters import MAX_MATCHES, UserFilter, matches
 
 PRIVILEGES = ("is_staff", "is_superuser", "groups", "user_permissions")
@@ -19,7 +19,7 @@ EDITABLE = ("display_name", "avatar_url", *PRIVILEGES)
 
 
 @admin.register(User)
-class UserAdmin(DeskAdmin):
+class UserAdmin(BaseAdmin):
     list_display = ("username", "email", "display_name", "is_active", "is_staff", "created_at", "last_seen")
     list_filter = ("is_active", "is_staff", "is_superuser")
     search_fields = ("username_key",)
@@ -46,16 +46,16 @@ class UserAdmin(DeskAdmin):
         return (queryset.filter(matches(term)) if term.strip() else queryset), False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """A superuser's page is a superuser's to change."""
+        """Only a superuser may change a superuser."""
         allowed = super().has_change_permission(request)
         return allowed and (obj is None or not obj.is_superuser or bool(request.user.is_superuser))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Only a superuser gives privileges: staff who may change users must not make themselves more."""
+        """Only a superuser may change privileges: staff who may change users must not promote themselves."""
         return self.readonly_fields if request.user.is_superuser else (*self.readonly_fields, *PRIVILEGES)
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Permissions are shown with their content types: read in one query, not one for each."""
+        """Read permissions and the content types shown with them in one query, instead of one for each."""
         if db_field.name == "user_permissions":
             kwargs["queryset"] = Permission.objects.select_related("content_type")
         return super().formfield_for_manytomany(db_field, request, **kwargs)
@@ -67,37 +67,37 @@ class UserAdmin(DeskAdmin):
             loop.call(services.change_account(case=case, user_id=obj.pk, changes=changes))
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Groups and permissions are among the changes that the service has written."""
+        """Do nothing: the service has written groups and permissions with the other changes."""
 
     @admin.action(description="Deactivate: lock out at once", permissions=["change"])
     def deactivate(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
         return self.act(
             request, queryset, title="Deactivate users",
-            deed=lambda user, case: services.deactivate_user(case=case, user_id=user.pk),
+            action=lambda user, case: services.deactivate_user(case=case, user_id=user.pk),
         )  # fmt: skip
 
     @admin.action(description="Reactivate", permissions=["change"])
     def reactivate(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
         return self.act(
             request, queryset, title="Reactivate users",
-            deed=lambda user, case: services.reactivate_user(case=case, user_id=user.pk),
+            action=lambda user, case: services.reactivate_user(case=case, user_id=user.pk),
         )  # fmt: skip
 
     @admin.action(description="End all sessions", permissions=["change"])
     def end_sessions(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
         return self.act(
             request, queryset, title="End all sessions",
-            deed=lambda user, case: services.end_user_sessions(case=case, user_id=user.pk),
+            action=lambda user, case: services.end_user_sessions(case=case, user_id=user.pk),
         )  # fmt: skip
 
 
 @admin.register(Session)
-class SessionAdmin(DeskAdmin):
+class SessionAdmin(BaseAdmin):
     list_display = ("id", "user", "ip", "user_agent", "created_at", "last_used", "expires_at", "revoked_at")
     list_filter = (UserFilter, ("revoked_at", admin.EmptyFieldListFilter))
     list_select_related = ("user",)
     search_fields = ("ip",)
-    search_help_text = "The beginning of its user's name or email, or its whole IP address."
+    search_help_text = "The beginning of the user's name or email, or a whole IP address."
     ordering = ("-pk",)
     fields = ("id", "user", "ip", "user_agent", "created_at", "last_used", "expires_at", "revoked_at")
     actions = ("end",)
@@ -114,7 +114,7 @@ class SessionAdmin(DeskAdmin):
     def end(self, request: HttpRequest, queryset: QuerySet[Session]) -> HttpResponse | None:
         return self.act(
             request, queryset, title="End sessions",
-            deed=lambda session, case: services.end_session(
+            action=lambda session, case: services.end_session(
                 case=case, user_id=session.user_id, session_id=session.pk
             ),
         )  # fmt: skip

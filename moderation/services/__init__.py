@@ -1,7 +1,7 @@
-"""What moderators do, each deed recorded before it is done, and the reports that members send them.
+"""Actions of moderators, each recorded in the audit log before it is carried out, and reports from members.
 
-Keyword-only; know no request, view or admin page. The deeds themselves are services of the apps they concern,
-so that every client sees them live. That the caller is a moderator is for the admin's permissions to say.
+The writes themselves are services of the apps they concern, so every client sees them live. These services do not
+check that the caller is a moderator: the permissions of the admin site do.
 """
 
 from .cases import Case

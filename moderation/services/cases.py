@@ -1,9 +1,8 @@
-"""A moderator's order: who gives it and why, and its record in the audit log before it is carried out."""
+"""Records an action of a moderator in the audit log, and then carries it out."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 from uuid import UUID
 
 from foundation.database import run_db
@@ -11,13 +10,12 @@ from foundation.database import run_db
 from .. import audit
 from ..audit import Target
 
-T = TypeVar("T")
-Deed = Callable[[], Awaitable[T]]
+Action = Callable[[], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Who acts, and why."""
+    """The moderator who acts, and the reason they gave."""
 
     moderator_id: UUID
     moderator_name: str
@@ -25,19 +23,23 @@ class Case:
     reason: str
 
 
-async def carry_out(case: Case, action: str, target: Target, deed: Deed[T]) -> T:
-    """Record the order, then carry it out; what becomes of a failed one is recorded too."""
-    entry = partial(
+async def carry_out(case: Case, name: str, target: Target, action: Action) -> None:
+    """Record the action under its name, for example `lock_room`, and then run it.
+
+    If the record cannot be written (Unavailable), the action does not run. If the action raises, a second record
+    with the outcome `failed` is written, and the error is raised on.
+    """
+    record = partial(
         audit.record,
         actor_id=case.moderator_id,
         actor_name=case.moderator_name,
-        action=action,
+        action=name,
         target=target,
         reason=case.reason,
     )
-    await run_db(entry)
+    await run_db(record)
     try:
-        return await deed()
+        await action()
     except Exception:
-        await run_db(entry, outcome="failed")
+        await run_db(record, outcome="failed")
         raise

@@ -12,32 +12,33 @@ from .. import selectors
 from ..audit import Target
 from ..models import Report
 from .cases import Case, carry_out
-from .reports import report_target, resolve, resolving
+from .reports import resolve_report, resolve_reports_of
 from .users import deactivate_user
 
 
 async def remove_message(*, case: Case, message_id: UUID) -> None:
-    """Make a message a tombstone for everybody, and resolve the reports of it."""
+    """Make a message a tombstone, and resolve all open reports of it. NotFound for one that is archived."""
     message = await run_db(_get_message, message_id)
     details = {"roomId": str(message.room_id), "seq": message.seq, "authorId": str(message.sender_id)}
     target = Target("message", message_id, f"{message.room} #{message.seq}", details)
-    deed = partial(
+    action = partial(
         message_services.remove_message,
         message_id=message_id,
         moderator_id=case.moderator_id,
         reason=case.reason,
     )
-    await carry_out(case, "remove_message", target, deed)
-    await run_db(resolve, case, {"message_id": message_id}, Report.Resolution.REMOVED)
+    await carry_out(case, "remove_message", target, action)
+    await run_db(resolve_reports_of, case, message_id, Report.Resolution.REMOVED)
 
 
 async def remove_reported(*, case: Case, report_id: UUID) -> None:
-    """Remove the reported message; that resolves every open report of it."""
+    """Remove the reported message, and resolve all open reports of it."""
     report = await run_db(selectors.get_open_report, report_id=report_id)
     try:
         await remove_message(case=case, message_id=report.message_id)
-    except NotFound:  # its author was faster
-        await carry_out(case, "resolve_report", report_target(report), resolving(case, report, "REMOVED"))
+    except NotFound:
+        # Its author has deleted the message, or it was archived.
+        await resolve_report(case, "resolve_report", report, Report.Resolution.REMOVED)
 
 
 async def deactivate_reported(*, case: Case, report_id: UUID) -> None:

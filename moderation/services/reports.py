@@ -1,10 +1,10 @@
-"""Members report messages, and moderators close reports."""
+"""Members report messages, and moderators close the reports."""
 
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError
+from django.db.models import QuerySet
 
 from foundation import times
 from foundation.database import run_db
@@ -15,11 +15,11 @@ from rooms import selectors as rooms
 from .. import selectors
 from ..audit import Target
 from ..models import Report
-from .cases import Case, Deed, carry_out
+from .cases import Case, carry_out
 
 
 async def report_message(*, room_id: UUID, message_id: UUID, reporter_id: UUID, reason: str) -> Report:
-    """Tell the moderators of a message, as a member of its room. Conflict for a second report of the same."""
+    """Report a message as a member of its room. Conflict if this member has reported it before."""
     return await run_db(_report, room_id, message_id, reporter_id, reason)
 
 
@@ -42,20 +42,24 @@ def _report(room_id: UUID, message_id: UUID, reporter_id: UUID, reason: str) -> 
 
 
 async def dismiss_report(*, case: Case, report_id: UUID) -> None:
-    """Close a report without doing anything about the message. Conflict for one that is closed."""
+    """Close a report and leave the message as it is. Conflict for a report that is closed already."""
     report = await run_db(selectors.get_open_report, report_id=report_id)
-    await carry_out(case, "dismiss_report", report_target(report), resolving(case, report, "DISMISSED"))
+    await resolve_report(case, "dismiss_report", report, Report.Resolution.DISMISSED)
 
 
-def resolving(case: Case, report: Report, resolution: str) -> Deed[int]:
-    return partial(run_db, resolve, case, {"pk": report.pk}, Report.Resolution[resolution])
+async def resolve_report(case: Case, name: str, report: Report, resolution: Report.Resolution) -> None:
+    """Record and carry out the resolution of one report. `name` is the action's name in the audit log."""
+    target = Target("report", report.pk, str(report), {"messageId": str(report.message_id)})
+    rows = Report.objects.filter(pk=report.pk)
+    await carry_out(case, name, target, partial(run_db, _resolve, case, rows, resolution))
 
 
-def resolve(case: Case, which: dict[str, Any], resolution: Report.Resolution) -> int:
-    return Report.objects.filter(**which, resolved_at__isnull=True).update(
+def resolve_reports_of(case: Case, message_id: UUID, resolution: Report.Resolution) -> None:
+    """Resolve all open reports of a message; a part of the action on the message, without a record of its own."""
+    _resolve(case, Report.objects.filter(message_id=message_id), resolution)
+
+
+def _resolve(case: Case, reports: QuerySet[Report], resolution: Report.Resolution) -> None:
+    reports.filter(resolved_at__isnull=True).update(
         resolved_at=times.now(), resolved_by_id=case.moderator_id, resolution=resolution, note=case.reason
     )
-
-
-def report_target(report: Report) -> Target:
-    return Target("report", report.pk, str(report), {"messageId": str(report.message_id)})

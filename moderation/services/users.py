@@ -16,43 +16,45 @@ from .cases import Case, carry_out
 
 
 async def deactivate_user(*, case: Case, user_id: UUID) -> None:
-    """Lock the account out at once; its sockets close with 4403. Forbidden for oneself, and for superusers by
-    those who are none."""
-    user = await _require_judged(case, user_id)
-    deed = partial(account_services.deactivate_user, user_id=user_id)
-    await carry_out(case, "deactivate_user", _user_target(user), deed)
+    """Lock the account at once; its sockets close with 4403.
+
+    Forbidden for the moderator's own account, and for a superuser's unless the moderator is a superuser too.
+    """
+    user = await _require_actionable(case, user_id)
+    action = partial(account_services.deactivate_user, user_id=user_id)
+    await carry_out(case, "deactivate_user", _target(user), action)
 
 
 async def reactivate_user(*, case: Case, user_id: UUID) -> None:
-    user = await _require_judged(case, user_id)
-    deed = partial(account_services.reactivate_user, user_id=user_id)
-    await carry_out(case, "reactivate_user", _user_target(user), deed)
+    """Unlock the account. Forbidden as for `deactivate_user`."""
+    user = await _require_actionable(case, user_id)
+    action = partial(account_services.reactivate_user, user_id=user_id)
+    await carry_out(case, "reactivate_user", _target(user), action)
 
 
 async def end_user_sessions(*, case: Case, user_id: UUID) -> None:
-    """End every login of the user; the sockets close with 4401."""
+    """End all sessions of the user; their sockets close with 4401."""
     user = await run_db(accounts.get_user, user_id=user_id)
-    deed = partial(sessions.end_user_sessions, user_id=user_id)
-    await carry_out(case, "end_sessions", _user_target(user), deed)
+    action = partial(sessions.end_user_sessions, user_id=user_id)
+    await carry_out(case, "end_sessions", _target(user), action)
 
 
 async def end_session(*, case: Case, user_id: UUID, session_id: UUID) -> None:
-    deed = partial(sessions.end_session, user_id=user_id, session_id=session_id)
-    await carry_out(
-        case, "end_session", Target("session", session_id, details={"userId": str(user_id)}), deed
-    )
+    """End one session of the user; its sockets close with 4401."""
+    target = Target("session", session_id, details={"userId": str(user_id)})
+    action = partial(sessions.end_session, user_id=user_id, session_id=session_id)
+    await carry_out(case, "end_session", target, action)
 
 
 async def change_account(*, case: Case, user_id: UUID, changes: dict[str, Any]) -> None:
-    """Change what the admin's form may: profile and privileges. `changes` maps a field to its new value."""
+    """Change profile and privileges. `changes` maps the name of a field to its new value."""
     user = await run_db(accounts.get_user, user_id=user_id)
     target = Target("user", user_id, user.username, details={name: str(v) for name, v in changes.items()})
-    await carry_out(
-        case, "change_account", target, partial(account_services.change_account, user_id=user_id, **changes)
-    )
+    action = partial(account_services.change_account, user_id=user_id, **changes)
+    await carry_out(case, "change_account", target, action)
 
 
-async def _require_judged(case: Case, user_id: UUID) -> User:
+async def _require_actionable(case: Case, user_id: UUID) -> User:
     user = await run_db(accounts.get_user, user_id=user_id)
     if user.pk == case.moderator_id:
         raise Forbidden("You cannot do this to your own account.")
@@ -61,5 +63,5 @@ async def _require_judged(case: Case, user_id: UUID) -> User:
     return user
 
 
-def _user_target(user: User) -> Target:
+def _target(user: User) -> Target:
     return Target("user", user.pk, user.username)

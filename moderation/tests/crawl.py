@@ -1,8 +1,8 @@
-"""Crawls every page of the moderation desk over a large log, and says how long each took and what it asked for.
+"""Requests every kind of admin page over a large log, and prints the time and the number of queries of each.
 
 `python -m moderation.tests.crawl --messages 1000000`, with SECRET_KEY and DATABASE_URL set (an empty,
-migrated database; without DATABASE_URL an SQLite file in DATA_DIR). The rows are inserted in bulk, and stay:
-with `--messages 0` it crawls over what an earlier run has filled.
+migrated database; without DATABASE_URL an SQLite file in DATA_DIR). The rows are inserted in bulk and stay in the
+database; `--messages 0` uses those of an earlier run.
 """
 
 import argparse
@@ -34,9 +34,9 @@ PAGES = [
 
 
 def fill(count: int) -> None:
-    """Users, rooms with a member of each tenth user, and one room whose log has `count` messages.
+    """Create users, and rooms whose members are every tenth user. The first room gets `count` messages.
 
-    Of the others the first has SMALL_ROOM messages and the rest TINY_ROOM each.
+    The second room gets SMALL_ROOM messages, and the others TINY_ROOM each.
     """
     from accounts.models import User
     from foundation import times
@@ -96,7 +96,7 @@ def fill(count: int) -> None:
 
 
 def names() -> dict[str, Any]:
-    """What PAGES name: the largest room, the author of its first message, and its last message."""
+    """The values for PAGES: the largest room, the author of its first message, and its last message."""
     from messaging.models import Message
     from rooms.models import Room
 
@@ -111,7 +111,7 @@ def names() -> dict[str, Any]:
 
 
 class Copies:
-    """Inserts rows like one that is there, in bulk and past the ORM, which would take ten times as long."""
+    """Inserts copies of a row in bulk. It does not use the ORM, which would take ten times as long."""
 
     def __init__(self, model: Any, pk: UUID) -> None:
         self.table = model._meta.db_table
@@ -184,7 +184,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--messages", type=int, default=1_000_000)
     parser.add_argument(
-        "--rounds", type=int, default=3, help="how often each page is asked for; 0: fill only"
+        "--rounds", type=int, default=3, help="requests of each page; 0 only creates the rows"
     )
     given = parser.parse_args()
     if given.messages:

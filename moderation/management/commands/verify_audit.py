@@ -1,4 +1,4 @@
-"""`manage.py verify_audit`: whether the audit log is whole, from its first entry to its last."""
+"""`manage.py verify_audit`: checks the audit log from its first entry to its last."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from moderation import audit
 
 
 class Command(BaseCommand):
-    help = "Check the chain of the audit log; ends with 1 and names each place that was tampered with."
+    help = "Checks the hash chain of the audit log. Exits with 1 and names each place that was changed."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = list(audit.breaks())
-        for problem in found:
-            self.stdout.write(problem)
-        if found:
-            raise CommandError(f"The audit log is broken in {len(found)} places.")
-        self.stdout.write("The audit log is whole.")
+        breaks = list(audit.find_breaks())
+        for description in breaks:
+            self.stdout.write(description)
+        if breaks:
+            raise CommandError(f"The audit log was changed in {len(breaks)} place(s).")
+        self.stdout.write("The audit log is intact.")

@@ -1,4 +1,4 @@
-"""A moderator in the admin, over real HTTP. Knows pages and forms; imports nothing of the server."""
+"""A moderator who uses the admin pages over HTTP."""
 
 import html
 import os
@@ -15,8 +15,11 @@ from tests.kit.users import PASSWORD
 SELECTED = "_selected_action"
 
 
-class Desk:
-    """A new superuser of the server, logged in. Cookies go by hand: they are for https, which tests have not."""
+class Moderator:
+    """A new superuser of the server, logged in.
+
+    The cookies are sent by hand, because they are for https and the tests use http.
+    """
 
     def __init__(self, server: ChatServer) -> None:
         self.server = server
@@ -48,13 +51,13 @@ class Desk:
         return self._send("POST", path, data=data)
 
     def page(self, path: str, **query: Any) -> str:
-        """The page's text, without tags and entities."""
+        """The text of a page, without tags and entities."""
         answer = self.get(path, **query)
         assert answer.status_code == 200, (answer.status_code, answer.text[:2000])
         return text_of(answer.text)
 
     def act(self, model: str, action: str, *pks: Any, reason: str = "against the rules") -> str:
-        """Carry out an action on rows, through the page that asks for the reason; the list's text after it."""
+        """Run an action on rows, through the page that asks for a reason. Returns the text of the list after it."""
         path = f"/admin/{model}/"
         fields = {"action": action, SELECTED: [str(pk) for pk in pks]}
         asked = self.post(path, **fields)
@@ -63,6 +66,15 @@ class Desk:
         answer = self.post(path, **fields, confirmed="yes", reason=reason)
         assert answer.status_code == 302, answer.text
         return self.page(answer.headers["location"])
+
+    def row_ids(self, model: str, **query: Any) -> list[str]:
+        """The ids of the rows that a list shows, for example of `rooms/room`."""
+        page = self.get(f"/admin/{model}/", **query).text
+        return list(dict.fromkeys(re.findall(rf'href="/admin/{model}/([0-9a-f-]{{36}})/change/', page)))
+
+    def audit_log(self, **query: Any) -> str:
+        """The text of the newest page of the audit log."""
+        return self.page("/admin/moderation/auditentry/", **query)
 
 
 def text_of(page: str) -> str:

@@ -1,7 +1,6 @@
-"""The admin's pages of users and sessions: what they show, what they cost, and who may give privileges."""
+"""Admin pages of users and sessions: what they show, how many queries they need, and who may give privileges."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -14,18 +13,6 @@ from foundation import times
 from tests.kit.users import PASSWORD
 
 USERS, SESSIONS = "/admin/accounts/user/", "/admin/accounts/session/"
-
-
-@pytest.fixture
-def root(transactional_db: Any) -> User:
-    return User.objects.create_superuser(username="Root", email="root@example.com", password=PASSWORD)
-
-
-@pytest.fixture
-def browser(root: User) -> Client:
-    client = Client(SERVER_NAME="localhost")
-    client.force_login(root)
-    return client
 
 
 def add_users(count: int) -> list[User]:
@@ -43,19 +30,17 @@ def add_users(count: int) -> list[User]:
 
 
 @pytest.mark.parametrize("path", [USERS, SESSIONS])
-def test_list_with_more_rows_then_costs_no_more_queries(browser: Client, path: str) -> None:
+def test_list_when_it_has_more_rows_then_needs_no_more_queries(browser: Client, path: str) -> None:
     counts = []
     for more in (1, 9):
         add_users(more)
-        with CaptureQueriesContext(
-            connection,
-        ) as queries:
+        with CaptureQueriesContext(connection) as queries:
             assert browser.get(path).status_code == 200
         counts.append(len(queries))
     assert counts[0] == counts[1] <= 8
 
 
-def test_pages_then_show_no_hash_and_no_token(browser: Client, root: User) -> None:
+def test_pages_when_opened_then_show_no_hash_and_no_token(browser: Client, root: User) -> None:
     user = add_users(1)[0]
     user.set_password(PASSWORD)
     user.save()
@@ -81,18 +66,20 @@ def test_pages_then_show_no_hash_and_no_token(browser: Client, root: User) -> No
         (SESSIONS, "192.0.2", 0),
     ],
 )
-def test_search_then_finds_by_the_beginning(browser: Client, path: str, term: str, found: int) -> None:
+def test_search_when_a_term_is_typed_then_finds_by_the_beginning(
+    browser: Client, path: str, term: str, found: int
+) -> None:
     add_users(3)
     assert browser.get(path, {"q": term}).context["cl"].result_count == found
 
 
 @pytest.mark.parametrize("filters", [{"is_active__exact": "1"}, {"is_staff__exact": "0"}])
-def test_filter_of_users_then_answers(browser: Client, filters: dict[str, str]) -> None:
+def test_list_when_filtered_then_it_answers(browser: Client, filters: dict[str, str]) -> None:
     assert browser.get(USERS, filters).status_code == 200
     assert browser.get(SESSIONS, {"revoked_at__isempty": "1"}).status_code == 200
 
 
-def test_user_edited_then_is_found_by_the_new_name(browser: Client) -> None:
+def test_user_when_renamed_then_is_found_by_the_new_name(browser: Client) -> None:
     user = add_users(1)[0]
     form = {"display_name": "New Name", "avatar_url": ""}
     assert browser.post(f"{USERS}{user.pk}/change/", form).status_code == 302
@@ -100,7 +87,7 @@ def test_user_edited_then_is_found_by_the_new_name(browser: Client) -> None:
     assert (user.display_name, user.display_name_key) == ("New Name", "new name")
 
 
-def test_user_edited_by_staff_then_gives_no_privileges(root: User) -> None:
+def test_user_when_edited_by_staff_then_privileges_stay(root: User) -> None:
     staff = add_users(1)[0]
     staff.is_staff = True
     staff.save()
@@ -115,11 +102,11 @@ def test_user_edited_by_staff_then_gives_no_privileges(root: User) -> None:
 
 
 @pytest.mark.parametrize("path", [f"{USERS}add/", f"{SESSIONS}add/"])
-def test_add_then_is_forbidden(browser: Client, path: str) -> None:
+def test_add_page_when_opened_then_it_is_forbidden(browser: Client, path: str) -> None:
     assert browser.get(path).status_code == 403
 
 
-def test_staff_without_permission_then_has_no_actions(root: User) -> None:
+def test_action_when_staff_may_only_view_then_nothing_changes(root: User) -> None:
     staff, victim = add_users(2)
     staff.is_staff = True
     staff.save()

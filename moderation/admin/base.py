@@ -1,7 +1,4 @@
-"""DeskAdmin, the base of all pages: no counts of whole tables, nothing written but through services.
-
-Knows Django's admin; must not know any model.
-"""
+"""BaseAdmin, the base of all admin pages: it counts no tables, and writes only through services."""
 
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, ClassVar
@@ -29,19 +26,20 @@ from ..services import Case
 MAX_PAGES = 200
 PER_PAGE = 50
 
-Deed = Callable[[Any, Case], Coroutine[Any, Any, Any]]
+RowAction = Callable[[Any, Case], Coroutine[Any, Any, Any]]
 
 
 class ReasonForm(forms.Form):
     reason = forms.CharField(max_length=500, widget=forms.Textarea(attrs={"rows": 3, "cols": 60}))
 
 
-class DeskChangeList(ChangeList):
-    """Reads the rows of one page and one more, which says whether there is a next: nothing is ever counted."""
+class UncountedChangeList(ChangeList):
+    """Reads one page of rows and one row more, which shows whether there is a next page. It counts nothing."""
 
     def get_results(self, request: HttpRequest) -> None:
         if not 1 <= self.page_num <= MAX_PAGES:
-            raise IncorrectLookupParameters  # older rows are found by filters, not by paging through all
+            # Older rows are found with filters: a large offset reads all rows before it.
+            raise IncorrectLookupParameters
         first = (self.page_num - 1) * self.list_per_page
         rows = list(self.queryset[first : first + self.list_per_page + 1])
         self.has_next = len(rows) > self.list_per_page and self.page_num < MAX_PAGES
@@ -53,7 +51,8 @@ class DeskChangeList(ChangeList):
         self.paginator = Paginator(self.result_list, self.list_per_page)
 
     def _get_deterministic_ordering(self, ordering: list[str]) -> list[str]:
-        return ordering  # each desk's ordering is total; one more column would leave the index
+        # The ordering of each page is total already, and one more column would leave its index.
+        return ordering
 
     @property
     def previous_page(self) -> str | None:
@@ -64,8 +63,8 @@ class DeskChangeList(ChangeList):
         return self.get_query_string({"p": self.page_num + 1}) if self.has_next else None
 
 
-class DeskAdmin(admin.ModelAdmin):
-    """Rows are looked at; what is done to them is an action, with a reason, that a service carries out."""
+class BaseAdmin(admin.ModelAdmin):
+    """Rows are read-only. Each change is an action with a reason, which a service carries out."""
 
     change_list_template = "moderation/change_list.html"
     change_form_template = "moderation/change_form.html"
@@ -73,18 +72,18 @@ class DeskAdmin(admin.ModelAdmin):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     sortable_by = ()
-    links: ClassVar[
-        tuple[tuple[str, str, str], ...]
-    ] = ()  # (label, list, its filter), filtered by this row's pk
+    # Links from a row's page to lists of other models, filtered by the row's primary key. Each has a label, a model
+    # and a query parameter, for example ("Messages", "messaging_message", "room").
+    links: ClassVar[tuple[tuple[str, str, str], ...]] = ()
 
     class Media:
-        css = {"all": ("moderation/desk.css",)}
+        css = {"all": ("moderation/admin.css",)}
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return DeskChangeList
+        return UncountedChangeList
 
     def prepare(self, rows: Iterable[Any]) -> None:
-        """Read what a page of rows shows besides their own columns, in one query for all."""
+        """Read values that a page shows and the rows do not have, in one query for all rows."""
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.readonly_fields or self.fields or ()
@@ -98,15 +97,18 @@ class DeskAdmin(admin.ModelAdmin):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_change_permission(request, obj) and obj is None  # actions, but no form to save
+        # A list needs the permission for its actions. A row's page has no form to save.
+        return super().has_change_permission(request, obj) and obj is None
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
     @method_decorator(csrf_protect)
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Without the transaction that Django wraps around it: the services write in threads of their own, and
-        on SQLite would wait for a lock that this one holds."""
+        """Show a row's page, without the transaction that Django puts around it.
+
+        The services write in other threads, and on SQLite they would wait for the lock of that transaction.
+        """
         try:
             return self._changeform_view(request, *args, **kwargs)  # type: ignore[attr-defined]
         except ChatError as error:
@@ -120,8 +122,8 @@ class DeskAdmin(admin.ModelAdmin):
         if row is not None:
             actions = self.get_actions(request).values()
             context |= {
-                "desk_actions": [(name, description) for _, name, description in actions],
-                "desk_links": [
+                "row_actions": [(name, description) for _, name, description in actions],
+                "row_links": [
                     (label, f"{reverse(f'admin:{page}_changelist')}?{parameter}={row.pk}")
                     for label, page, parameter in self.links
                 ],
@@ -130,16 +132,16 @@ class DeskAdmin(admin.ModelAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def act(
-        self, request: HttpRequest, queryset: QuerySet[Any], *, title: str, deed: Deed
+        self, request: HttpRequest, queryset: QuerySet[Any], *, title: str, action: RowAction
     ) -> HttpResponse | None:
-        """Ask for a reason, and then do `deed(row, case)` to each selected row; refusals are shown one by one."""
+        """Ask for a reason, and then run `action(row, case)` for each selected row. Each refusal is shown."""
         form = ReasonForm(request.POST if "confirmed" in request.POST else None)
         rows = list(queryset[: self.list_per_page])
         if not rows:
-            messages.warning(request, "Nothing to do: what was selected is no longer in this list.")
+            messages.warning(request, "Nothing to do: the selected rows are no longer in this list.")
             return None
         if form.is_bound and form.is_valid():
-            self._carry_out(request, rows, deed, case_of(request, form.cleaned_data["reason"]), title)
+            self._run(request, rows, action, case_of(request, form.cleaned_data["reason"]), title)
             return None
         context = {
             **self.admin_site.each_context(request),
@@ -152,11 +154,11 @@ class DeskAdmin(admin.ModelAdmin):
         }
         return TemplateResponse(request, "moderation/confirm.html", context)
 
-    def _carry_out(self, request: HttpRequest, rows: list[Any], deed: Deed, case: Case, title: str) -> None:
+    def _run(self, request: HttpRequest, rows: list[Any], action: RowAction, case: Case, title: str) -> None:
         done = 0
         for row in rows:
             try:
-                loop.call(deed(row, case))
+                loop.call(action(row, case))
                 done += 1
             except ChatError as error:
                 messages.error(request, f"{row}: {error.message}")
@@ -165,6 +167,7 @@ class DeskAdmin(admin.ModelAdmin):
 
 
 def case_of(request: HttpRequest, reason: str) -> Case:
+    """The case of the moderator who sent the request."""
     user = request.user
     assert user.is_authenticated
     return Case(
@@ -176,5 +179,5 @@ def case_of(request: HttpRequest, reason: str) -> Case:
 
 
 def link(page: str, pk: Any, text: Any) -> SafeString:
-    """A link to a row's page; `page` is app_model."""
+    """An HTML link to a row's page. `page` is app and model, for example `rooms_room`."""
     return format_html('<a href="{}">{}</a>', reverse(f"admin:{page}_change", args=[pk]), text)
