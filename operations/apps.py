@@ -5,4 +5,5 @@ class OperationsConfig(AppConfig):
     name = "operations"
 
     def ready(self) -> None:
-        from . import checks  # noqa: F401  # registers itself
+        # The import registers the checks.
+        from . import checks  # noqa: F401

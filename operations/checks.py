@@ -1,6 +1,6 @@
-"""`manage.py check --deploy`: settings that do on one machine, and harm where strangers come.
+"""Checks for `manage.py check --deploy`: settings that are fine for development and unsafe in production.
 
-Stands beside Django's own checks. Must not connect to anything: it runs before the parts are up.
+They run beside Django's own checks, and connect to nothing: database and Redis may not be up yet.
 """
 
 from collections.abc import Iterator
@@ -11,12 +11,13 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-LONGEST_ACCESS_SECONDS = 3600
-LONGEST_REFRESH_SECONDS = 90 * 24 * 3600
-# What stands in examples, tests and makefiles is known to everyone.
+MAX_ACCESS_SECONDS = 3600
+MAX_REFRESH_SECONDS = 90 * 24 * 3600
+# Keys of examples, tests and makefiles are public.
 KNOWN_KEY_PARTS = ("tests-only", "change-me", "changeme", "django-insecure", "example")
-WIDEST_PROXY_ADDRESSES = 2**24
-LEAST_PASSWORD_MEMORY_KIB = 19 * 1024  # OWASP's Password Storage Cheat Sheet, for Argon2id with two passes
+MAX_PROXY_ADDRESSES = 2**24
+# From OWASP's Password Storage Cheat Sheet, for Argon2id with two passes.
+MIN_PASSWORD_MEMORY_KIB = 19 * 1024
 
 
 @register(Tags.security, deploy=True)
@@ -25,14 +26,14 @@ def several_processes(app_configs: Any, **kwargs: Any) -> Iterator[CheckMessage]
         return
     if not settings.REDIS_URL:
         yield Error(
-            f"WORKERS is {settings.WORKERS} without REDIS_URL: the in-process layer reaches one process only.",
+            f"WORKERS is {settings.WORKERS} without REDIS_URL: no channel layer connects the processes.",
             hint="Give all processes one REDIS_URL, or set WORKERS=1.",
             id="chat.E001",
         )
     if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         yield Error(
-            f"WORKERS is {settings.WORKERS} and the database is SQLite: one process writes, and the others wait.",
-            hint="Set DATABASE_URL to a MongoDB or PostgreSQL, or WORKERS=1.",
+            f"WORKERS is {settings.WORKERS} and the database is SQLite: only one process can write at a time.",
+            hint="Set DATABASE_URL to a MongoDB or PostgreSQL database, or set WORKERS=1.",
             id="chat.E002",
         )
 
@@ -45,8 +46,8 @@ def keys(app_configs: Any, **kwargs: Any) -> Iterator[CheckMessage]:
         for part in KNOWN_KEY_PARTS
     ):
         yield Error(
-            "SECRET_KEY or one of SECRET_KEY_FALLBACKS is an example's: whoever has read it can log in as anyone.",
-            hint="Make one: python -c 'import secrets; print(secrets.token_urlsafe(50))'",
+            "SECRET_KEY or one of SECRET_KEY_FALLBACKS is from an example: anybody can make tokens for any user.",
+            hint="Make a key: python -c 'import secrets; print(secrets.token_urlsafe(50))'",
             id="chat.E003",
         )
 
@@ -55,20 +56,20 @@ def keys(app_configs: Any, **kwargs: Any) -> Iterator[CheckMessage]:
 def origins(app_configs: Any, **kwargs: Any) -> Iterator[CheckMessage]:
     if "*" in settings.ALLOWED_HOSTS:
         yield Error(
-            "ALLOWED_HOSTS allows every host: links and cookies can be made to point anywhere.",
+            "ALLOWED_HOSTS allows every host: a forged Host header can put another site into links.",
             hint="List the names that clients use.",
             id="chat.E004",
         )
     for origin in settings.ALLOWED_ORIGINS:
         if "*" in origin:
             yield Error(
-                f"ALLOWED_ORIGINS has {origin}: strangers' pages may use sockets and REST with a visitor's token.",
+                f"ALLOWED_ORIGINS has {origin}: other sites' pages may use a visitor's token.",
                 hint="List the origins of your own pages.",
                 id="chat.E005",
             )
         elif origin.startswith("http://") and urlsplit(origin).hostname not in LOOPBACK:
             yield Warning(
-                f"ALLOWED_ORIGINS has {origin}: whoever is on the way can change that page.",
+                f"ALLOWED_ORIGINS has {origin}: an attacker in the network can change that page.",
                 hint="Serve it over https.",
                 id="chat.W006",
             )
@@ -76,21 +77,21 @@ def origins(app_configs: Any, **kwargs: Any) -> Iterator[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def token_lifetimes(app_configs: Any, **kwargs: Any) -> Iterator[CheckMessage]:
-    if settings.ACCESS_TOKEN_SECONDS > LONGEST_ACCESS_SECONDS:
+    if settings.ACCESS_TOKEN_SECONDS > MAX_ACCESS_SECONDS:
         yield Warning(
-            f"Access tokens live {settings.ACCESS_TOKEN_SECONDS} s: one that leaked is good for as long.",
-            hint=f"ACCESS_TOKEN_SECONDS of at most {LONGEST_ACCESS_SECONDS}; clients refresh them.",
+            f"Access tokens live {settings.ACCESS_TOKEN_SECONDS} s: a leaked token is valid that long.",
+            hint=f"Set ACCESS_TOKEN_SECONDS to at most {MAX_ACCESS_SECONDS}; clients refresh their tokens.",
             id="chat.W007",
         )
-    if settings.REFRESH_TOKEN_SECONDS > LONGEST_REFRESH_SECONDS:
+    if settings.REFRESH_TOKEN_SECONDS > MAX_REFRESH_SECONDS:
         yield Warning(
-            f"Refresh tokens live {settings.REFRESH_TOKEN_SECONDS} s: a lost device stays logged in for as long.",
-            hint=f"REFRESH_TOKEN_SECONDS of at most {LONGEST_REFRESH_SECONDS}; each use renews them.",
+            f"Refresh tokens live {settings.REFRESH_TOKEN_SECONDS} s: a lost device stays logged in that long.",
+            hint=f"Set REFRESH_TOKEN_SECONDS to at most {MAX_REFRESH_SECONDS}; each use renews the token.",
             id="chat.W008",
         )
     if settings.REFRESH_TOKEN_SECONDS <= settings.ACCESS_TOKEN_SECONDS:
         yield Error(
-            "Refresh tokens end before access tokens do: nobody stays logged in.",
+            "Refresh tokens expire before access tokens: nobody stays logged in.",
             hint="Raise REFRESH_TOKEN_SECONDS, or lower ACCESS_TOKEN_SECONDS.",
             id="chat.E009",
         )
@@ -100,33 +101,35 @@ def token_lifetimes(app_configs: Any, **kwargs: Any) -> Iterator[CheckMessage]:
 def limits(app_configs: Any, **kwargs: Any) -> Iterator[CheckMessage]:
     if not settings.RATE_LIMITS:
         yield Error(
-            "RATE_LIMITS is off: passwords may be tried without end.", hint="Set it on.", id="chat.E010"
+            "RATE_LIMITS is off: passwords can be guessed without limit.",
+            hint="Set it to on.",
+            id="chat.E010",
         )
-    if any(network.num_addresses > WIDEST_PROXY_ADDRESSES for network in settings.TRUSTED_PROXIES.networks):
+    if any(network.num_addresses > MAX_PROXY_ADDRESSES for network in settings.TRUSTED_PROXIES.networks):
         yield Error(
-            "TRUSTED_PROXIES has a network so wide that clients are in it: they can write any address they like.",
-            hint="Name the proxies themselves, or how many there are.",
+            "TRUSTED_PROXIES has a network so wide that clients may be in it: they can claim any address.",
+            hint="List the addresses of the proxies, or set their number.",
             id="chat.E011",
         )
 
 
 @register(Tags.security, deploy=True)
 def password_hashes(app_configs: Any, **kwargs: Any) -> Iterator[CheckMessage]:
-    if settings.PASSWORD_MEMORY_KIB < LEAST_PASSWORD_MEMORY_KIB:
+    if settings.PASSWORD_MEMORY_KIB < MIN_PASSWORD_MEMORY_KIB:
         yield Error(
-            f"PASSWORD_MEMORY_KIB is {settings.PASSWORD_MEMORY_KIB}: stolen hashes are guessed cheaply.",
-            hint=f"At least {LEAST_PASSWORD_MEMORY_KIB}; the default is 102400.",
+            f"PASSWORD_MEMORY_KIB is {settings.PASSWORD_MEMORY_KIB}: stolen hashes are cheap to guess.",
+            hint=f"Set it to at least {MIN_PASSWORD_MEMORY_KIB}; the default is 102400.",
             id="chat.E015",
         )
 
 
 @register(Tags.security, deploy=True)
-def passwords_of_parts(app_configs: Any, **kwargs: Any) -> Iterator[CheckMessage]:
-    parts = (
+def service_passwords(app_configs: Any, **kwargs: Any) -> Iterator[CheckMessage]:
+    services = (
         ("REDIS_URL", settings.REDIS_URL, "chat.E012"),
         ("DATABASE_URL", settings.DATABASE_URL, "chat.E013"),
     )
-    for name, url, check_id in parts:
+    for name, url, check_id in services:
         scheme, _, rest = url.partition("://")
         user_info, _, host = rest.partition("/")[0].rpartition("@")
         if (
@@ -138,8 +141,8 @@ def passwords_of_parts(app_configs: Any, **kwargs: Any) -> Iterator[CheckMessage
             continue
         if not user_info.partition(":")[2]:
             yield Error(
-                f"{name} has no password: whoever reaches that port has everything.",
-                hint="Set one there, and put it into the URL.",
+                f"{name} has no password: anybody who reaches that port can read and change everything.",
+                hint="Set a password there, and put it into the URL.",
                 id=check_id,
             )
 
@@ -148,7 +151,7 @@ def passwords_of_parts(app_configs: Any, **kwargs: Any) -> Iterator[CheckMessage
 def leases(app_configs: Any, **kwargs: Any) -> Iterator[CheckMessage]:
     if settings.PRESENCE_LEASE_SECONDS < 2 * settings.PRESENCE_RENEW_SECONDS:
         yield Error(
-            "PRESENCE_LEASE_SECONDS is under twice PRESENCE_RENEW_SECONDS: one late renewal, and people flicker.",
+            "PRESENCE_LEASE_SECONDS is under twice PRESENCE_RENEW_SECONDS: one late renewal shows users offline.",
             hint="The defaults are 20 and 8.",
             id="chat.E014",
         )

@@ -1,4 +1,4 @@
-"""Liveness and readiness. Ready means that a message could be stored and told right now."""
+"""Liveness (/healthz) and readiness (/readyz). Ready means that a message can be stored and published now."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -24,11 +24,15 @@ CHECK_SECONDS = 5.0
 
 
 def live(request: HttpRequest) -> JsonResponse:
+    """200 while the process answers."""
     return JsonResponse({"status": "ok"})
 
 
 def ready(request: HttpRequest) -> JsonResponse:
-    """200 when database, Redis, layer and hub, and writer all work; 503 that names those which do not."""
+    """200 if database, Redis, hub and writer work; otherwise 503 that names those that do not.
+
+    The check of the hub covers its channel layer.
+    """
     parts = {name: _try(name, check) for name, check in CHECKS.items()}
     failed = [name for name, works in parts.items() if not works]
     if failed:
@@ -54,8 +58,10 @@ async def _check_database() -> None:
 
 
 def _read_database() -> None:
-    """A row of ours, and whether the last migration of each app is there: MongoDB reads a collection that was
-    never made as an empty one."""
+    """Read a row, and compare the last migration of each app with the applied ones.
+
+    A read alone is not enough: MongoDB reads a missing collection as an empty one.
+    """
     User.objects.only("pk").first()
     applied = set(MigrationRecorder(connection).migration_qs.values_list("app", "name"))
     if missing := _last_migrations() - applied:
@@ -79,7 +85,7 @@ async def _check_hub() -> None:
 
 async def _check_writer() -> None:
     if not get_writer().accepts():
-        raise Unavailable("the writer's queue is full or it is stopping")
+        raise Unavailable("The writer's queue is full, or the writer is stopping.")
 
 
 CHECKS: dict[str, Callable[[], Awaitable[None]]] = {

@@ -1,6 +1,6 @@
-"""The invariants of a live database: finds what breaks them, and mends what can be mended without guessing.
+"""Checks the invariants of a live database, and repairs the violations that can be repaired without guessing.
 
-Knows every app's models; must not know who asks. Reads in pages, so that a large log costs time and not memory.
+Reads in pages, so memory stays bounded for a large log.
 """
 
 import time
@@ -15,21 +15,26 @@ from messaging.room_logs import advance_marks
 from rooms.models import Membership, Room, direct_key
 
 PAGE = 1000
-LAG_SECONDS = 1.0  # a writer's marks follow its messages sooner (messaging.mark_writer)
+# Where there are no transactions, head and watermarks are written within this time after their messages
+# (messaging.mark_writer).
+LAG_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """`rule` names the invariant, `what` the row; `repaired` says that it holds again."""
+    """A broken invariant, for example `seq_dense`, and a description that names the row."""
 
     rule: str
-    what: str
+    description: str
     repaired: bool = False
 
 
 def check(*, repair: bool) -> Iterator[Violation]:
-    """Every violation, room by room. With `repair` the safe ones are mended: hints and watermarks, which follow
-    from the log, and rows that point at nothing, which nobody sees. Holes in a log are named and never filled."""
+    """Yield all violations, room by room, and with `repair` repair the safe ones first.
+
+    Safe are cached heads and watermarks, which follow from the log, missing members of direct rooms, and rows that
+    refer to nothing, which nobody sees. A hole in a log is reported and never filled.
+    """
     for room in Room.objects.order_by("pk").iterator(PAGE):
         head, holes = _scan_log(room)
         yield from holes
@@ -37,11 +42,12 @@ def check(*, repair: bool) -> Iterator[Violation]:
         yield from _check_watermarks(room, head, repair)
         if room.kind == Room.Kind.DIRECT:
             yield from _check_direct(room, repair)
-    yield from _check_pointers(repair)
+    yield from _check_references(repair)
 
 
 def _scan_log(room: Room) -> tuple[int, list[Violation]]:
-    """The log's last seq, and its holes. It begins at first_seq: retention takes away what comes before."""
+    """The last seq of the log (0 if it is empty), and its holes. The log begins at first_seq: earlier messages are
+    archived."""
     first, last = 0, room.first_seq - 1
     holes = []
     while page := list(
@@ -50,31 +56,32 @@ def _scan_log(room: Room) -> tuple[int, list[Violation]]:
         .values_list("seq", flat=True)[:PAGE]
     ):
         for seq in page:
-            if not first and seq != last + 1:  # archived since the room was read?
+            if not first and seq != last + 1:
+                # Messages may have been archived since the room was read.
                 last = max(last, Room.objects.get(pk=room.pk).first_seq - 1)
             first = first or seq
             if seq > last + 1:
-                holes.append(Violation("seq_dense", f"room {room.pk}: nothing between {last} and {seq}"))
+                holes.append(Violation("seq_dense", f"room {room.pk}: no message between {last} and {seq}"))
             last = seq
     return (last if first else 0), holes
 
 
 def _check_head(room: Room, head: int, repair: bool) -> Iterator[Violation]:
-    """The hint lags for a moment behind the log, and longer behind a writer that died; it may never be ahead."""
+    """The cached head may be behind the log for a moment, and for longer after a crash, but never ahead of it."""
     if head == 0 or room.last_seq == head or (room.last_seq < head and _catches_up(room, head)):
         return
-    what = f"room {room.pk}: last_seq is {room.last_seq}, its log ends at {head}"
+    description = f"room {room.pk}: last_seq is {room.last_seq}, its log ends at {head}"
     if room.last_seq > head:
-        # Moving it down could give a seq to a second message that clients know by the first: a human decides.
-        yield Violation("head_hint", what)
+        # Lowering it could reuse a seq of a message that clients already have, so a human has to decide.
+        yield Violation("head_hint", description)
         return
     if repair:
         advance_marks(room)
-    yield Violation("head_hint", what, repaired=repair)
+    yield Violation("head_hint", description, repaired=repair)
 
 
 def _catches_up(room: Room, head: int) -> bool:
-    """Whether the hint of a room that is written to at this moment has come after."""
+    """Whether the cached head reaches `head` within LAG_SECONDS of the message: the room may be in use."""
     written = Message.objects.filter(room_id=room.pk, seq=head).values_list("created_at", flat=True).first()
     if written is not None:
         time.sleep(max(0.0, LAG_SECONDS - (times.now() - written).total_seconds()))
@@ -89,12 +96,16 @@ def _check_watermarks(room: Room, head: int, repair: bool) -> Iterator[Violation
         read = min(max(member.read_seq, 0), delivered)
         if (member.delivered_seq, member.read_seq) == (delivered, read):
             continue
-        what = f"membership {member.pk}: delivered {member.delivered_seq}, read {member.read_seq} of {limit}"
+        description = (
+            f"membership {member.pk}: delivered {member.delivered_seq}, read {member.read_seq} of {limit}"
+        )
         if repair:
-            # Only if they are still what was seen: they move while the server runs.
-            seen = members.filter(pk=member.pk, delivered_seq=member.delivered_seq, read_seq=member.read_seq)
-            seen.update(delivered_seq=delivered, read_seq=read)
-        yield Violation("watermark", what, repaired=repair)
+            # Only if they are unchanged: a running server moves them.
+            unchanged = members.filter(
+                pk=member.pk, delivered_seq=member.delivered_seq, read_seq=member.read_seq
+            )
+            unchanged.update(delivered_seq=delivered, read_seq=read)
+        yield Violation("watermark", description, repaired=repair)
 
 
 def _check_direct(room: Room, repair: bool) -> Iterator[Violation]:
@@ -108,18 +119,19 @@ def _check_direct(room: Room, repair: bool) -> Iterator[Violation]:
     members = set(Membership.objects.filter(room_id=room.pk).values_list("user_id", flat=True))
     for stranger in members - pair:
         yield Violation(
-            "direct_members", f"room {room.pk}: {stranger} is a member of the direct room of two others"
+            "direct_members", f"room {room.pk}: {stranger} is a member of a direct room of two other users"
         )
     known = set(User.objects.filter(pk__in=pair).values_list("pk", flat=True))
     for missing in pair - members:
-        mend = repair and missing in known  # as the next message of either side would
-        if mend:
+        # The next message of either user would add the member too.
+        repaired = repair and missing in known
+        if repaired:
             Membership.create_at_head(room=room, user_id=missing)
-        yield Violation("direct_members", f"room {room.pk}: {missing} is missing", repaired=mend)
+        yield Violation("direct_members", f"room {room.pk}: {missing} is missing", repaired=repaired)
 
 
-def _check_pointers(repair: bool) -> Iterator[Violation]:
-    """Rows that point at nothing. MongoDB knows no foreign keys, so a crash may leave them."""
+def _check_references(repair: bool) -> Iterator[Violation]:
+    """Rows that refer to a missing row. MongoDB has no foreign keys, so a crash may leave such rows."""
     for model, column, target in (
         (Membership, "room_id", Room),
         (Membership, "user_id", User),
@@ -127,18 +139,19 @@ def _check_pointers(repair: bool) -> Iterator[Violation]:
         (Message, "room_id", Room),
         (Message, "sender_id", User),
     ):
-        harmless = model is not Message  # a message is never deleted for being odd
+        # A message is never deleted.
+        removable = model is not Message
         for page in _pages(model, column):
             wanted = {value for _, value in page}
             found = set(target.objects.filter(pk__in=wanted).values_list("pk", flat=True))
             for key, value in page:
                 if value in found:
                     continue
-                if repair and harmless:
+                if repair and removable:
                     model.objects.filter(pk=key).delete()
                 rule = f"{model._meta.model_name}_{column.removesuffix('_id')}"
-                what = f"{model._meta.model_name} {key}: there is no {target._meta.model_name} {value}"
-                yield Violation(rule, what, repaired=repair and harmless)
+                description = f"{model._meta.model_name} {key}: there is no {target._meta.model_name} {value}"
+                yield Violation(rule, description, repaired=repair and removable)
 
 
 def _pages(model: type, column: str) -> Iterator[list[tuple[UUID, UUID]]]:

@@ -1,7 +1,7 @@
-"""/metrics for Prometheus: of this process, or of all workers of `serve --workers` added up.
+"""/metrics for Prometheus: the metrics of this process, or the sums of all workers of `serve --workers`.
 
-With PROMETHEUS_MULTIPROC_DIR set, which `serve` does by itself, each worker counts in files there and any of them
-answers for all. Processes that were started one by one are a target each.
+With several workers, `serve` sets PROMETHEUS_MULTIPROC_DIR. Each worker then counts in files in that directory, and
+each of them answers for all. Processes that were started separately are separate targets.
 """
 
 import os
@@ -20,7 +20,7 @@ DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 
 
 class OnlineUsers(Collector):
-    """Asked for when scraped. All processes know the same number: take the maximum of the targets, not the sum."""
+    """Reads the number from Redis at each scrape. It is the same in all processes: use the maximum, not the sum."""
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         online = loop.call(online_users(), timeout_seconds=5.0)
@@ -28,6 +28,7 @@ class OnlineUsers(Collector):
 
 
 def page(request: HttpRequest) -> HttpResponse:
+    """All metrics in Prometheus' text format."""
     online = CollectorRegistry()
     online.register(OnlineUsers())
     body = generate_latest(_counted()) + generate_latest(online)
@@ -38,14 +39,14 @@ def _counted() -> CollectorRegistry:
     directory = os.environ.get(DIRECTORY)
     if not directory:
         return REGISTRY
-    _bury_dead(Path(directory))
+    _remove_ended_workers(Path(directory))
     registry = CollectorRegistry()
     multiprocess.MultiProcessCollector(registry, path=directory)
     return registry
 
 
-def _bury_dead(directory: Path) -> None:
-    """Take what ended workers had open out of the sums; what they had counted stays in."""
+def _remove_ended_workers(directory: Path) -> None:
+    """Take the gauges of ended workers out of the sums; their counters stay in."""
     for pid in {int(file.stem.rpartition("_")[2]) for file in directory.glob("gauge_live*.db")}:
         try:
             os.kill(pid, 0)

@@ -1,6 +1,6 @@
-"""Copies of the whole database, made while the chat runs, and how they come back into an empty one.
+"""Copies the whole database while the server runs, and restores a copy into an empty database.
 
-Knows which module serves which database; must not know how a copy is made.
+There is a module for each kind of database.
 """
 
 from pathlib import Path
@@ -17,23 +17,26 @@ MODULES: dict[str, ModuleType] = {"sqlite": sqlite, "djongo": mongodb}
 
 
 def backup(path: Path) -> str:
-    """Write a copy to `path`, which must not exist yet. Says what is in it. Raises BackupError."""
+    """Write a copy to `path`, which must not exist. Returns a summary, for example "4096 bytes".
+
+    Raises BackupError.
+    """
     if path.exists():
-        raise BackupError(f"{path} is there already; every copy has a place of its own.")
+        raise BackupError(f"{path} exists already; each copy needs a path of its own.")
     path.parent.mkdir(parents=True, exist_ok=True)
     return str(_module().backup(path))
 
 
 def restore(path: Path) -> str:
-    """Load a copy into a database without users. Says what was loaded. Raises BackupError."""
+    """Load a copy into a database without users. Returns a summary, as `backup` does. Raises BackupError."""
     if not path.exists():
-        raise BackupError(f"There is no {path}.")
+        raise BackupError(f"{path} does not exist.")
     if User._meta.db_table in connection.introspection.table_names() and User.objects.exists():
-        raise BackupError("The database has users: a copy is restored into an empty one only.")
+        raise BackupError("The database has users: a copy can only be restored into an empty database.")
     return str(_module().restore(path))
 
 
 def _module() -> ModuleType:
     if connection.vendor not in MODULES:
-        raise BackupError(f"Back up {connection.vendor} with its own tools (docs/runbook.md).")
+        raise BackupError(f"Use the tools of {connection.vendor} instead (docs/runbook.md).")
     return MODULES[connection.vendor]

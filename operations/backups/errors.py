@@ -1,5 +1,5 @@
-"""What goes wrong with copies, in one class. Knows nothing else."""
+"""The error of backups."""
 
 
 class BackupError(Exception):
-    """The copy cannot be made, or cannot be trusted, or would write over something."""
+    """The copy cannot be made, is damaged, or would overwrite something."""

@@ -1,11 +1,11 @@
-"""Copies of a MongoDB database through pymongo, where mongodump is not at hand: a directory of gzip BSON files.
+"""Copies a MongoDB database with pymongo into a directory of gzip BSON files; mongodump is not needed.
 
-Knows collections and the order in which they have to be read; must not know documents beyond the fields that
-order needs. Each `<collection>.bson.gz` is what `mongodump --gzip` would write, and mongorestore reads it.
+Each `<collection>.bson.gz` has the format of `mongodump --gzip`, so mongorestore can read it. The copy has every
+message that was acknowledged before it began.
 
-MongoDB gives no moment of all collections together. So each room is cut where its log ended at one time: rooms
-first, then members (whose watermarks lie below that cut), then the log's heads, then the messages up to them;
-and users last, so that whoever is named is there. What is acknowledged before the copy begins is in it.
+MongoDB has no common snapshot of all collections. So each room's log is cut at one head, and the order of reading
+keeps the copy consistent: the ids of the rooms, the members (their watermarks are at or below the heads read next),
+the heads, the messages up to the heads, and the users last, so that all users who are referred to are in the copy.
 """
 
 import gzip
@@ -40,6 +40,7 @@ ROOMS, MEMBERS, MESSAGES, AUDIT, USERS = (
 
 
 def backup(path: Path) -> str:
+    """Write the collections into the new directory `path`, with a manifest of counts, SHA-256 and indexes."""
     database = _database()
     path.mkdir(parents=True)
     room_ids = set(Room.objects.values_list("pk", flat=True))
@@ -59,25 +60,29 @@ def backup(path: Path) -> str:
         write(name, _raw(database, name))
     write(USERS, _raw(database, USERS))
     if _cut(room_ids)[1] != firsts:
-        raise BackupError(f"Messages were archived or restored meanwhile. Remove {path} and run it again.")
+        raise BackupError(
+            f"Messages were archived or restored meanwhile. Remove {path} and run the command again."
+        )
     manifest = {"format": FORMAT, "collections": entries}
-    # Last: without it the copy is not whole.
+    # Last, since a copy without a manifest is incomplete.
     (path / "manifest.json").write_text(json_util.dumps(manifest, indent=1))
     return _summary(entries)
 
 
 def restore(path: Path) -> str:
+    """Verify all files, and then replace the collections of the database by those of the copy."""
     try:
         manifest = json_util.loads((path / "manifest.json").read_text())
     except (OSError, ValueError) as error:
-        raise BackupError(f"{path} is no whole copy: {error}") from error
+        raise BackupError(f"{path} is not a complete copy: {error}") from error
     if manifest["format"] != FORMAT:
         raise BackupError(f"{path} has format {manifest['format']}; this program reads {FORMAT}.")
     entries = manifest["collections"]
     for name, entry in entries.items():
         _verify(path / f"{name}.bson.gz", entry)
     database = _database()
-    for name in database.list_collection_names():  # what `migrate` made in the empty database
+    # `migrate` may have created collections in the empty database.
+    for name in database.list_collection_names():
         if not name.startswith("system."):
             database.drop_collection(name)
     for name, entry in entries.items():
@@ -104,7 +109,7 @@ def _codec() -> CodecOptions[RawBSONDocument]:
 
 
 def _cut(room_ids: set[UUID]) -> tuple[dict[UUID, int], dict[UUID, int]]:
-    """Where the log of each room ends, and where it begins, now."""
+    """The head and the first seq of each room's log."""
     heads: dict[UUID, int] = {}
     firsts: dict[UUID, int] = {}
     ids = list(room_ids)
@@ -116,7 +121,7 @@ def _cut(room_ids: set[UUID]) -> tuple[dict[UUID, int], dict[UUID, int]]:
 
 
 def _rooms(database: Database[Any], heads: dict[UUID, int]) -> Iterator[bytes]:
-    """Rooms with the hint that belongs to the cut."""
+    """The rooms, with the cached heads that belong to the cut."""
     for room in database[ROOMS].find():
         if room["_id"] in heads:
             if room["last_seq"] != heads[room["_id"]]:
@@ -142,7 +147,7 @@ def _indexes(database: Database[Any], name: str) -> list[dict[str, Any]]:
 
 
 def _keys(spec: dict[str, Any]) -> list[tuple[str, Any]]:
-    """As they were asked for: the server shows those of a text index by names of its own."""
+    """The keys as an index is created with: the server lists those of a text index under internal names."""
     keys: list[tuple[str, Any]] = []
     for field, direction in spec["key"]:
         if field == "_fts":
@@ -173,7 +178,7 @@ def _verify(path: Path, entry: dict[str, Any]) -> None:
     except OSError as error:
         raise BackupError(f"{path} cannot be read: {error}") from error
     if digest != entry["sha256"]:
-        raise BackupError(f"{path} is damaged: its SHA-256 is not the manifest's.")
+        raise BackupError(f"{path} is damaged: its SHA-256 differs from the manifest.")
 
 
 def _digest(path: Path) -> str:

@@ -1,7 +1,4 @@
-"""Copies of an SQLite database by its own online backup: one moment of it, while others write.
-
-Knows sqlite3 and one file; must not know what is in it.
-"""
+"""Copies an SQLite database with SQLite's online backup: one moment of the database, while others write."""
 
 import os
 import sqlite3
@@ -16,12 +13,13 @@ TIMEOUT_SECONDS = 30
 
 
 def backup(path: Path) -> str:
-    """In one step: in WAL mode that is one read transaction, and nobody waits for it."""
+    """Copy in one step: in WAL mode that is one read transaction, and no writer waits for it."""
     part = path.with_name(f"{path.name}.part")
     part.unlink(missing_ok=True)
     with closing(_open(_database())) as source, closing(_open(part)) as target:
         source.backup(target)
-        target.execute("PRAGMA journal_mode=DELETE")  # all of it in the one file
+        # Everything is in one file, without a separate WAL.
+        target.execute("PRAGMA journal_mode=DELETE")
         _verify(target, path)
     with part.open("rb") as file:
         os.fsync(file.fileno())

@@ -1,4 +1,4 @@
-"""Alert rules, dashboard and runbook name what is there: metrics of /metrics, sections, commands."""
+"""Alert rules, dashboard and runbook only name metrics, sections and commands that exist."""
 
 import json
 import re
@@ -38,7 +38,7 @@ def families(server: ChatServer) -> set[str]:
     return {family.name for family in text_string_to_metric_families(page)}
 
 
-def test_metrics_when_named_by_a_rule_or_panel_then_are_at_metrics(families: set[str]) -> None:
+def test_metrics_when_named_by_a_rule_or_panel_then_they_exist(families: set[str]) -> None:
     there = {family + suffix for family in families for suffix in SUFFIXES}
     for expression in [*panel_queries(), *(rule["expr"] for rule in rules())]:
         names = names_in(expression)
@@ -47,14 +47,14 @@ def test_metrics_when_named_by_a_rule_or_panel_then_are_at_metrics(families: set
         assert expression.count("(") == expression.count(")")
 
 
-def test_metrics_when_at_metrics_then_are_on_the_dashboard(families: set[str]) -> None:
+def test_metrics_when_they_exist_then_are_on_the_dashboard(families: set[str]) -> None:
     shown = {name for expression in panel_queries() for name in names_in(expression)}
     for family in families:
         if family.startswith("chat_") and not family.endswith("_created"):
             assert any(family + suffix in shown for suffix in SUFFIXES), family
 
 
-def test_alerts_when_they_fire_then_the_runbook_has_their_section() -> None:
+def test_alerts_when_they_fire_then_the_runbook_has_a_section() -> None:
     sections = re.findall(r"^### (\w+)$", RUNBOOK, re.M)
     assert sections == [rule["alert"] for rule in rules()]
     for rule in rules():
@@ -63,6 +63,6 @@ def test_alerts_when_they_fire_then_the_runbook_has_their_section() -> None:
         assert rule["annotations"]["runbook"] == f"docs/runbook.md#{rule['alert'].lower()}"
 
 
-def test_commands_when_named_by_the_runbook_then_are_there() -> None:
+def test_commands_when_named_by_the_runbook_then_they_exist() -> None:
     named = set(re.findall(r"manage\.py\s+([a-z_]+)", RUNBOOK))
     assert {"archive_messages", "backup_database", "check_integrity"} <= named <= set(get_commands())

@@ -1,7 +1,10 @@
-"""The disaster drill: a copy is made while everybody sends, the system is lost, the copy comes back in an empty
-one. About 15 seconds for each database."""
+"""The disaster drill: copy while everybody sends, lose the system, and restore the copy in an empty one.
+
+About 15 seconds for each database.
+"""
 
 import asyncio
+import json
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,12 +14,15 @@ from django.core.management import CommandError, call_command
 
 from accounts.models import User
 from djongo_lts.testing import MongoServer
+from operations.backups import mongodb as mongodb_backups
+from operations.backups.errors import BackupError
 from tests.kit.servers import ChatServer
 from tests.kit.users import ChatUser
 
 pytestmark = pytest.mark.once  # brings a MongoDB of its own
 
-PAUSE_SECONDS = 0.05  # so that the senders leave the machine to what is copied
+# Between two messages of a sender, so that the copy gets CPU time.
+PAUSE_SECONDS = 0.05
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +36,7 @@ def mongodb() -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", "mongodb"])
 def database_urls(request: pytest.FixtureRequest) -> tuple[str, str]:
-    """The database that is lost, and the empty one that takes its place."""
+    """The database that is lost, and the empty one that replaces it."""
     if request.param == "sqlite":
         return "", ""  # each server has one in its own directory
     url = request.getfixturevalue("mongodb")
@@ -38,7 +44,7 @@ def database_urls(request: pytest.FixtureRequest) -> tuple[str, str]:
 
 
 class Sender:
-    """Sends all the time, and makes rooms with a message in each; keeps what was acknowledged."""
+    """Sends all the time, creates rooms with a message in each, and keeps the acknowledged texts."""
 
     def __init__(self, user: ChatUser, peer: ChatUser) -> None:
         self.user, self.peer = user, peer
@@ -62,7 +68,7 @@ class Sender:
 
 
 async def copy_while_sending(server: ChatServer, senders: list[Sender], path: Path) -> list[int]:
-    """How much each sender had been acknowledged when the copy began."""
+    """Returns how many messages of each sender were acknowledged when the copy began."""
     async with asyncio.TaskGroup() as group:
         for sender in senders:
             group.create_task(sender.run())
@@ -85,7 +91,7 @@ def manage(server: ChatServer, *arguments: str) -> subprocess.CompletedProcess[s
 
 
 @pytest.mark.timeout(240)
-async def test_database_when_lost_then_its_copy_comes_back_sound_with_all_that_was_acknowledged_before(
+async def test_restore_when_all_is_lost_then_all_acknowledged_is_back(
     start_server: Callable[..., ChatServer], database_urls: tuple[str, str], tmp_path: Path
 ) -> None:
     lost_url, new_url = database_urls
@@ -98,7 +104,7 @@ async def test_database_when_lost_then_its_copy_comes_back_sound_with_all_that_w
     new = ChatServer(DATABASE_URL=new_url)
     try:
         manage(new, "restore_database", "--from", str(copy))
-        assert "The database is sound; 0 violation(s) repaired." in manage(new, "check_integrity").stdout
+        assert "No problems found." in manage(new, "check_integrity").stdout
         new.start(migrate=False)
         for sender, count in zip(senders, counts, strict=True):
             user = sender.user.on(new)
@@ -113,12 +119,40 @@ async def test_database_when_lost_then_its_copy_comes_back_sound_with_all_that_w
 
 
 @pytest.mark.django_db
-def test_copy_when_it_would_write_over_something_then_is_refused(tmp_path: Path) -> None:
+def test_copy_when_it_would_overwrite_something_then_is_refused(tmp_path: Path) -> None:
     (tmp_path / "copy").touch()
-    with pytest.raises(CommandError, match="is there already"):
+    with pytest.raises(CommandError, match="exists already"):
         call_command("backup_database", "--to", str(tmp_path / "copy"))
-    with pytest.raises(CommandError, match="There is no"):
+    with pytest.raises(CommandError, match="does not exist"):
         call_command("restore_database", "--from", str(tmp_path / "nothing"))
     User.objects.create_user(username="somebody", email="somebody@example.com")
-    with pytest.raises(CommandError, match="into an empty one only"):
+    with pytest.raises(CommandError, match="into an empty database"):
         call_command("restore_database", "--from", str(tmp_path / "copy"))
+
+
+def test_restore_when_an_sqlite_copy_is_damaged_then_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "copy").write_text("not a database, but long enough to look like one" * 100)
+    server = ChatServer(DATABASE_URL="")
+    try:
+        server.migrate()
+        done = server.manage("restore_database", "--from", str(tmp_path / "copy"), check=False)
+        assert done.returncode == 1
+        assert "is damaged" in done.stderr
+        assert "No problems found." in manage(server, "check_integrity").stdout
+    finally:
+        server.stop()
+
+
+def test_restore_when_a_mongodb_copy_is_incomplete_then_is_refused(tmp_path: Path) -> None:
+    manifest = tmp_path / "manifest.json"
+    with pytest.raises(BackupError, match="not a complete copy"):
+        mongodb_backups.restore(tmp_path)
+    manifest.write_text(json.dumps({"format": 0}))
+    with pytest.raises(BackupError, match="has format 0"):
+        mongodb_backups.restore(tmp_path)
+    manifest.write_text(json.dumps({"format": 1, "collections": {"rooms": {"sha256": "0" * 64}}}))
+    with pytest.raises(BackupError, match="cannot be read"):
+        mongodb_backups.restore(tmp_path)
+    (tmp_path / "rooms.bson.gz").write_bytes(b"something else")
+    with pytest.raises(BackupError, match="differs from the manifest"):
+        mongodb_backups.restore(tmp_path)

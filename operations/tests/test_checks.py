@@ -1,4 +1,4 @@
-"""`check --deploy` is clean for a sound configuration and names what is unsound in another."""
+"""`check --deploy` finds nothing in a safe configuration, and names each unsafe setting."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from django.test import override_settings
 from foundation.proxies import TrustedProxies
 from tests.kit.paths import ROOT
 
-SOUND = {
+SAFE = {
     "SECRET_KEY": "7PqkX2vLw9ZrT4mNc8YbH3sJf6DgA1eUxQoWiE5tRyBnMvCzKd0",
     "SECRET_KEY_FALLBACKS": [],
     "DEBUG": False,
@@ -31,18 +31,18 @@ SOUND = {
     "DATABASE_URL": "mongodb://chat:secret@mongo.example:27017/chat?replicaSet=rs0",
     "DATABASES": {"default": {"ENGINE": "djongo_lts"}},
 }
-# The checks only read it; nothing connects.
+# The checks only read the settings; nothing connects.
 pytestmark = [pytest.mark.once, pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")]
 SQLITE = {"default": {"ENGINE": "django.db.backends.sqlite3"}}
 
 
 def found(**changes: object) -> list[str]:
-    with override_settings(**{**SOUND, **changes}):
+    with override_settings(**{**SAFE, **changes}):
         messages = run_checks(tags=["security"], include_deployment_checks=True)
     return sorted(message.id for message in messages if not message.is_silenced())
 
 
-def test_check_when_sound_then_finds_nothing() -> None:
+def test_check_when_all_is_safe_then_finds_nothing() -> None:
     assert found() == []
 
 
@@ -51,8 +51,8 @@ def test_check_when_sound_then_finds_nothing() -> None:
     [
         ({"REDIS_URL": ""}, "chat.E001"),
         ({"DATABASES": SQLITE}, "chat.E002"),
-        ({"SECRET_KEY": "change-me" + SOUND["SECRET_KEY"]}, "chat.E003"),
-        ({"SECRET_KEY_FALLBACKS": ["tests-only" + SOUND["SECRET_KEY"]]}, "chat.E003"),
+        ({"SECRET_KEY": "change-me" + SAFE["SECRET_KEY"]}, "chat.E003"),
+        ({"SECRET_KEY_FALLBACKS": ["tests-only" + SAFE["SECRET_KEY"]]}, "chat.E003"),
         ({"SECRET_KEY": "short"}, "security.W009"),
         ({"DEBUG": True}, "security.W018"),
         ({"ALLOWED_HOSTS": ["*"]}, "chat.E004"),
@@ -73,7 +73,7 @@ def test_check_when_sound_then_finds_nothing() -> None:
         ({"SECURE_HSTS_SECONDS": 0}, "security.W004"),
     ],
 )
-def test_check_when_something_is_unsound_then_names_it(changes: dict, check_id: str) -> None:
+def test_check_when_a_setting_is_unsafe_then_names_it(changes: dict, check_id: str) -> None:
     assert found(**changes) == [check_id]
 
 
@@ -85,11 +85,11 @@ def test_check_when_something_is_unsound_then_names_it(changes: dict, check_id: 
         {"ALLOWED_ORIGINS": ["http://localhost:3000"]},
     ],
 )
-def test_check_when_a_smaller_deployment_is_sound_then_finds_nothing(changes: dict) -> None:
+def test_check_when_a_small_deployment_is_safe_then_finds_nothing(changes: dict) -> None:
     assert found(**changes) == []
 
 
-def test_check_when_run_from_the_shell_then_fails_and_names_what_is_unsound(tmp_path: Path) -> None:
+def test_check_when_run_as_a_command_then_fails_and_names_each(tmp_path: Path) -> None:
     env = {
         **os.environ,
         "SECRET_KEY": "change-me",

@@ -1,4 +1,4 @@
-"""Liveness and readiness, also when a part of the server is taken away. About twelve seconds."""
+"""Liveness and readiness, also while a part of the server is away. About twelve seconds."""
 
 import sqlite3
 import uuid
@@ -31,9 +31,10 @@ def test_health_when_all_works_then_is_200_without_a_token(server: ChatServer) -
         )
 
 
-def test_ready_when_the_database_is_not_migrated_then_is_503_until_it_is() -> None:
+def test_ready_when_not_migrated_then_503_until_it_is() -> None:
     server = ChatServer()
-    if url := run_database_url(uuid.uuid4().hex[:8]):  # the run's own is migrated
+    # The database of the test run is migrated already.
+    if url := run_database_url(uuid.uuid4().hex[:8]):
         server.env["DATABASE_URL"] = url
     try:
         server.start(migrate=False)
@@ -56,7 +57,7 @@ def redis() -> Iterator[RedisServer]:
     redis.stop()
 
 
-def test_ready_when_redis_goes_and_returns_then_is_503_and_200_again(
+def test_ready_when_redis_is_away_and_back_then_503_and_200_again(
     start_server: Callable[..., ChatServer], redis: RedisServer
 ) -> None:
     server = start_server(REDIS_URL=redis.url)
@@ -70,7 +71,7 @@ def test_ready_when_redis_goes_and_returns_then_is_503_and_200_again(
 
 
 @pytest.mark.once  # locks SQLite's file
-async def test_message_when_the_database_is_locked_then_is_unavailable_and_a_retry_stores_it_once(
+async def test_send_when_the_database_is_locked_then_a_retry_stores_it_once(
     start_server: Callable[..., ChatServer],
 ) -> None:
     server = start_server()

@@ -1,9 +1,10 @@
-"""`manage.py check_integrity`: each corruption is put in by hand, named, and mended where that is safe."""
+"""Each kind of corruption is reported, and repaired where that is safe."""
 
 import uuid
 from collections.abc import Callable
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from accounts.models import Session, User
 from foundation import times
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 
 class Database:
-    """A sound database: a group of two with three messages, and a direct room."""
+    """A consistent database: a group of two with three messages, and a direct room."""
 
     def __init__(self) -> None:
         self.ann, self.ben, self.eve = (
@@ -43,12 +44,14 @@ def rules(*, repair: bool = False) -> set[tuple[str, bool]]:
     return {(violation.rule, violation.repaired) for violation in integrity.check(repair=repair)}
 
 
-def test_sound_database_then_has_no_violation() -> None:
+def test_check_when_the_database_is_consistent_then_no_violation(capsys: pytest.CaptureFixture[str]) -> None:
     Database()
     assert rules() == set()
+    call_command("check_integrity")
+    assert capsys.readouterr().out == "No problems found.\n"
 
 
-def test_log_whose_oldest_were_archived_then_is_sound() -> None:
+def test_check_when_the_oldest_are_archived_then_no_violation() -> None:
     db = Database()
     db.messages[0].delete()
     Room.objects.filter(pk=db.group.pk).update(first_seq=2)
@@ -88,7 +91,7 @@ def join_direct(db: Database) -> None:
 
 
 def turn_key(db: Database) -> None:
-    """The other of the two ways to name a pair, which would allow a second room for it."""
+    """Reverse the pair in the key, which would allow a second room for it."""
     key = str(db.direct.direct_key)
     Room.objects.filter(pk=db.direct.pk).update(direct_key=":".join(reversed(key.split(":"))))
 
@@ -117,13 +120,30 @@ def garble_key(db: Database) -> None:
         (lose_key, "direct_key", False),
     ],
 )
-def test_corruption_then_is_named_and_mended_only_where_that_is_safe(
+def test_check_when_corrupt_then_reports_and_repairs_what_is_safe(
     corrupt: Callable[[Database], None], rule: str, safe: bool
 ) -> None:
     corrupt(Database())
     assert rules() == {(rule, False)}
     assert rules(repair=True) == {(rule, safe)}
     assert rules() == (set() if safe else {(rule, False)})
+
+
+def test_command_when_it_repairs_then_says_what_is_repaired_and_left(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    db = Database()
+    lag(db)
+    with pytest.raises(CommandError, match=r"1 violation\(s\) remain, 0 repaired\."):
+        call_command("check_integrity")
+    call_command("check_integrity", "--repair")
+    printed = capsys.readouterr().out
+    assert f"repaired head_hint: room {db.group.pk}" in printed
+    assert printed.endswith("All 1 violation(s) repaired.\n")
+    read_beyond(db)
+    punch_hole(db)
+    with pytest.raises(CommandError, match=r"1 violation\(s\) remain, 1 repaired\."):
+        call_command("check_integrity", "--repair")
 
 
 @pytest.mark.parametrize(
@@ -136,12 +156,12 @@ def test_corruption_then_is_named_and_mended_only_where_that_is_safe(
         (Message, "room_id", "message_room", False),
     ],
 )
-def test_row_that_points_at_nothing_then_is_named_and_removed_unless_it_is_a_message(
+def test_check_when_a_reference_is_broken_then_only_messages_stay(
     model: type, column: str, rule: str, safe: bool
 ) -> None:
     db = Database()
     row = model.objects.filter(**{column: (db.group if column == "room_id" else db.ann).pk}).first()
-    # Foreign keys are checked at the end of the transaction, and this one ends with everything undone.
+    # Foreign keys are checked at the end of the transaction, and the test undoes everything before.
     model.objects.filter(pk=row.pk).update(**{column: uuid.uuid4()})
     try:
         assert (rule, False) in rules()

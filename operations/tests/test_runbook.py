@@ -1,7 +1,7 @@
-"""docs/runbook.md and the alerts, run: every command against a server, every rule over series. About ten seconds.
+"""Runs every command of docs/runbook.md against a server, and every alert rule over series. About ten seconds.
 
-RUNBOOK_WHOLE=1 runs management commands too, which takes a minute; else it is looked at whether they take what the
-runbook gives them, since tests of their own run them.
+Management commands have tests of their own, so here only their arguments are checked. RUNBOOK_WHOLE=1 runs them
+too, which takes a minute.
 """
 
 import os
@@ -24,7 +24,7 @@ from tests.kit.servers import ChatServer
 from tests.kit.users import ChatUser
 
 WHOLE = bool(os.environ.get("RUNBOOK_WHOLE"))
-# `python` is the tests' own; of `python manage.py` only the arguments are kept, unless all is run.
+# `python` is the interpreter of the tests. Unless WHOLE, `python manage.py` only writes its arguments to a file.
 PRELUDE = """set -euo pipefail
 python() {
   if [ "$1" = manage.py ] && [ "$WHOLE" = False ]; then echo "${@:2}" >> "$CALLS"; else command "$PYTHON" "$@"; fi
@@ -33,7 +33,7 @@ python() {
 
 
 async def be_busy(server: ChatServer) -> tuple[ChatUser, str]:
-    """A log with a message that was delivered, and with three that a limit refused."""
+    """Write a log with three messages that were delivered, and three that a limit refused."""
     user = server.sign_up()
     room_id = user.make_room()
     async with user.connect() as socket:
@@ -56,7 +56,7 @@ def archive(room_id: str, sender_id: str, to: Path) -> None:
     Archive(to).write(Manifest(UUID(room_id)), [encode_line(message, ()) for message in messages], 1, 2)
 
 
-async def test_commands_when_run_beside_a_server_then_work_and_show_what_the_runbook_says(
+async def test_commands_when_run_then_print_what_the_runbook_shows(
     start_server: Callable[..., ChatServer], redis_server: RedisServer, tmp_path: Path
 ) -> None:
     need("bash", "jq")
@@ -87,6 +87,6 @@ async def test_commands_when_run_beside_a_server_then_work_and_show_what_the_run
 
 
 @pytest.mark.once  # of Prometheus
-def test_rules_when_series_are_as_described_then_fire_or_stay_quiet() -> None:
+def test_rules_when_run_over_series_then_fire_or_stay_quiet() -> None:
     need("promtool")
     run("promtool", "test", "rules", "alerts_test.yml", folder=ROOT / "deploy" / "prometheus")

@@ -1,4 +1,4 @@
-"""`manage.py backup_database --to PATH`"""
+"""`manage.py backup_database --to PATH`: copies the database while the server runs."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -10,14 +10,14 @@ from operations import backups
 
 
 class Command(BaseCommand):
-    help = "Copy the whole database while the chat runs: SQLite to a file, MongoDB to a directory."
+    help = "Copies the whole database while the server runs: SQLite to a file, MongoDB to a directory."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--to", type=Path, required=True, metavar="PATH", dest="path")
 
     def handle(self, *args: Any, path: Path, **options: Any) -> None:
         try:
-            what = backups.backup(path)
+            summary = backups.backup(path)
         except backups.BackupError as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"backed up {what} to {path}")
+        self.stdout.write(f"backed up {summary} to {path}")

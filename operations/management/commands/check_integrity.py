@@ -1,4 +1,4 @@
-"""`manage.py check_integrity`: does the database keep what the contract promises?"""
+"""`manage.py check_integrity [--repair]`: checks the invariants of the database."""
 
 from argparse import ArgumentParser
 from collections import Counter
@@ -10,17 +10,21 @@ from operations import integrity
 
 
 class Command(BaseCommand):
-    help = "Checks a live database against the invariants of the chat, and names each violation."
+    help = "Checks the invariants of a live database, and prints each violation."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--repair", action="store_true", help="mend what can be mended without guessing")
+        parser.add_argument(
+            "--repair", action="store_true", help="repair what can be repaired without guessing"
+        )
 
     def handle(self, *args: Any, repair: bool, **options: Any) -> None:
         counts: Counter[bool] = Counter()
         for violation in integrity.check(repair=repair):
             counts[violation.repaired] += 1
-            mark = "repaired " if violation.repaired else ""
-            self.stdout.write(f"{mark}{violation.rule}: {violation.what}")
+            prefix = "repaired " if violation.repaired else ""
+            self.stdout.write(f"{prefix}{violation.rule}: {violation.description}")
         if counts[False]:
-            raise CommandError(f"{counts[False]} violation(s) stay, {counts[True]} repaired")
-        self.stdout.write(f"The database is sound; {counts[True]} violation(s) repaired.")
+            raise CommandError(f"{counts[False]} violation(s) remain, {counts[True]} repaired.")
+        self.stdout.write(
+            f"All {counts[True]} violation(s) repaired." if counts[True] else "No problems found."
+        )

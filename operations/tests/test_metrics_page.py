@@ -1,4 +1,4 @@
-"""/metrics against what clients counted, of two processes and of two workers behind one port."""
+"""/metrics of two processes, and of two workers behind one port, compared with the counts of clients."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -14,7 +14,7 @@ MESSAGES = 12
 
 
 def scrape(servers: Iterable[ChatServer]) -> Counter[str]:
-    """All samples of all targets added up, by name and labels."""
+    """The sums of all samples of all targets, by name and labels."""
     sums: Counter[str] = Counter()
     for server in servers:
         with server.http() as http:
@@ -28,7 +28,7 @@ def scrape(servers: Iterable[ChatServer]) -> Counter[str]:
 
 
 async def talk(alice: ChatUser, bob: ChatUser) -> Counter[str]:
-    """Send by socket and REST, one of them twice; what clients saw of it by the metrics' names."""
+    """Send by socket and REST, one message twice. Returns the clients' counts by metric."""
     room = alice.make_room(bob)
     async with alice.connect() as a, bob.connect() as b:
         for number in range(MESSAGES - 1):
@@ -68,7 +68,7 @@ def shared(redis_server: RedisServer, tmp_path: object) -> dict[str, str]:
     return {"REDIS_URL": redis_server.url, "DATA_DIR": str(tmp_path)}
 
 
-async def test_two_processes_when_scraped_then_sums_are_what_clients_counted(
+async def test_processes_when_scraped_then_sums_are_what_clients_counted(
     start_server: Callable[..., ChatServer], shared: dict[str, str]
 ) -> None:
     servers = [start_server(**shared), start_server(**shared)]
