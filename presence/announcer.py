@@ -12,7 +12,7 @@ from foundation.drainer import Drainer
 from foundation.errors import Unavailable
 from foundation.redis.outage import REDIS_AWAY
 
-from .events import Change
+from .leases import Change
 
 logger = logging.getLogger(__name__)
 

@@ -1,7 +1,5 @@
 """Shapes of presence on the wire, for socket and REST alike. Must not know Redis, the database or sockets."""
 
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -11,15 +9,6 @@ from realtime.wire.events import Audience, ServerEvent
 from realtime.wire.protocol import Wire
 
 MAX_QUERY_USERS = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A user came online at a moment of Redis time, or is offline and was last seen at it."""
-
-    user_id: UUID
-    online: bool
-    at: datetime
 
 
 class PresenceUpdate(Wire):

@@ -15,8 +15,7 @@ from foundation import loop
 from foundation.redis.outage import REDIS_AWAY
 
 from .announcer import Announcer
-from .events import Change
-from .leases import Intervals, Lease, Leaving, Socket
+from .leases import Change, Intervals, Lease, Leaving, Socket
 from .store import PresenceStore
 
 logger = logging.getLogger(__name__)

@@ -47,6 +47,15 @@ class Ended(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """A user came online at a moment of Redis time, or is offline and was last seen at it."""
+
+    user_id: UUID
+    online: bool
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Swept:
     ended: list[Ended]
     next_seconds: float | None

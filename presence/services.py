@@ -16,9 +16,9 @@ from realtime.hub.hub import get_hub
 from rooms import selectors as rooms
 
 from .announcer import Announcer
-from .events import PRESENCE_UPDATE, Change, PresenceUpdate
+from .events import PRESENCE_UPDATE, PresenceUpdate
 from .heartbeat import Heartbeat
-from .leases import Intervals, Lease, Socket
+from .leases import Change, Intervals, Lease, Socket
 from .pruning import Pruned, prune
 from .store import get_store
 

@@ -8,7 +8,7 @@ import pytest
 import redis.asyncio
 from redis.asyncio.cluster import RedisCluster
 
-from presence.events import Change
+from presence.leases import Change
 from presence.store import PresenceStore
 from tests.kit.heartbeats import INTERVALS, PresenceProcess
 from tests.kit.redis_servers import ClusterServer, RedisServer, running

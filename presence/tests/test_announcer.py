@@ -10,7 +10,7 @@ from foundation import context, times
 from foundation.errors import Unavailable
 from foundation.ids import uuid7
 from presence.announcer import USERS_AT_ONCE, Announcer
-from presence.events import Change
+from presence.leases import Change
 
 pytestmark = pytest.mark.once  # presence lives in Redis
 

@@ -8,8 +8,7 @@ from uuid import UUID
 import pytest
 
 from foundation import context, times
-from presence.events import Change
-from presence.leases import Lease, Swept
+from presence.leases import Change, Lease, Swept
 from presence.store import PresenceStore
 from tests.kit.heartbeats import INTERVALS, PresenceProcess, a_socket
 from tests.kit.waiting import until

@@ -8,9 +8,8 @@ from uuid import UUID
 from foundation.ids import uuid7
 from presence import keys
 from presence.announcer import Announcer
-from presence.events import Change
 from presence.heartbeat import Heartbeat
-from presence.leases import Ended, Intervals, Release, Socket
+from presence.leases import Change, Ended, Intervals, Release, Socket
 from presence.store import PresenceStore
 
 from .waiting import until
