@@ -50,7 +50,7 @@ class Heartbeat:
         self._leases: set[Lease] = set()
         self._leaving: list[Leaving] = []
         self._away = self._stopping = False
-        self._sweep_at = self._no_sweep_before = clock()
+        self._sweep_at = self._no_sweep_before = self._check_at = clock()
         self._renew_at = self._sweep_at + intervals.renew_seconds
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -131,16 +131,18 @@ class Heartbeat:
             # All processes lost it alike: the others get time to renew before what ran out is taken.
             self._no_sweep_before = self._clock() + self._every.renew_seconds
             logger.info("presence is kept again: Redis is back")
-        if self._clock() >= self._next_sweep() and not self._announcer.busy:
-            if await self._was_emptied():
+        if self._clock() >= self._check_at:
+            if await self._has_lost_leases():
                 await self._renew()
+            self._check_at = self._clock() + self._every.sweep_seconds
+        if self._clock() >= self._next_sweep() and not self._announcer.busy:
             await self._sweep()
 
     async def _pause(self) -> None:
         if self._away:
             await asyncio.sleep(self._every.retry_seconds)
             return
-        seconds = max(MARGIN_SECONDS, min(self._renew_at, self._next_sweep()) - self._clock())
+        seconds = max(MARGIN_SECONDS, min(self._renew_at, self._check_at, self._next_sweep()) - self._clock())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
@@ -148,12 +150,16 @@ class Heartbeat:
     def _next_sweep(self) -> float:
         return max(self._sweep_at, self._no_sweep_before)
 
-    async def _was_emptied(self) -> bool:
-        """Whether a Redis that restarted or was flushed has lost the leases; one of them tells for all."""
-        lease = next(iter(self._leases), None)
-        if self._sole or lease is None:
+    async def _has_lost_leases(self) -> bool:
+        """Whether a Redis was restarted or flushed. Looks at one lease of each shard: a cluster may lose some."""
+        if self._sole:
             return False
-        return not all((await self._store.states([lease.socket.user_id])).values())
+        sample: dict[int, UUID] = {}
+        for lease in self._leases:
+            sample.setdefault(self._store.shard_of(lease.socket.user_id), lease.socket.user_id)
+            if len(sample) == len(self._store.shards):
+                break
+        return not all((await self._store.states(sample.values())).values())
 
     async def _renew(self) -> None:
         leases, asked_at = list(self._leases), self._clock()
