@@ -1,6 +1,6 @@
-"""Announces changes in their order for each user, many users together, again while the database is away.
+"""Announces changes of presence: many users in one batch, each user's changes in order, with retries.
 
-Knows a queue and a function that announces; must not know Redis, rooms or who is told.
+What an announcement does is a function that the Announcer gets.
 """
 
 import asyncio
@@ -16,16 +16,17 @@ from .leases import Change
 
 logger = logging.getLogger(__name__)
 
-USERS_AT_ONCE = 50
-MAX_WAITING = 20_000
+MAX_USERS = 50
+MAX_CHANGES = 20_000
 RETRY_SECONDS = 1.0
 ANNOUNCE_SECONDS = 30.0
 
 
 class Announcer:
-    """`add` never waits. A change is kept until it is announced, since a store may give it to nobody else.
+    """Keeps each change until it is announced, because the store returns it to one process only.
 
-    `announce` takes changes of distinct users, is safe to repeat, and costs little more for many than for one.
+    `announce` gets changes of distinct users and has to be safe to repeat. While Redis or the database is away, it
+    is called again every `retry_seconds`.
     """
 
     def __init__(
@@ -39,48 +40,53 @@ class Announcer:
         self._retry_seconds = retry_seconds
         self._announce_seconds = announce_seconds
         self._drainer: Drainer[Change, None] = Drainer(
-            self._tell, name="presence-announcer", max_items=MAX_WAITING, max_batch=USERS_AT_ONCE
+            self._announce_batch, name="presence-announcer", max_items=MAX_CHANGES, max_batch=MAX_USERS
         )
 
     @property
     def busy(self) -> bool:
-        """It has more than it tells at once: other processes should take what else there is."""
-        return len(self._drainer) > USERS_AT_ONCE
+        """More than one batch is waiting: other processes should sweep meanwhile."""
+        return len(self._drainer) > MAX_USERS
 
     def add(self, change: Change) -> None:
+        """Have the change announced. Does not wait.
+
+        If MAX_CHANGES others are waiting, the change is dropped and an error is logged.
+        """
         if not self._drainer.add(change):
-            logger.error("too many presence changes wait; one of %s is not told", change.user_id)
+            logger.error("too many presence changes wait: one of user %s is dropped", change.user_id)
 
     async def drain(self) -> None:
-        """Wait until all that was added is announced."""
+        """Wait until all added changes are announced."""
         await self._drainer.join()
 
     async def stop(self) -> None:
-        """End without announcing what still waits."""
+        """Stop without announcing the changes that still wait."""
         await self._drainer.cancel()
 
-    async def _tell(self, changes: list[Change]) -> None:
+    async def _announce_batch(self, changes: list[Change]) -> None:
         for batch in _of_distinct_users(changes):
             while batch := await self._try(batch):  # noqa: ASYNC110  # a retry, and no event to wait for
                 await asyncio.sleep(self._retry_seconds)
 
     async def _try(self, batch: list[Change]) -> list[Change]:
-        """Those that are worth another try."""
+        """Announce a batch. Returns the changes to try again."""
         try:
             async with asyncio.timeout(self._announce_seconds):
                 await self._announce(batch)
         except (Unavailable, *REDIS_AWAY) as error:
-            logger.warning("presence of %d users is told later: %s", len(batch), error)
+            logger.warning("presence of %d users is announced later: %s", len(batch), error)
             return batch
         except Exception:
-            if len(batch) > 1:  # one of them is at fault; the others are to be told
+            if len(batch) > 1:
+                # One change may be at fault, and the others have to be announced.
                 return [again for change in batch for again in await self._try([change])]
-            logger.exception("presence of %s could not be told", batch[0].user_id)
+            logger.exception("presence of user %s could not be announced", batch[0].user_id)
         return []
 
 
 def _of_distinct_users(changes: list[Change]) -> Iterator[list[Change]]:
-    """Parts of distinct users, so that two changes of one user keep their order."""
+    """Split into parts of distinct users, so that two changes of one user keep their order."""
     part: dict[UUID, Change] = {}
     for change in changes:
         if change.user_id in part:

@@ -1,4 +1,4 @@
-"""Presence on a connection: a lease while it lives, and the presence of others on request."""
+"""Presence on a connection: it holds a lease while it is open, and may ask for the presence of others."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ class PresenceConsumer(EventConsumer):
 
     async def connected(self) -> dict[str, Any]:
         connection = self.connection
-        self._lease = await services.take_lease(
+        self._lease = await services.acquire_lease(
             user_id=connection.user_id, device_id=connection.device_id, connection_id=connection.id
         )
         if self._lease is None:
@@ -26,10 +26,10 @@ class PresenceConsumer(EventConsumer):
 
     async def disconnected(self) -> None:
         if self._lease is not None:
-            services.end_lease(lease=self._lease)
+            services.release_lease(lease=self._lease)
 
     @on("presence:query", QueryPresence, reply=dict[str, PresenceState], allowed=Allowed.FILTERED)
     async def query(self, data: QueryPresence) -> dict[str, PresenceState]:
-        """Who of these users is online; those one shares no room with are left out."""
+        """Says who of these users is online. Users with whom you share no room are left out."""
         states = await selectors.visible_states(viewer_id=self.connection.user_id, user_ids=data.user_ids)
         return {str(user_id): state for user_id, state in states.items()}

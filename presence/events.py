@@ -1,4 +1,4 @@
-"""Shapes of presence on the wire, for socket and REST alike. Must not know Redis, the database or sockets."""
+"""Shapes of presence on the wire, for sockets and REST."""
 
 from typing import Annotated
 from uuid import UUID
@@ -12,7 +12,7 @@ MAX_QUERY_USERS = 200
 
 
 class PresenceUpdate(Wire):
-    """`presence:update`. `lastSeen` of someone online is the time they came."""
+    """`presence:update`. `lastSeen` of a user who is online is the time at which they came online."""
 
     user_id: UUID
     online: bool
@@ -23,7 +23,7 @@ PRESENCE_UPDATE = ServerEvent(
     "presence:update",
     PresenceUpdate,
     audience=Audience.PEERS,
-    summary="Somebody you share a small room with came or went.",
+    summary="A user with whom you share a small room came online or went offline.",
 )
 
 
@@ -32,14 +32,14 @@ class QueryPresence(Wire):
 
 
 class PresenceState(Wire):
-    """`lastSeen` of someone online is now; null for someone who never was."""
+    """`lastSeen` of a user who is online is now. It is null if the user was never online."""
 
     online: bool
     last_seen: str | None
 
 
 class MemberPresence(Wire):
-    """A member of a room, as PresenceState."""
+    """The presence of a member of a room, with the fields of PresenceState."""
 
     user_id: UUID
     online: bool
@@ -47,6 +47,6 @@ class MemberPresence(Wire):
 
 
 class UserPresence(MemberPresence):
-    """A user with the ids of the devices they are online with."""
+    """The presence of a user, with the ids of the devices on which they are online."""
 
     devices: list[str]

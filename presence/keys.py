@@ -1,9 +1,9 @@
-"""Names of what presence keeps in Redis. Knows shards and users; must not know what a value means."""
+"""Names of the keys of presence in Redis. Their contents are described in docs/decisions/0003."""
 
 from uuid import UUID
 
 
-# The braces are Redis Cluster's hash tag: all keys of a shard lie in one slot.
+# The braces are Redis Cluster's hash tag: all keys of a shard are in one slot.
 def online_key(shard: int) -> str:
     return f"presence:{{{shard}}}:online"
 

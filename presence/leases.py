@@ -1,4 +1,4 @@
-"""Leases, and the shapes of what the store is asked and answers. Must not know Redis, nor read a clock."""
+"""Leases and the rules about them, and the values that the store takes and returns. Callers pass the time in."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +7,7 @@ from uuid import UUID
 
 
 class Socket(NamedTuple):
-    """A socket as its lease names it."""
+    """A socket with its user. `member` is its name in Redis, for example `phone:01900000-…`."""
 
     user_id: UUID
     device_id: str
@@ -19,13 +19,15 @@ class Socket(NamedTuple):
 
 
 class Acquired(NamedTuple):
+    """`sockets` counts the user's leases. `came_online`: the user had none before."""
+
     at: datetime
     sockets: int
     came_online: bool
 
 
 class Renewed(NamedTuple):
-    """`was_gone`: the user was not online any more, taken by a sweep or lost by Redis."""
+    """`was_gone`: the user was announced offline or lost by Redis. `sockets` counts the user's leases."""
 
     at: datetime
     was_gone: bool
@@ -33,7 +35,11 @@ class Renewed(NamedTuple):
 
 
 class Release(NamedTuple):
-    """A lease to give back. `restore_seconds` as in release.lua: 0 where the user may rightly be gone."""
+    """A lease to release; `age_seconds` is the time since the socket closed.
+
+    If Redis has lost the user, they are put back for `restore_seconds`, so that a sweep announces them
+    (release.lua). It is 0 if the user may already be announced offline.
+    """
 
     socket: Socket
     grace_seconds: float
@@ -42,13 +48,15 @@ class Release(NamedTuple):
 
 
 class Ended(NamedTuple):
+    """A user whose last lease has ended."""
+
     user_id: UUID
     last_seen: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A user came online at a moment of Redis time, or is offline and was last seen at it."""
+    """A user came online, or went offline and was last seen, `at` a time of Redis' clock."""
 
     user_id: UUID
     online: bool
@@ -57,13 +65,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Swept:
+    """The users taken by a sweep, and the time until the next lease ends, if there is one."""
+
     ended: list[Ended]
     next_seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """`renew` has to fit into `lease` more than twice; the same in all processes of a deployment."""
+    """The same in all processes of a deployment. A lease has to last more than twice as long as `renew_seconds`."""
 
     lease_seconds: float
     renew_seconds: float
@@ -74,35 +84,42 @@ class Intervals:
 
 @dataclass(slots=True, eq=False)
 class Lease:
-    """`held_until` is its end on this process's clock, None until Redis has once confirmed it."""
+    """`held_until` is the end of the lease on this process's clock; None until Redis has confirmed it."""
 
     socket: Socket
     held_until: float | None = None
 
-    def made_online(self, found: Renewed, *, answered_at: float) -> bool:
-        """Whether a renewal that found this has to be told as coming online."""
+    def came_online(self, found: Renewed, *, answered_at: float) -> bool:
+        """Whether the user has to be announced as online after a renewal with the answer `found`."""
         if self.held_until is None:
-            # It may have been taken by a call whose answer did not come.
+            # Redis may have taken the lease in a call whose answer was lost.
             return found.was_gone or found.sockets == 1
-        # Gone before its end, it was lost by Redis and nobody was told; after it, a sweep has taken it.
+        # Gone before its end means lost by Redis, and nothing was announced. Gone after it means swept.
         return found.was_gone and answered_at >= self.held_until
 
 
 @dataclass(slots=True)
-class Leaving:
-    """A lease to give back since `at`, on this process's clock; `tried` once Redis did not answer."""
+class PendingRelease:
+    """A lease of a socket that closed `at` a time of this process's clock.
+
+    `attempted`: the release was sent and not answered, so Redis is or was away.
+    """
 
     lease: Lease
     at: float
-    tried: bool = False
+    attempted: bool = False
 
     def as_release(self, intervals: Intervals, now: float) -> Release:
-        """After an outage the user stays for a whole lease: their sockets elsewhere can renew first."""
+        """The release to send `now`.
+
+        After an outage the user stays online for a lease instead of the grace, so that other processes with sockets
+        of the user can renew first.
+        """
         held_until = self.lease.held_until
-        may_be_lost = held_until is not None and (self.tried or now < held_until)
+        may_be_lost = held_until is not None and (self.attempted or now < held_until)
         return Release(
             self.lease.socket,
-            grace_seconds=intervals.lease_seconds if self.tried else intervals.grace_seconds,
+            grace_seconds=intervals.lease_seconds if self.attempted else intervals.grace_seconds,
             age_seconds=max(0.0, now - self.at),
             restore_seconds=intervals.lease_seconds if may_be_lost else 0.0,
         )

@@ -1,7 +1,4 @@
-"""Finds and removes what dead processes leave behind, as a heartbeat would, for when there is none.
-
-Knows the store and its keys; must not know who is told.
-"""
+"""Removes leases of dead processes, as the heartbeat of a running process does, and orphaned entries."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,14 +9,16 @@ from . import keys
 from .leases import Ended
 from .store import PresenceStore
 
-USERS_AT_ONCE = 500
+MAX_USERS = 500
 
 
 @dataclass(slots=True)
 class Pruned:
-    """`ended`: users whose last lease ran out; a dry run does not know when they were last seen.
+    """What was removed, or would be in a dry run.
 
-    `sockets`: how many leases of dead sockets each user had; `orphans`: times of leaving without a user.
+    `ended` are users whose last lease has ended; `taken` has the times they were last seen, and is empty in a dry
+    run. `sockets` is the number of ended leases of each user. `orphans` are users of whom only the time of leaving
+    is left.
     """
 
     ended: list[UUID] = field(default_factory=list)
@@ -29,14 +28,14 @@ class Pruned:
 
 
 async def prune(store: PresenceStore, *, dry_run: bool) -> Pruned:
-    """What was removed, or would be. The caller has to confirm and announce who is `taken`."""
+    """Remove, or with `dry_run` only look. The caller has to confirm and announce the users in `taken`."""
     pruned = Pruned()
     for shard in store.shards:
         now_ms, ended = await store.expired(shard)
         pruned.ended += ended
         await _prune_sockets(store, shard, now_ms, dry_run, pruned)
     if not dry_run:
-        while swept := (await store.sweep(limit=USERS_AT_ONCE)).ended:
+        while swept := (await store.sweep(limit=MAX_USERS)).ended:
             pruned.taken += swept
         pruned.ended = [user_id for user_id, _ in pruned.taken]
     for shard in store.shards:
@@ -78,5 +77,5 @@ async def _prune_left(store: PresenceStore, shard: int, dry_run: bool, pruned: P
 
 
 def _chunks(users: list[UUID]) -> Iterator[list[UUID]]:
-    for start in range(0, len(users), USERS_AT_ONCE):
-        yield users[start : start + USERS_AT_ONCE]
+    for start in range(0, len(users), MAX_USERS):
+        yield users[start : start + MAX_USERS]

@@ -1,7 +1,4 @@
-"""Reads of presence: keyword-only, asynchronous since it lives in Redis. Without Redis everyone is offline.
-
-Must not write, and must not know requests or sockets.
-"""
+"""Reads of presence. They are asynchronous, because it is in Redis. While Redis is away, everybody is offline."""
 
 import logging
 from collections.abc import Iterable
@@ -23,13 +20,13 @@ NO_PEER = "There is no such user, or you share no room with them."
 
 
 async def visible_states(*, viewer_id: UUID, user_ids: Iterable[UUID]) -> dict[UUID, PresenceState]:
-    """The presence of those of `user_ids` whom the viewer shares a room with, the viewer included."""
+    """The presence of those users with whom the viewer shares a room, and of the viewer if asked for."""
     visible = await run_db(rooms.peers_among, user_id=viewer_id, user_ids=list(user_ids))
     return await _states(visible)
 
 
 async def user_presence(*, viewer_id: UUID, user_id: UUID) -> UserPresence:
-    """A user with their devices. NotFound for someone the viewer shares no room with."""
+    """The presence and devices of a user. NotFound if the viewer shares no room with them."""
     states = await visible_states(viewer_id=viewer_id, user_ids=[user_id])
     if user_id not in states:
         raise NotFound(NO_PEER)
@@ -42,7 +39,7 @@ async def user_presence(*, viewer_id: UUID, user_id: UUID) -> UserPresence:
 
 
 async def room_presence(*, viewer_id: UUID, room_id: UUID) -> list[MemberPresence]:
-    """The presence of each member of a room. NotFound for strangers."""
+    """The presence of each member of a room. NotFound if the viewer is not a member."""
     await run_db(rooms.require_member, room_id=room_id, user_id=viewer_id)
     member_ids = await run_db(rooms.member_ids, room_id=room_id)
     states = await _states(member_ids)
@@ -54,11 +51,11 @@ async def room_presence(*, viewer_id: UUID, room_id: UUID) -> list[MemberPresenc
 
 
 async def online_users() -> int:
-    """How many users are online in all processes together; 0 while Redis is away."""
+    """The number of users online in all processes; 0 while Redis is away."""
     try:
         return await get_store().count()
     except REDIS_AWAY as error:
-        logger.warning("presence is not known, Redis is away: %s", error)
+        logger.warning("Redis is away, so presence is unknown: %s", error)
         return 0
 
 
@@ -67,7 +64,7 @@ async def _states(user_ids: Iterable[UUID]) -> dict[UUID, PresenceState]:
     try:
         online = await get_store().states(user.pk for user in users)
     except REDIS_AWAY as error:
-        logger.warning("presence is not known, Redis is away: %s", error)
+        logger.warning("Redis is away, so presence is unknown: %s", error)
         online = {}
     now = times.to_wire(times.now())
     return {

@@ -1,4 +1,4 @@
-"""How lists of presence look in OpenAPI; bodies there are none, and answers are the structs of `events`."""
+"""OpenAPI of lists of presence. Other answers are the structs of `events`, and no request has a body."""
 
 from drf_spectacular.utils import OpenApiResponse
 
@@ -6,6 +6,6 @@ from realtime.wire.protocol import json_schema
 
 from .events import MemberPresence
 
-# drf-spectacular takes a struct by our extension, but no list of them without a page around it.
+# Our extension of drf-spectacular accepts a struct, but a list of structs only as a page with cursors.
 _, _COMPONENTS = json_schema(MemberPresence, ref_template="{name}")
 MEMBERS = OpenApiResponse({"type": "array", "items": _COMPONENTS["MemberPresence"]})

@@ -1,7 +1,4 @@
-"""Coming, going, and telling others of it.
-
-Knows the heartbeat and who is told; must not know requests or sockets.
-"""
+"""Writes of presence: leases of sockets, and announcements of changes to the users who share a room."""
 
 import logging
 from uuid import UUID
@@ -27,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 @loop.one_per_loop
 def get_heartbeat() -> Heartbeat:
-    """The heartbeat of this process; it starts with the first lease and is stopped with the loop."""
+    """The heartbeat of this process. It starts with the first lease and stops with the loop."""
     intervals = Intervals(
         lease_seconds=settings.PRESENCE_LEASE_SECONDS,
         renew_seconds=settings.PRESENCE_RENEW_SECONDS,
@@ -38,32 +35,32 @@ def get_heartbeat() -> Heartbeat:
         Announcer(announce),
         intervals,
         max_sockets=settings.MAX_CONNECTIONS_USER,
-        sole=not settings.REDIS_URL,
+        only_process=not settings.REDIS_URL,
     )
     loop.on_stop("presence", heartbeat.stop)
     return heartbeat
 
 
-async def take_lease(*, user_id: UUID, device_id: str, connection_id: str) -> Lease | None:
-    """Take a lease for a socket; None when its user has MAX_CONNECTIONS_USER others."""
-    return await get_heartbeat().take(Socket(user_id, device_id, connection_id))
+async def acquire_lease(*, user_id: UUID, device_id: str, connection_id: str) -> Lease | None:
+    """Take a lease for a socket; None if its user has MAX_CONNECTIONS_USER others."""
+    return await get_heartbeat().acquire(Socket(user_id, device_id, connection_id))
 
 
-def end_lease(*, lease: Lease) -> None:
-    """End the socket's lease; its user goes offline after the grace, unless another socket stays."""
-    get_heartbeat().give_back(lease)
+def release_lease(*, lease: Lease) -> None:
+    """Release a socket's lease. Its user goes offline after the grace, unless another socket has a lease."""
+    get_heartbeat().release(lease)
 
 
 async def announce(changes: list[Change]) -> None:
-    """Store when each was last seen, and tell their peers. Raises Unavailable; safe to repeat.
+    """Store when each user was last seen, and publish `presence:update` to their peers. Safe to repeat.
 
-    Whoever has come back (or left) since is not announced: an older change must not have the last word. The
-    user's own sockets are not told: they know.
+    A change is skipped if the user has returned (or left) since, so that the last event is never an old one. The
+    user's own sockets get no event. Raises Unavailable.
     """
     await record_last_seen(seen={change.user_id: change.at for change in changes if not change.online})
     peers = await run_db(rooms.presence_peers, user_ids=[change.user_id for change in changes])
-    # Last of all that can fail: once confirmed, no other process tells it.
-    for change in await _ours_to_tell(changes):
+    # The last step that can fail: once confirmed, no other process announces the change.
+    for change in await _confirm(changes):
         if addresses := [user_address(peer) for peer in peers[change.user_id]]:
             update = PresenceUpdate(
                 user_id=change.user_id, online=change.online, last_seen=times.to_wire(change.at)
@@ -72,7 +69,7 @@ async def announce(changes: list[Change]) -> None:
 
 
 async def prune_presence(*, dry_run: bool) -> Pruned:
-    """Remove what dead processes left behind, and tell whose presence ends with it; a dry run only looks."""
+    """Remove leases of dead processes, and announce the users who go offline by that. A dry run only looks."""
     pruned = await prune(get_store(), dry_run=dry_run)
     announcer = Announcer(announce)
     for user_id, last_seen in pruned.taken:
@@ -82,7 +79,8 @@ async def prune_presence(*, dry_run: bool) -> Pruned:
     return pruned
 
 
-async def _ours_to_tell(changes: list[Change]) -> list[Change]:
+async def _confirm(changes: list[Change]) -> list[Change]:
+    """The changes that still hold, and that no other process announces."""
     states = await get_store().states(change.user_id for change in changes if change.online)
     confirmed = await get_store().confirm(change.user_id for change in changes if not change.online)
     return [change for change in changes if states.get(change.user_id) or change.user_id in confirmed]

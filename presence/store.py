@@ -1,13 +1,11 @@
-"""Leases of sockets in Redis: who is online, on which devices. All times are Redis' own.
+"""The leases of sockets in Redis: who is online, and on which devices (docs/decisions/0003).
 
-Knows the scripts in lua/; must not know sockets, rooms or who is told (docs/decisions/0003).
+All times are those of Redis' clock.
 """
 
 import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from functools import cache
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 from zlib import crc32
@@ -20,10 +18,12 @@ from foundation.redis.client import get_redis
 
 from . import keys
 from .leases import Acquired, Ended, Release, Renewed, Socket, Swept
+from .scripts import ANSWER_SECONDS, Call, run_scripts
 
 SHARDS = 16
-LEASES_A_SCRIPT = 200
-ANSWER_SECONDS = 2.0
+# On the in-process Redis a script takes 0.6 ms, and there are no nodes to spread shards over.
+SHARDS_IN_PROCESS = 1
+MAX_LEASES_PER_SCRIPT = 200
 
 
 @loop.one_per_loop
@@ -32,36 +32,35 @@ def get_store() -> "PresenceStore":
     return PresenceStore(
         get_redis(),
         lease_seconds=settings.PRESENCE_LEASE_SECONDS,
-        # One process shares nothing, and fakeredis takes 0.6 ms for each script.
-        shards=SHARDS if settings.REDIS_URL else 1,
+        shards=SHARDS if settings.REDIS_URL else SHARDS_IN_PROCESS,
     )
 
 
 class PresenceStore:
-    """Every call is one round trip, and raises one of REDIS_AWAY when there is no answer.
+    """Each method is one round trip. It raises one of REDIS_AWAY if there is no answer.
 
-    A script touches the keys of one shard, which lie in one slot of a cluster.
+    Each user belongs to one of `shards` shards. A script uses the keys of one shard only, as a cluster requires.
     """
 
-    def __init__(self, redis: Redis, *, lease_seconds: float, shards: int = SHARDS) -> None:
+    def __init__(self, redis: Redis, *, lease_seconds: float, shards: int) -> None:
         self.redis = redis
         self._lease_ms = _ms(lease_seconds)
         self.shards = range(shards)
 
     async def acquire(self, socket: Socket, *, max_sockets: int) -> Acquired | None:
-        """Take a lease; None when the user holds `max_sockets` others. Safe to repeat."""
+        """Take a lease; None if the user holds `max_sockets` others. Safe to repeat."""
         shard = self.shard_of(socket.user_id)
         names = [keys.sockets_key(shard, socket.user_id), *_shard_keys(shard)]
         arguments = [str(socket.user_id), socket.member, self._lease_ms, max_sockets]
-        ((now, sockets, came_online),) = await self._run([("acquire", names, arguments)])
+        ((now, sockets, came_online),) = await self._run([Call("acquire", names, arguments)])
         return None if sockets < 0 else Acquired(_time(now), sockets, bool(came_online))
 
     async def renew(self, sockets: Sequence[Socket]) -> list[Renewed]:
-        """Renew leases, each answered in its place; one that is gone is made anew."""
+        """Renew leases, and create those that are gone. Returns an answer for each, in order. Safe to repeat."""
         parts = [
-            (shard, places[start : start + LEASES_A_SCRIPT])
+            (shard, places[start : start + MAX_LEASES_PER_SCRIPT])
             for shard, places in self._by_shard(socket.user_id for socket in sockets).items()
-            for start in range(0, len(places), LEASES_A_SCRIPT)
+            for start in range(0, len(places), MAX_LEASES_PER_SCRIPT)
         ]
         calls = []
         for shard, places in parts:
@@ -70,7 +69,7 @@ class PresenceStore:
             for place in places:
                 names.append(keys.sockets_key(shard, sockets[place].user_id))
                 arguments += [str(sockets[place].user_id), sockets[place].member]
-            calls.append(("renew", names, arguments))
+            calls.append(Call("renew", names, arguments))
         renewed: dict[int, Renewed] = {}
         for (_, places), (now, *answers) in zip(parts, await self._run(calls), strict=True):
             for index, place in enumerate(places):
@@ -79,25 +78,33 @@ class PresenceStore:
         return [renewed[place] for place in range(len(sockets))]
 
     async def release(self, releases: Sequence[Release]) -> None:
-        """Give leases back; safe to repeat."""
+        """Release leases. Safe to repeat."""
         calls = []
         for socket, *seconds in releases:
             shard = self.shard_of(socket.user_id)
             names = [keys.sockets_key(shard, socket.user_id), *_shard_keys(shard)]
-            calls.append(("release", names, [str(socket.user_id), socket.member, *map(_ms, seconds)]))
+            calls.append(Call("release", names, [str(socket.user_id), socket.member, *map(_ms, seconds)]))
         await self._run(calls)
 
-    async def sweep(self, *, limit: int, ahead_seconds: float = 0) -> Swept:
-        """Take users whose leases have ended, at most twice `limit` of each shard.
+    async def has_lost(self, sockets: Iterable[Socket]) -> bool:
+        """Whether Redis has lost leases. Looks at one of `sockets` in each shard: a cluster may lose some only."""
+        sample: dict[int, UUID] = {}
+        for socket in sockets:
+            sample.setdefault(self.shard_of(socket.user_id), socket.user_id)
+            if len(sample) == len(self.shards):
+                break
+        return not all((await self.states(sample.values())).values())
 
-        They are the caller's to `confirm` and announce; after a lease others take who was not confirmed.
+    async def sweep(self, *, limit: int, ahead_seconds: float = 0) -> Swept:
+        """Take users whose leases have ended, at most twice `limit` in each shard.
+
+        The caller has to `confirm` and announce them. After the time of a lease, another sweep takes those who were
+        not confirmed. `ahead_seconds` includes leases that end within this time.
         """
-        calls = [
-            ("sweep", _shard_keys(shard), [limit, _ms(ahead_seconds), self._lease_ms])
-            for shard in self.shards
-        ]
+        arguments = [limit, _ms(ahead_seconds), self._lease_ms]
+        answers = await self._run([Call("sweep", _shard_keys(shard), arguments) for shard in self.shards])
         ended, waits = [], []
-        for wait_ms, *taken in await self._run(calls):
+        for wait_ms, *taken in answers:
             if wait_ms >= 0:
                 waits.append(wait_ms / 1000)
             for user, last_seen in zip(taken[::2], taken[1::2], strict=True):
@@ -105,22 +112,25 @@ class PresenceStore:
         return Swept(ended, min(waits, default=None))
 
     async def confirm(self, user_ids: Iterable[UUID]) -> set[UUID]:
-        """Which of the users who were taken are to be announced offline, now and by the caller."""
+        """Return those of the users taken by a sweep whom the caller now has to announce as offline.
+
+        Not safe to repeat: each user is returned once.
+        """
         users = list(user_ids)
-        calls = []
-        for user_id in users:
-            shard = self.shard_of(user_id)
-            calls.append(("confirm", [keys.taken_key(shard), keys.left_key(shard)], [str(user_id)]))
-        return {
-            user_id for user_id, confirmed in zip(users, await self._run(calls), strict=True) if confirmed
-        }
+        shards = [self.shard_of(user_id) for user_id in users]
+        calls = [
+            Call("confirm", [keys.taken_key(shard), keys.left_key(shard)], [str(user_id)])
+            for user_id, shard in zip(users, shards, strict=True)
+        ]
+        answers = await self._run(calls)
+        return {user_id for user_id, confirmed in zip(users, answers, strict=True) if confirmed}
 
     async def states(self, user_ids: Iterable[UUID]) -> dict[UUID, bool]:
         """Whether each user is online."""
         users = list(dict.fromkeys(user_ids))
         parts = self._by_shard(users)
         calls = [
-            ("states", [keys.online_key(shard)], [str(users[i]) for i in places])
+            Call("states", [keys.online_key(shard)], [str(users[i]) for i in places])
             for shard, places in parts.items()
         ]
         states: dict[UUID, bool] = {}
@@ -129,13 +139,13 @@ class PresenceStore:
         return states
 
     async def devices(self, user_id: UUID) -> list[str]:
-        """The ids of the devices that the user is online with, each once."""
+        """The ids of the devices on which the user is online, without duplicates."""
         names = [keys.sockets_key(self.shard_of(user_id), user_id)]
-        (members,) = await self._run([("sockets", names, [])])
+        (members,) = await self._run([Call("sockets", names, [])])
         return sorted({member.decode().rpartition(":")[0] for member in members})
 
     async def count(self) -> int:
-        """How many users are online, those included whose end is not announced yet."""
+        """The number of users online, including those who left and are not announced yet."""
         pipeline = self.redis.pipeline(transaction=False)
         for shard in self.shards:
             pipeline.zcard(keys.online_key(shard))
@@ -143,42 +153,26 @@ class PresenceStore:
             return sum(await pipeline.execute())
 
     async def expired(self, shard: int) -> tuple[int, list[UUID]]:
-        """Now in Redis' milliseconds, and the users of a shard whom a sweep would take."""
-        ((now_ms, *users),) = await self._run([("expired", [keys.online_key(shard)], [])])
+        """Redis' time in milliseconds, and the users of a shard whom a sweep would take."""
+        ((now_ms, *users),) = await self._run([Call("expired", [keys.online_key(shard)], [])])
         return now_ms, [UUID(user.decode()) for user in users]
 
     async def ping(self) -> None:
         async with asyncio.timeout(ANSWER_SECONDS):
             await self.redis.ping()
 
-    async def _run(self, calls: Sequence[tuple[str, list[str], list[Any]]]) -> list[Any]:
-        """Run scripts in one pipeline.
-
-        By EVAL: the texts are short, a Redis that restarted needs no second try, and a cluster's pipeline has
-        nothing else.
-        """
-        if not calls:
-            return []
-        pipeline = self.redis.pipeline(transaction=False)
-        for script, names, arguments in calls:
-            pipeline.eval(_text(script), len(names), *names, *arguments)
-        async with asyncio.timeout(ANSWER_SECONDS):
-            return await pipeline.execute()
-
-    def _by_shard(self, user_ids: Iterable[UUID]) -> dict[int, list[int]]:
-        """The places of `user_ids` that belong to each shard."""
-        places: dict[int, list[int]] = {}
-        for place, user_id in enumerate(user_ids):
-            places.setdefault(self.shard_of(user_id), []).append(place)
-        return places
+    async def _run(self, calls: Sequence[Call]) -> list[Any]:
+        return await run_scripts(self.redis, calls)
 
     def shard_of(self, user_id: UUID) -> int:
         return crc32(user_id.bytes) % len(self.shards)
 
-
-@cache
-def _text(script: str) -> str:
-    return Path(__file__).with_name("lua").joinpath(f"{script}.lua").read_text()
+    def _by_shard(self, user_ids: Iterable[UUID]) -> dict[int, list[int]]:
+        """The positions in `user_ids`, by shard."""
+        places: dict[int, list[int]] = {}
+        for place, user_id in enumerate(user_ids):
+            places.setdefault(self.shard_of(user_id), []).append(place)
+        return places
 
 
 def _shard_keys(shard: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""Paths of presence under /api/."""
+"""REST paths of presence, below /api/."""
 
 from django.urls import path
 

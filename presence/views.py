@@ -1,4 +1,4 @@
-"""REST of presence. Knows selectors; no rule of its own."""
+"""REST views of presence."""
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request

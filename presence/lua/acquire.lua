@@ -1,11 +1,12 @@
--- Takes a lease for one socket, unless its user has too many.
+-- Takes a lease for one socket, unless its user has too many sockets.
 -- KEYS[1]  the user's sockets: zset, member device:connection, score the end of its lease in ms
--- KEYS[2]  who is online in this shard: zset, member user, score the end of the user's last lease in ms
--- KEYS[3]  who has left but is not announced yet: hash, user to the time of leaving in ms
--- KEYS[4]  who was taken by a sweep but is not announced yet: zset, user, score when others may take them in ms
+-- KEYS[2]  the online users of the shard: zset, member user, score the end of the user's last lease in ms
+-- KEYS[3]  the users who left and are not announced yet: hash, user to the time of leaving in ms
+-- KEYS[4]  the users whom a sweep took and who are not announced yet: zset, member user, score the time in ms from
+--          which another sweep may take them
 -- ARGV[1]  user        ARGV[2]  member of KEYS[1]
--- ARGV[3]  lease in ms ARGV[4]  the most sockets a user may have
--- Returns {now in ms, the user's sockets (-1 when refused), 1 when this made the user come online}.
+-- ARGV[3]  lease in ms ARGV[4]  the maximum number of sockets of a user
+-- Returns {now in ms, number of the user's sockets (-1 if refused), 1 if the user came online by this}.
 local time = redis.call("TIME")
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local lease_end = now + tonumber(ARGV[3])

@@ -1,8 +1,8 @@
--- Ends the taking of a user (sweep.lua): from here on they are announced, by the caller.
--- KEYS[1]  who was taken by a sweep but is not announced yet (see acquire.lua)
--- KEYS[2]  who has left but is not announced yet
+-- Confirms that the caller announces a user whom a sweep took (sweep.lua).
+-- KEYS[1]  the users whom a sweep took and who are not announced yet (see acquire.lua)
+-- KEYS[2]  the users who left and are not announced yet
 -- ARGV[1]  user
--- Returns 1, or 0 when there is nothing to announce: they are back, or another process did it.
+-- Returns 1, or 0 if there is nothing to announce: the user is back, or another process announced them.
 if redis.call("ZREM", KEYS[1], ARGV[1]) == 0 then
   return 0
 end

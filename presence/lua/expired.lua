@@ -1,5 +1,5 @@
--- Whose last lease has run out, without taking them.
--- KEYS[1]  who is online in this shard (see acquire.lua)
+-- Lists the users whose last lease has ended, without taking them.
+-- KEYS[1]  the online users of the shard (see acquire.lua)
 -- Returns now in ms, then the users.
 local time = redis.call("TIME")
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)

@@ -1,11 +1,12 @@
--- Renews the leases of many sockets of one shard; makes anew those that are gone.
--- KEYS[1]    who is online in this shard (see acquire.lua)
--- KEYS[2]    who has left but is not announced yet
--- KEYS[3]    who was taken by a sweep but is not announced yet
+-- Renews the leases of many sockets of one shard, and creates those that are gone.
+-- KEYS[1]    the online users of the shard (see acquire.lua)
+-- KEYS[2]    the users who left and are not announced yet
+-- KEYS[3]    the users whom a sweep took and who are not announced yet
 -- KEYS[3+i]  the sockets of the i-th lease's user
 -- ARGV[1]    lease in ms
 -- ARGV[2i], ARGV[2i+1]  user and socket member of the i-th lease
--- Returns now in ms, then for each lease: 1 when its user was announced offline or lost, and the user's sockets.
+-- Returns now in ms, then for each lease: 1 if its user was announced offline or lost by Redis, else 0; and the number
+-- of the user's sockets.
 local time = redis.call("TIME")
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local lease_end = now + tonumber(ARGV[1])
@@ -15,7 +16,7 @@ for i = 1, #KEYS - 3 do
   redis.call("ZREMRANGEBYSCORE", sockets, "-inf", now)
   redis.call("ZADD", sockets, lease_end, ARGV[2 * i + 1])
   redis.call("PEXPIRE", sockets, ARGV[1])
-  -- Run out, or taken but not announced, is still online: nobody has been told otherwise.
+  -- A user whose lease ended, or whom a sweep took, is still online as long as nothing was announced.
   local added = redis.call("ZADD", KEYS[1], lease_end, user)
   answer[2 * i] = added - redis.call("ZREM", KEYS[3], user)
   answer[2 * i + 1] = redis.call("ZCARD", sockets)

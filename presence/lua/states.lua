@@ -1,5 +1,5 @@
--- Who of these users is online now.
--- KEYS[1]  who is online in this shard (see acquire.lua)
+-- Says which of these users are online now.
+-- KEYS[1]  the online users of the shard (see acquire.lua)
 -- ARGV[i]  a user
 -- Returns now in ms, then 1 or 0 for each user.
 local time = redis.call("TIME")

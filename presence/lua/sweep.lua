@@ -1,12 +1,12 @@
--- Takes users whose last lease has run out, for the caller to announce. Who is not confirmed in time (confirm.lua),
--- because the caller died or the answer did not reach it, is taken again.
--- KEYS[1]  who is online in this shard (see acquire.lua)
--- KEYS[2]  who has left but is not announced yet
--- KEYS[3]  who was taken by a sweep but is not announced yet
--- ARGV[1]  the most users to take
--- ARGV[2]  in ms: take also those whose lease ends within this time; 0 but for a process that is the only one
--- ARGV[3]  in ms: how long they are the caller's
--- Returns ms until the next lease ends (-1 when there is none), then for each user taken: user, last seen in ms.
+-- Takes users whose last lease has ended; the caller has to confirm (confirm.lua) and announce them. Another sweep
+-- takes those who are not confirmed in time, because the caller died or the answer was lost.
+-- KEYS[1]  the online users of the shard (see acquire.lua)
+-- KEYS[2]  the users who left and are not announced yet
+-- KEYS[3]  the users whom a sweep took and who are not announced yet
+-- ARGV[1]  the maximum number of users to take
+-- ARGV[2]  take also users whose lease ends within this time in ms; not 0 only in a process without others
+-- ARGV[3]  the time in ms that the caller has to confirm them
+-- Returns ms until the next lease ends (-1 if there is none), then for each user taken: user, last seen in ms.
 local time = redis.call("TIME")
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local answer = {-1}
@@ -23,7 +23,7 @@ local ended = redis.call(
 )
 for i = 1, #ended, 2 do
   local user = ended[i]
-  -- Without a time of leaving the process died, and its last lease's end is the best that is known.
+  -- Without a time of leaving, the process died. The end of the last lease is then the best estimate.
   redis.call("HSETNX", KEYS[2], user, ended[i + 1])
   redis.call("ZREM", KEYS[1], user)
   take(user, tonumber(redis.call("HGET", KEYS[2], user)))

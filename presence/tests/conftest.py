@@ -1,4 +1,4 @@
-"""Redis of each kind that presence runs on: inside the process, a server, a cluster."""
+"""Stores over each kind of Redis: inside the process, a server, a cluster."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
@@ -9,7 +9,7 @@ import redis.asyncio
 from redis.asyncio.cluster import RedisCluster
 
 from presence.leases import Change
-from presence.store import PresenceStore
+from presence.store import SHARDS, PresenceStore
 from tests.kit.heartbeats import INTERVALS, PresenceProcess
 from tests.kit.redis_servers import ClusterServer, RedisServer, running
 
@@ -22,7 +22,7 @@ def redis_cluster() -> Iterator[RedisServer]:
 
 @pytest.fixture(params=["in-process", "server", "cluster"])
 async def client(request: pytest.FixtureRequest) -> AsyncIterator[Any]:
-    """An empty Redis of each kind."""
+    """A client of an empty Redis of each kind."""
     if request.param == "in-process":
         found: Any = fakeredis.FakeAsyncRedis(server=fakeredis.FakeServer())
     elif request.param == "server":
@@ -35,18 +35,23 @@ async def client(request: pytest.FixtureRequest) -> AsyncIterator[Any]:
 
 
 @pytest.fixture
-def store(client: Any) -> PresenceStore:
-    return PresenceStore(client, lease_seconds=INTERVALS.lease_seconds)
+def shards() -> int:
+    return SHARDS
+
+
+@pytest.fixture
+def store(client: Any, shards: int) -> PresenceStore:
+    return PresenceStore(client, lease_seconds=INTERVALS.lease_seconds, shards=shards)
 
 
 @pytest.fixture
 async def start_process(store: PresenceStore) -> AsyncIterator[Callable[..., Awaitable[PresenceProcess]]]:
-    """Starts heartbeats over one store, which share what they tell unless they are given a list."""
+    """Starts heartbeats over one store. Their announcements are in one list, unless they get one of their own."""
     started: list[PresenceProcess] = []
-    told: list[Change] = []
+    announced: list[Change] = []
 
     async def start(**options: Any) -> PresenceProcess:
-        process = PresenceProcess(options.pop("store", store), options.pop("told", told), **options)
+        process = PresenceProcess(options.pop("store", store), options.pop("announced", announced), **options)
         process.heartbeat.start()
         started.append(process)
         return process

@@ -1,4 +1,4 @@
-"""Presence as clients hear it over real sockets of one server."""
+"""Events and queries of presence over sockets of one server."""
 
 import uuid
 from collections.abc import Callable
@@ -40,11 +40,12 @@ def time_of(text: str) -> datetime:
 
 
 @pytest.mark.smoke
-async def test_come_and_go_when_a_room_is_shared_then_each_is_told_once_and_last_seen_is_stored(
+async def test_connect_when_a_room_is_shared_then_peers_get_each_change_once(
     alice: ChatUser, bob: ChatUser
 ) -> None:
     alice.make_room(bob)
-    alice.make_room(bob)  # two rooms in common are still one event
+    # Two rooms in common are still one event.
+    alice.make_room(bob)
     async with alice.connect() as watching:
         async with bob.connect():
             await until_update(watching, bob, online=True)
@@ -54,11 +55,11 @@ async def test_come_and_go_when_a_room_is_shared_then_each_is_told_once_and_last
         assert timedelta(0) <= left_after < timedelta(seconds=GRACE_SECONDS)
         await watching.read_all()
         assert updates_of(watching, bob) == [True, False]
-        assert updates_of(watching, alice) == [], "one's own presence is not told to oneself"
+        assert updates_of(watching, alice) == [], "a user gets no events about themselves"
     assert alice.http.get(f"/api/users/{bob.id}").json()["lastSeen"] == offline["lastSeen"]
 
 
-async def test_reload_within_the_grace_then_nobody_is_told(
+async def test_reload_when_within_the_grace_then_nothing_is_published(
     alice: ChatUser, bob: ChatUser, carol: ChatUser
 ) -> None:
     alice.make_room(bob, carol)
@@ -68,12 +69,12 @@ async def test_reload_within_the_grace_then_nobody_is_told(
         async with bob.connect(device_id="laptop"):
             async with carol.connect():
                 await until_update(watching, carol, online=True)
-            # carol left after bob's reload, so when her grace is over his would be too.
+            # Carol left after Bob's reload, so his grace would have ended before hers.
             await until_update(watching, carol, online=False)
             assert updates_of(watching, bob) == [True]
 
 
-async def test_second_device_closes_then_its_user_stays_online(
+async def test_disconnect_when_another_device_stays_then_user_stays_online(
     alice: ChatUser, bob: ChatUser, carol: ChatUser
 ) -> None:
     alice.make_room(bob, carol)
@@ -88,7 +89,7 @@ async def test_second_device_closes_then_its_user_stays_online(
         assert alice.http.get(f"/api/users/{bob.id}/presence").json()["devices"] == ["phone"]
 
 
-async def test_come_when_no_room_is_shared_then_nobody_is_told_and_the_query_leaves_them_out(
+async def test_connect_when_no_room_is_shared_then_the_user_is_hidden(
     alice: ChatUser, bob: ChatUser, carol: ChatUser
 ) -> None:
     alice.make_room(bob)
@@ -106,7 +107,7 @@ async def test_come_when_no_room_is_shared_then_nobody_is_told_and_the_query_lea
         assert all(set(state) == {"online", "lastSeen"} for state in states.values())
 
 
-async def test_come_when_the_room_is_over_the_limit_then_it_is_not_told_but_can_be_asked(
+async def test_connect_when_the_room_is_large_then_only_a_query_shows_it(
     start_server: Callable[..., ChatServer],
 ) -> None:
     server = start_server(PRESENCE_ROOM_LIMIT="2")
@@ -120,7 +121,9 @@ async def test_come_when_the_room_is_over_the_limit_then_it_is_not_told_but_can_
         assert states[bob.id]["online"] is True
 
 
-async def test_query_of_someone_never_seen_then_offline_without_a_time(ann: ChatUser, bob: ChatUser) -> None:
+async def test_query_when_a_user_was_never_seen_then_offline_without_time(
+    ann: ChatUser, bob: ChatUser
+) -> None:
     ann.make_room(bob)
     async with ann.connect() as client:
         assert await client.reply("presence:query", {"userIds": [bob.id]}) == {
@@ -141,7 +144,7 @@ async def test_query_of_someone_never_seen_then_offline_without_a_time(ann: Chat
         ({"userIds": [], "online": True}, "online"),
     ],
 )
-async def test_query_that_is_malformed_then_invalid_names_the_field_and_the_socket_lives(
+async def test_query_when_malformed_then_invalid_names_the_field(
     ann: ChatUser, data: Any, field: str
 ) -> None:
     async with ann.connect() as client:
@@ -150,7 +153,7 @@ async def test_query_that_is_malformed_then_invalid_names_the_field_and_the_sock
 
 
 async def opens(user: ChatUser) -> bool:
-    """Whether the user gets one more socket; it is closed again."""
+    """Whether the user can open one more socket, which is then closed."""
     async with user.connect(ready=False) as client:
         try:
             await client.expect("ready")
@@ -159,7 +162,7 @@ async def opens(user: ChatUser) -> bool:
         return True
 
 
-async def test_connect_over_the_limit_then_4429_and_a_place_is_free_after_one_leaves(
+async def test_connect_when_over_the_limit_then_4429_until_one_leaves(
     start_server: Callable[..., ChatServer],
 ) -> None:
     server = start_server(MAX_CONNECTIONS_USER="2")

@@ -1,4 +1,4 @@
-"""Heartbeats as processes have them, several over one Redis. A sentinel shows that nothing more was to be told."""
+"""Heartbeats of several processes over one Redis. A sentinel shows that there are no more announcements."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,11 +13,11 @@ from foundation import context, times
 from foundation.ids import uuid7
 from presence import keys
 from presence.leases import Change, Lease, Swept
-from presence.store import PresenceStore
+from presence.store import SHARDS, PresenceStore
 from tests.kit.heartbeats import INTERVALS, PresenceProcess, a_socket
 from tests.kit.waiting import until
 
-# That the scripts work on a cluster is test_store's.
+# test_store.py runs the scripts on a cluster.
 pytestmark = [
     pytest.mark.once,  # presence lives in Redis
     pytest.mark.parametrize("client", ["in-process", "server"], indirect=True),
@@ -28,70 +28,71 @@ StartProcess = Callable[..., Awaitable[PresenceProcess]]
 GRACE = timedelta(seconds=INTERVALS.grace_seconds)
 
 
-def of(told: list[Change], user_id: UUID) -> list[bool]:
-    return [change.online for change in told if change.user_id == user_id]
+def of(announced: list[Change], user_id: UUID) -> list[bool]:
+    return [change.online for change in announced if change.user_id == user_id]
 
 
-async def until_told(process: PresenceProcess, user_id: UUID, *online: bool) -> None:
+async def until_announced(process: PresenceProcess, user_id: UUID, *online: bool) -> None:
     async def holds() -> bool:
-        return of(process.told, user_id) == list(online)
+        return of(process.announced, user_id) == list(online)
 
-    await until(holds, f"told were {online}, but {process.told}")
+    await until(holds, f"announced {online}, got {process.announced}")
 
 
-async def take(process: PresenceProcess, user_id: UUID | None = None, device_id: str = "phone") -> Lease:
-    lease = await process.heartbeat.take(a_socket(user_id, device_id))
+async def acquire(process: PresenceProcess, user_id: UUID | None = None, device_id: str = "phone") -> Lease:
+    lease = await process.heartbeat.acquire(a_socket(user_id, device_id))
     assert lease is not None
     return lease
 
 
-async def test_take_of_two_sockets_then_online_is_told_once(start_process: StartProcess) -> None:
+async def test_acquire_when_a_second_socket_opens_then_online_only_once(start_process: StartProcess) -> None:
     process = await start_process()
-    lease = await take(process)
-    await take(process, lease.socket.user_id, "laptop")
+    lease = await acquire(process)
+    await acquire(process, lease.socket.user_id, "laptop")
     await process.sentinel()
-    assert of(process.told, lease.socket.user_id) == [True]
+    assert of(process.announced, lease.socket.user_id) == [True]
 
 
-async def test_take_over_the_limit_then_none_and_the_others_stay(start_process: StartProcess) -> None:
+async def test_acquire_when_over_the_limit_then_none_and_others_stay(start_process: StartProcess) -> None:
     process = await start_process(max_sockets=1)
-    lease = await take(process)
-    assert await process.heartbeat.take(a_socket(lease.socket.user_id)) is None
+    lease = await acquire(process)
+    assert await process.heartbeat.acquire(a_socket(lease.socket.user_id)) is None
     await process.sentinel()
-    assert of(process.told, lease.socket.user_id) == [True]
+    assert of(process.announced, lease.socket.user_id) == [True]
 
 
-async def test_give_back_of_the_last_socket_then_offline_is_told_once_with_the_time_of_closing(
+async def test_release_when_the_last_socket_closes_then_offline_only_once(
     start_process: StartProcess,
 ) -> None:
     process, other = await start_process(), await start_process()
-    lease = await take(process)
+    lease = await acquire(process)
     closed_at = times.now()
-    process.heartbeat.give_back(lease)
-    process.heartbeat.give_back(lease)
-    await until_told(process, lease.socket.user_id, True, False)
+    process.heartbeat.release(lease)
+    process.heartbeat.release(lease)
+    await until_announced(process, lease.socket.user_id, True, False)
     await other.sentinel()
-    assert of(process.told, lease.socket.user_id) == [True, False]
-    (offline,) = [change for change in process.told if not change.online]
+    assert of(process.announced, lease.socket.user_id) == [True, False]
+    (offline,) = [change for change in process.announced if not change.online]
     assert abs(offline.at - closed_at) < GRACE
 
 
-async def test_reload_within_the_grace_then_nothing_is_told_here_or_elsewhere(
+async def test_release_when_within_the_grace_elsewhere_then_no_announcement(
     start_process: StartProcess,
 ) -> None:
     here, there = await start_process(), await start_process()
-    lease = await take(here)
-    here.heartbeat.give_back(lease)
-    await take(there, lease.socket.user_id)
-    await here.sentinel()  # it comes and goes after the reload, so the reload's grace is over
-    assert of(here.told, lease.socket.user_id) == [True]
+    lease = await acquire(here)
+    here.heartbeat.release(lease)
+    await acquire(there, lease.socket.user_id)
+    # The sentinel comes and goes after the reload, so the grace of the reload is over.
+    await here.sentinel()
+    assert of(here.announced, lease.socket.user_id) == [True]
 
 
-async def test_leases_while_sockets_live_then_they_outlast_their_first_end(
+async def test_renew_when_sockets_stay_open_then_leases_outlast_their_end(
     start_process: StartProcess, store: PresenceStore
 ) -> None:
     process = await start_process()
-    lease = await take(process)
+    lease = await acquire(process)
     first_end = lease.held_until
     assert first_end is not None
 
@@ -100,40 +101,40 @@ async def test_leases_while_sockets_live_then_they_outlast_their_first_end(
 
     await until(outlasted, "the first lease would have ended")
     await process.sentinel()
-    assert of(process.told, lease.socket.user_id) == [True]
+    assert of(process.announced, lease.socket.user_id) == [True]
     assert await store.states([lease.socket.user_id]) == {lease.socket.user_id: True}
 
 
-async def test_crash_then_the_others_tell_each_user_once_but_not_who_is_elsewhere_too(
+async def test_sweep_when_a_process_crashed_then_each_user_is_announced_once(
     start_process: StartProcess,
 ) -> None:
     dying, second, third = await start_process(), await start_process(), await start_process()
-    leases = [await take(dying) for _ in range(12)]
+    leases = [await acquire(dying) for _ in range(12)]
     stays = leases[0].socket.user_id
-    await take(second, stays, "laptop")
+    await acquire(second, stays, "laptop")
     await dying.crash()
     for lease in leases[1:]:
-        await until_told(second, lease.socket.user_id, True, False)
+        await until_announced(second, lease.socket.user_id, True, False)
     await third.sentinel()
     await second.sentinel()
     for lease in leases[1:]:
-        assert of(second.told, lease.socket.user_id) == [True, False]
-    assert of(second.told, stays) == [True]
+        assert of(second.announced, lease.socket.user_id) == [True, False]
+    assert of(second.announced, stays) == [True]
 
 
-async def test_process_that_stood_still_then_its_users_are_told_offline_and_online_again(
+async def test_renew_when_the_process_stood_still_then_users_come_online_again(
     start_process: StartProcess,
 ) -> None:
     still, other = await start_process(), await start_process()
-    lease = await take(still)
+    lease = await acquire(still)
     await still.crash()
-    await until_told(other, lease.socket.user_id, True, False)
+    await until_announced(other, lease.socket.user_id, True, False)
     still.heartbeat._task = None
     still.heartbeat.start()
-    await until_told(other, lease.socket.user_id, True, False, True)
+    await until_announced(other, lease.socket.user_id, True, False, True)
 
 
-async def test_take_that_is_cancelled_then_its_lease_is_given_back(
+async def test_acquire_when_cancelled_then_the_lease_is_released(
     start_process: StartProcess, store: PresenceStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     process = await start_process()
@@ -147,7 +148,7 @@ async def test_take_that_is_cancelled_then_its_lease_is_given_back(
     socket = a_socket()
     with monkeypatch.context() as patched:
         patched.setattr(store, "acquire", acquire_and_hang)
-        taking = asyncio.create_task(process.heartbeat.take(socket))
+        taking = asyncio.create_task(process.heartbeat.acquire(socket))
         await reached.wait()
         taking.cancel()
         await asyncio.gather(taking, return_exceptions=True)
@@ -158,7 +159,7 @@ async def is_offline(store: PresenceStore, user_id: UUID) -> bool:
     return not (await store.states([user_id]))[user_id]
 
 
-async def test_beat_when_a_connection_started_it_then_its_records_name_no_user(store: PresenceStore) -> None:
+async def test_beat_when_a_connection_started_it_then_records_name_no_user(store: PresenceStore) -> None:
     seen: asyncio.Queue[dict[str, str]] = asyncio.Queue()
 
     class Noting(PresenceStore):
@@ -166,7 +167,7 @@ async def test_beat_when_a_connection_started_it_then_its_records_name_no_user(s
             seen.put_nowait(context.log_fields())
             return await super().sweep(limit=limit, ahead_seconds=ahead_seconds)
 
-    noting = Noting(store.redis, lease_seconds=INTERVALS.lease_seconds)
+    noting = Noting(store.redis, lease_seconds=INTERVALS.lease_seconds, shards=SHARDS)
     process = PresenceProcess(noting, [])
     context.user_id.set("of-a-user")
     process.heartbeat.start()
@@ -177,12 +178,12 @@ async def test_beat_when_a_connection_started_it_then_its_records_name_no_user(s
 async def test_beat_when_one_shard_is_lost_then_its_leases_are_back(
     start_process: StartProcess, client: Any
 ) -> None:
-    store = PresenceStore(client, lease_seconds=600)
+    store = PresenceStore(client, lease_seconds=600, shards=SHARDS)
     intervals = replace(INTERVALS, lease_seconds=600, renew_seconds=300)
     process = await start_process(store=store, intervals=intervals)
     users = {store.shard_of(user_id): user_id for user_id in (uuid7() for _ in range(40))}
     for user_id in users.values():
-        await take(process, user_id)
+        await acquire(process, user_id)
     # In a cluster the node of one shard may be lost, and the others stay.
     for shard in list(users)[:2]:
         await client.delete(keys.online_key(shard), keys.sockets_key(shard, users[shard]))
@@ -192,23 +193,23 @@ async def test_beat_when_one_shard_is_lost_then_its_leases_are_back(
             return not await is_offline(store, user_id)
 
         await until(is_online, f"the lease in shard {shard} is back")
-    assert all(of(process.told, user_id) == [True] for user_id in users.values())
+    assert all(of(process.announced, user_id) == [True] for user_id in users.values())
 
 
-async def test_stop_then_leases_are_given_back_and_another_process_tells(
+async def test_stop_when_there_are_others_then_another_process_announces(
     start_process: StartProcess, store: PresenceStore
 ) -> None:
     stopping, other = await start_process(), await start_process()
-    lease = await take(stopping)
+    lease = await acquire(stopping)
     await stopping.heartbeat.stop()
     assert await store.devices(lease.socket.user_id) == []
-    await until_told(other, lease.socket.user_id, True, False)
+    await until_announced(other, lease.socket.user_id, True, False)
 
 
-async def test_stop_of_the_only_process_then_it_tells_everyone_itself(start_process: StartProcess) -> None:
-    process = await start_process(sole=True)
-    leases = [await take(process) for _ in range(50)]
-    process.heartbeat.give_back(leases[0])
+async def test_stop_when_the_only_process_then_it_announces_everyone(start_process: StartProcess) -> None:
+    process = await start_process(only_process=True)
+    leases = [await acquire(process) for _ in range(50)]
+    process.heartbeat.release(leases[0])
     await process.heartbeat.stop()
     for lease in leases:
-        assert of(process.told, lease.socket.user_id) == [True, False]
+        assert of(process.announced, lease.socket.user_id) == [True, False]

@@ -1,4 +1,4 @@
-"""Presence over several server processes with one Redis and one database, killed as crashes kill them."""
+"""Presence over several server processes with one Redis and one database, some of them killed."""
 
 import asyncio
 import time
@@ -15,7 +15,8 @@ from .test_consumers import until_update, updates_of
 StartServer = Callable[..., ChatServer]
 
 SHORT = {"PRESENCE_LEASE_SECONDS": "4", "PRESENCE_RENEW_SECONDS": "1", "PRESENCE_GRACE_SECONDS": "1.5"}
-CONTRACT_SECONDS = 25.0  # issue 4: killed with -9, offline for everybody within this
+# A lease and a sweep after the kill, and some time for the events.
+MAX_SECONDS = 25.0
 
 
 def start_two(start_server: StartServer, redis: RedisServer, **env: str) -> tuple[ChatServer, ChatServer]:
@@ -24,7 +25,7 @@ def start_two(start_server: StartServer, redis: RedisServer, **env: str) -> tupl
 
 
 @pytest.mark.slow
-async def test_kill_9_with_the_defaults_then_offline_once_within_the_contract_and_last_seen_is_stored(
+async def test_kill_when_settings_are_the_defaults_then_offline_within_25_seconds(
     start_server: StartServer, own_redis: RedisServer
 ) -> None:
     first, second = start_two(start_server, own_redis)
@@ -38,10 +39,10 @@ async def test_kill_9_with_the_defaults_then_offline_once_within_the_contract_an
             killed_at = time.monotonic()
         frame = await watching.expect(
             lambda frame: frame["event"] == "presence:update" and frame["data"]["userId"] == bob.id,
-            seconds=CONTRACT_SECONDS,
+            seconds=MAX_SECONDS,
         )
         assert frame["data"]["online"] is False
-        assert time.monotonic() - killed_at < CONTRACT_SECONDS
+        assert time.monotonic() - killed_at < MAX_SECONDS
         await until_update(also, bob, online=True)
         await until_update(also, bob, online=False)
         for client in (watching, also):
@@ -65,7 +66,7 @@ def pair() -> Iterator[tuple[RedisServer, ChatServer, ChatServer]]:
             process.stop()
 
 
-async def test_reload_that_reaches_another_process_then_it_is_silent(
+async def test_reload_when_on_another_process_then_nothing_is_published(
     pair: tuple[RedisServer, ChatServer, ChatServer],
 ) -> None:
     _, first, second = pair
@@ -82,7 +83,7 @@ async def test_reload_that_reaches_another_process_then_it_is_silent(
         await until_update(watching, bob, online=False)
 
 
-async def test_redis_restarts_then_states_heal_and_nobody_is_told_offline(
+async def test_restart_of_redis_when_connected_then_nobody_is_offline(
     pair: tuple[RedisServer, ChatServer, ChatServer],
 ) -> None:
     redis, first, second = pair
@@ -100,7 +101,7 @@ async def test_redis_restarts_then_states_heal_and_nobody_is_told_offline(
         assert updates_of(watching, bob) == [True]
 
 
-async def test_server_stops_then_its_users_go_offline_after_the_grace_not_the_lease(
+async def test_stop_when_users_are_connected_then_offline_after_the_grace(
     start_server: StartServer, own_redis: RedisServer
 ) -> None:
     first, second = start_two(start_server, own_redis, PRESENCE_LEASE_SECONDS="60")
@@ -113,7 +114,7 @@ async def test_server_stops_then_its_users_go_offline_after_the_grace_not_the_le
         await until_update(watching, bob, online=False)
 
 
-async def test_only_server_stops_without_redis_then_last_seen_is_stored(start_server: StartServer) -> None:
+async def test_stop_when_without_redis_then_last_seen_is_stored(start_server: StartServer) -> None:
     server = start_server()
     alice = server.sign_up()
     async with alice.connect():

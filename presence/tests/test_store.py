@@ -1,21 +1,25 @@
-"""The scripts, on every kind of Redis. Leases are ended by setting them into the past, or by waiting for it."""
+"""The store and its scripts, on each kind of Redis. Leases end by time, or are moved into the past."""
 
 from typing import Any
 
 import pytest
-from redis.crc import key_slot
 
 from foundation import times
 from foundation.ids import uuid7
 from presence import keys
-from presence.store import LEASES_A_SCRIPT, PresenceStore
+from presence.store import MAX_LEASES_PER_SCRIPT, SHARDS, SHARDS_IN_PROCESS, PresenceStore
 from tests.kit.heartbeats import SLACK, a_socket, end_lease, release, swept
 from tests.kit.waiting import until
 
 pytestmark = pytest.mark.once  # presence lives in Redis
 
 
-async def test_acquire_first_and_second_socket_then_only_the_first_came_online(store: PresenceStore) -> None:
+@pytest.fixture(params=[SHARDS_IN_PROCESS, SHARDS])
+def shards(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
+
+
+async def test_acquire_when_a_second_socket_then_only_the_first_came_online(store: PresenceStore) -> None:
     socket = a_socket()
     first = await store.acquire(socket, max_sockets=10)
     second = await store.acquire(a_socket(socket.user_id, "laptop"), max_sockets=10)
@@ -26,7 +30,7 @@ async def test_acquire_first_and_second_socket_then_only_the_first_came_online(s
     assert abs(first.at - times.now()) < SLACK
 
 
-async def test_acquire_twice_for_one_socket_then_it_counts_once(store: PresenceStore) -> None:
+async def test_acquire_when_repeated_then_the_socket_counts_once(store: PresenceStore) -> None:
     socket = a_socket()
     await store.acquire(socket, max_sockets=1)
     again = await store.acquire(socket, max_sockets=1)
@@ -34,14 +38,14 @@ async def test_acquire_twice_for_one_socket_then_it_counts_once(store: PresenceS
     assert (again.sockets, again.came_online) == (1, False)
 
 
-async def test_acquire_over_the_limit_then_it_is_refused_and_nothing_is_kept(store: PresenceStore) -> None:
+async def test_acquire_when_over_the_limit_then_nothing_is_stored(store: PresenceStore) -> None:
     socket = a_socket()
     await store.acquire(socket, max_sockets=1)
     assert await store.acquire(a_socket(socket.user_id, "laptop"), max_sockets=1) is None
     assert await store.devices(socket.user_id) == ["phone"]
 
 
-async def test_acquire_when_others_have_run_out_then_they_do_not_count(store: PresenceStore) -> None:
+async def test_acquire_when_other_leases_have_ended_then_they_do_not_count(store: PresenceStore) -> None:
     dead = a_socket()
     await store.acquire(dead, max_sockets=1)
     await end_lease(store, dead)
@@ -50,7 +54,7 @@ async def test_acquire_when_others_have_run_out_then_they_do_not_count(store: Pr
     assert (acquired.sockets, acquired.came_online) == (1, True)
 
 
-async def test_acquire_within_the_grace_then_it_is_silent_and_the_leaving_forgotten(
+async def test_acquire_when_within_the_grace_then_leaving_is_forgotten(
     store: PresenceStore,
 ) -> None:
     socket = a_socket()
@@ -61,10 +65,10 @@ async def test_acquire_within_the_grace_then_it_is_silent_and_the_leaving_forgot
     assert not again.came_online
     await end_lease(store, socket)
     ((_, last_seen),) = await swept(store)
-    assert last_seen.year == 1970  # the lease's end, not the first time of leaving
+    assert last_seen.year == 1970  # the end of the lease, and not the first time of leaving
 
 
-async def test_renew_when_all_is_well_then_the_lease_moves_on(store: PresenceStore) -> None:
+async def test_renew_when_the_lease_holds_then_it_ends_later(store: PresenceStore) -> None:
     socket = a_socket()
     await store.acquire(socket, max_sockets=10)
     name = keys.online_key(store.shard_of(socket.user_id))
@@ -78,7 +82,7 @@ async def test_renew_when_all_is_well_then_the_lease_moves_on(store: PresenceSto
     await until(moved, "the lease ends later")
 
 
-async def test_renew_when_another_socket_has_run_out_then_it_does_not_count(store: PresenceStore) -> None:
+async def test_renew_when_another_lease_has_ended_then_it_does_not_count(store: PresenceStore) -> None:
     dead = a_socket()
     await store.acquire(dead, max_sockets=10)
     await end_lease(store, dead)
@@ -86,8 +90,8 @@ async def test_renew_when_another_socket_has_run_out_then_it_does_not_count(stor
     assert renewed.sockets == 1
 
 
-@pytest.mark.parametrize("loss", ["flushed", "told", "taken", "none"])
-async def test_renew_when_the_lease_ended_then_it_is_made_anew_and_a_loss_is_said(
+@pytest.mark.parametrize("loss", ["flushed", "announced", "taken", "none"])
+async def test_renew_when_the_lease_has_ended_then_it_is_created_again(
     store: PresenceStore, loss: str
 ) -> None:
     socket = a_socket()
@@ -95,21 +99,21 @@ async def test_renew_when_the_lease_ended_then_it_is_made_anew_and_a_loss_is_sai
     await end_lease(store, socket)
     if loss == "flushed":
         await store.redis.flushall()
-    if loss in ("told", "taken"):
+    if loss in ("announced", "taken"):
         assert len(await swept(store)) == 1
-    if loss == "told":
+    if loss == "announced":
         assert await store.confirm([socket.user_id])
     (renewed,) = await store.renew([socket])
-    assert renewed.was_gone is (loss in ("flushed", "told"))
-    assert not await store.confirm([socket.user_id]), "whoever took them has nothing to tell any more"
+    assert renewed.was_gone is (loss in ("flushed", "announced"))
+    assert not await store.confirm([socket.user_id]), "the process that took the user has nothing to announce"
     assert await store.states([socket.user_id]) == {socket.user_id: True}
     assert await store.devices(socket.user_id) == ["phone"]
 
 
-async def test_renew_of_more_than_a_script_takes_then_each_is_answered_in_its_place(client: Any) -> None:
+async def test_renew_when_over_several_scripts_then_answers_are_in_order(client: Any) -> None:
     store = PresenceStore(client, lease_seconds=60, shards=2)
-    sockets = [a_socket() for _ in range(3 * LEASES_A_SCRIPT)]
-    known = sockets[:: LEASES_A_SCRIPT // 4]
+    sockets = [a_socket() for _ in range(3 * MAX_LEASES_PER_SCRIPT)]
+    known = sockets[:: MAX_LEASES_PER_SCRIPT // 4]
     for socket in known:
         await store.acquire(socket, max_sockets=10)
     renewed = await store.renew(sockets)
@@ -117,7 +121,7 @@ async def test_renew_of_more_than_a_script_takes_then_each_is_answered_in_its_pl
     assert await store.count() == len(sockets)
 
 
-async def test_states_and_devices_then_they_show_what_holds_a_lease(store: PresenceStore) -> None:
+async def test_states_and_devices_when_read_then_only_leases_count(store: PresenceStore) -> None:
     user_id, stranger = uuid7(), uuid7()
     dead = a_socket(user_id, "dead")
     for socket in (
@@ -135,8 +139,8 @@ async def test_states_and_devices_then_they_show_what_holds_a_lease(store: Prese
     assert await store.count() == 1
 
 
-async def test_sockets_of_a_user_who_is_gone_then_they_leave_redis_by_themselves(client: Any) -> None:
-    store = PresenceStore(client, lease_seconds=0.2)
+async def test_sockets_key_when_its_leases_have_ended_then_it_expires(client: Any) -> None:
+    store = PresenceStore(client, lease_seconds=0.2, shards=SHARDS)
     socket = a_socket()
     await store.acquire(socket, max_sockets=10)
     name = keys.sockets_key(store.shard_of(socket.user_id), socket.user_id)
@@ -147,15 +151,10 @@ async def test_sockets_of_a_user_who_is_gone_then_they_leave_redis_by_themselves
     await until(gone, "the key expired")
 
 
-def test_keys_of_a_shard_then_they_lie_in_one_slot_and_shards_do_not() -> None:
-    slots = set()
-    for shard in range(16):
-        names = [
-            keys.online_key(shard),
-            keys.left_key(shard),
-            keys.taken_key(shard),
-            keys.sockets_key(shard, uuid7()),
-        ]
-        assert len({key_slot(name.encode()) for name in names}) == 1
-        slots.add(key_slot(names[0].encode()))
-    assert len(slots) == 16
+async def test_has_lost_when_one_shard_lost_a_lease_then_true(store: PresenceStore) -> None:
+    sockets = [a_socket() for _ in range(60)]
+    assert not await store.has_lost([])
+    await store.renew(sockets)
+    assert not await store.has_lost(sockets)
+    await store.redis.delete(keys.online_key(store.shards[-1]))
+    assert await store.has_lost(sockets)

@@ -1,4 +1,4 @@
-"""Giving leases back, and sweeping what has ended, on every kind of Redis."""
+"""Releasing leases, and sweeping those that have ended, on each kind of Redis."""
 
 import asyncio
 from datetime import timedelta
@@ -9,14 +9,19 @@ import pytest
 from foundation import times
 from presence import keys
 from presence.leases import Ended
-from presence.store import PresenceStore
+from presence.store import SHARDS, SHARDS_IN_PROCESS, PresenceStore
 from tests.kit.heartbeats import INTERVALS, SLACK, a_socket, end_lease, release, swept
 from tests.kit.waiting import until
 
 pytestmark = pytest.mark.once  # presence lives in Redis
 
 
-async def test_release_of_the_last_socket_then_online_through_the_grace_and_swept_with_the_time_of_leaving(
+@pytest.fixture(params=[SHARDS_IN_PROCESS, SHARDS])
+def shards(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
+
+
+async def test_release_when_the_last_socket_then_swept_after_the_grace(
     store: PresenceStore,
 ) -> None:
     socket = a_socket()
@@ -36,7 +41,7 @@ async def test_release_of_the_last_socket_then_online_through_the_grace_and_swep
     assert await store.states([socket.user_id]) == {socket.user_id: False}
 
 
-async def test_release_when_another_socket_stays_then_the_user_does_too(store: PresenceStore) -> None:
+async def test_release_when_another_socket_stays_then_the_user_stays(store: PresenceStore) -> None:
     socket = a_socket()
     await store.acquire(socket, max_sockets=10)
     await store.acquire(a_socket(socket.user_id, "laptop"), max_sockets=10)
@@ -48,7 +53,7 @@ async def test_release_when_another_socket_stays_then_the_user_does_too(store: P
     assert await store.devices(socket.user_id) == ["laptop"]
 
 
-async def test_release_when_the_user_was_swept_then_nothing_is_put_back(store: PresenceStore) -> None:
+async def test_release_when_the_user_was_swept_then_nothing_is_restored(store: PresenceStore) -> None:
     socket = a_socket()
     await store.acquire(socket, max_sockets=10)
     await end_lease(store, socket)
@@ -57,7 +62,7 @@ async def test_release_when_the_user_was_swept_then_nothing_is_put_back(store: P
     assert await store.count() == 0
 
 
-async def test_release_when_redis_lost_the_user_then_the_end_is_swept_all_the_same(
+async def test_release_when_redis_lost_the_user_then_they_are_swept(
     store: PresenceStore,
 ) -> None:
     socket = a_socket()
@@ -70,8 +75,9 @@ async def test_release_when_redis_lost_the_user_then_the_end_is_swept_all_the_sa
     assert abs(times.now() - timedelta(seconds=5) - last_seen) < SLACK
 
 
-async def test_sweep_by_many_at_once_then_each_user_is_taken_once(client: Any) -> None:
-    store = PresenceStore(client, lease_seconds=600)  # who is taken for longer than a lease is taken again
+async def test_sweep_when_many_run_at_once_then_each_user_is_taken_once(client: Any) -> None:
+    store = PresenceStore(client, lease_seconds=600, shards=SHARDS)
+    # A lease is long, since another sweep takes a user again one lease later.
     sockets = [a_socket() for _ in range(60)]
     await store.renew(sockets)
     for socket in sockets:
@@ -83,8 +89,8 @@ async def test_sweep_by_many_at_once_then_each_user_is_taken_once(client: Any) -
     assert sorted(user_id for user_id, _ in taken) == sorted(socket.user_id for socket in sockets)
 
 
-async def test_sweep_whose_answer_is_lost_then_another_takes_the_user_a_lease_later(client: Any) -> None:
-    store = PresenceStore(client, lease_seconds=0.3)
+async def test_sweep_when_the_answer_is_lost_then_another_takes_the_user(client: Any) -> None:
+    store = PresenceStore(client, lease_seconds=0.3, shards=SHARDS)
     socket = a_socket()
     await store.acquire(socket, max_sockets=10)
     await store.release([release(socket, grace=0.001, age=30)])
@@ -101,7 +107,7 @@ async def test_sweep_whose_answer_is_lost_then_another_takes_the_user_a_lease_la
     assert await store.redis.hlen(keys.left_key(store.shard_of(socket.user_id))) == 0
 
 
-async def test_acquire_when_taken_but_not_confirmed_then_nobody_tells_offline(store: PresenceStore) -> None:
+async def test_acquire_when_taken_by_a_sweep_then_nothing_is_confirmed(store: PresenceStore) -> None:
     socket = a_socket()
     await store.acquire(socket, max_sockets=10)
     await end_lease(store, socket)
@@ -112,7 +118,7 @@ async def test_acquire_when_taken_but_not_confirmed_then_nobody_tells_offline(st
     assert not await store.confirm([socket.user_id])
 
 
-async def test_sweep_after_a_crash_then_last_seen_is_the_end_of_the_lease(store: PresenceStore) -> None:
+async def test_sweep_when_a_process_crashed_then_last_seen_is_the_lease_end(store: PresenceStore) -> None:
     socket = a_socket()
     await store.acquire(socket, max_sockets=10)
     await end_lease(store, socket)
@@ -120,7 +126,7 @@ async def test_sweep_after_a_crash_then_last_seen_is_the_end_of_the_lease(store:
     assert last_seen == times.from_timestamp(1)
 
 
-async def test_sweep_before_the_end_then_it_says_when_to_come_again(store: PresenceStore) -> None:
+async def test_sweep_when_no_lease_has_ended_then_returns_the_waiting_time(store: PresenceStore) -> None:
     assert (await store.sweep(limit=10)).next_seconds is None
     await store.acquire(a_socket(), max_sockets=10)
     result = await store.sweep(limit=10)
@@ -129,7 +135,7 @@ async def test_sweep_before_the_end_then_it_says_when_to_come_again(store: Prese
     assert 0 < result.next_seconds <= INTERVALS.lease_seconds
 
 
-async def test_sweep_with_a_limit_then_the_rest_waits_and_is_due_at_once(client: Any) -> None:
+async def test_sweep_when_over_the_limit_then_the_rest_is_due_at_once(client: Any) -> None:
     store = PresenceStore(client, lease_seconds=60, shards=1)
     sockets = [a_socket() for _ in range(5)]
     await store.renew(sockets)

@@ -1,4 +1,4 @@
-"""REST of presence: what it shows, and to whom."""
+"""REST of presence: the answers, and who gets them."""
 
 import uuid
 
@@ -21,13 +21,13 @@ async def test_user_presence_when_a_room_is_shared_then_state_and_devices(
         assert seen == {"userId": bob.id, "online": True, "devices": ["phone"]}
 
 
-async def test_user_presence_of_oneself_when_in_no_room_then_it_is_shown(alice: ChatUser) -> None:
+async def test_user_presence_when_of_oneself_then_it_is_shown(alice: ChatUser) -> None:
     async with alice.connect(device_id="tablet"):
         seen = alice.http.get(f"/api/users/{alice.id}/presence").json()
         assert (seen["online"], seen["devices"]) == (True, ["tablet"])
 
 
-async def test_room_presence_then_each_member_and_nobody_else(
+async def test_room_presence_when_a_member_asks_then_only_members_are_shown(
     alice: ChatUser, bob: ChatUser, carol: ChatUser
 ) -> None:
     room_id = alice.make_room(bob)
@@ -37,9 +37,7 @@ async def test_room_presence_then_each_member_and_nobody_else(
         assert {member["userId"]: member["online"] for member in members} == {alice.id: False, bob.id: True}
 
 
-def test_presence_of_strangers_then_it_is_not_found_like_what_does_not_exist(
-    ann: ChatUser, bob: ChatUser
-) -> None:
+def test_presence_when_of_strangers_then_not_found(ann: ChatUser, bob: ChatUser) -> None:
     room_id = bob.make_room()
     for name in (bob.id, str(uuid.uuid4()), "me", "1"):
         error_of(ann.http.get(f"/api/users/{name}/presence"), 404, "not_found")
@@ -48,6 +46,6 @@ def test_presence_of_strangers_then_it_is_not_found_like_what_does_not_exist(
 
 
 @pytest.mark.parametrize("path", ["/api/users/{0}/presence", "/api/rooms/{0}/presence"])
-def test_presence_without_a_token_then_unauthenticated(server: ChatServer, path: str) -> None:
+def test_presence_when_without_a_token_then_unauthenticated(server: ChatServer, path: str) -> None:
     with server.http() as http:
         error_of(http.get(path.format(uuid.uuid4())), 401, "unauthenticated")

@@ -1,4 +1,4 @@
-"""Presence in the process of the test: sockets, leases, and a heartbeat that records what it announces."""
+"""Sockets, leases, and a heartbeat that records its announcements, all in the process of the test."""
 
 import asyncio
 from datetime import timedelta
@@ -27,7 +27,7 @@ def a_socket(user_id: UUID | None = None, device_id: str = "phone") -> Socket:
 
 
 async def end_lease(store: PresenceStore, socket: Socket) -> None:
-    """Moves the end of the socket's lease, and of its user's, to 1970."""
+    """Move the end of the leases of the socket and of its user to 1970."""
     shard = store.shard_of(socket.user_id)
     await store.redis.zadd(keys.sockets_key(shard, socket.user_id), {socket.member: 1000}, xx=True)
     await store.redis.zadd(keys.online_key(shard), {str(socket.user_id): 1000}, xx=True)
@@ -42,51 +42,47 @@ async def swept(store: PresenceStore) -> list[Ended]:
 
 
 class PresenceProcess:
-    """The heartbeat of one server process. It appends announced changes to `told`, which processes may share."""
+    """A heartbeat as in a server process. Announcements are appended to `announced`, which processes may share."""
 
     def __init__(
         self,
         store: PresenceStore,
-        told: list[Change],
+        announced: list[Change],
         *,
         intervals: Intervals = INTERVALS,
         max_sockets: int = 10,
-        sole: bool = False,
+        only_process: bool = False,
     ) -> None:
         self.store = store
-        self.told = told
+        self.announced = announced
         self.heartbeat = Heartbeat(
-            store, Announcer(self._tell), intervals, max_sockets=max_sockets, sole=sole
+            store, Announcer(self._announce), intervals, max_sockets=max_sockets, only_process=only_process
         )
 
-    async def _tell(self, changes: list[Change]) -> None:
+    async def _announce(self, changes: list[Change]) -> None:
         for change in changes:
             if change.online or await self.store.confirm([change.user_id]):
-                self.told.append(change)
+                self.announced.append(change)
 
     async def crash(self) -> None:
-        """Ends it as SIGKILL would: no lease is released."""
+        """End as after kill -9: no lease is released."""
         task = self.heartbeat._task
         while task is not None and not task.done():
-            # Cancelled repeatedly, for the reason that Heartbeat.stop gives.
+            # Repeated, because a cancellation may be swallowed: see Heartbeat.stop.
             task.cancel()
             await asyncio.wait([task], timeout=0.1)
 
     async def sentinel(self) -> None:
-        """Connects and disconnects a user, and waits until both changes are announced.
-
-        Changes are announced in order, so every earlier change has been announced too.
-        """
-        lease = await self.heartbeat.take(a_socket())
+        """Let another user come and go, and wait for both announcements: all earlier ones were made before."""
+        lease = await self.heartbeat.acquire(a_socket())
         assert lease is not None
         user_id = lease.socket.user_id
 
-        async def told(*wanted: bool) -> bool:
-            return [change.online for change in self.told if change.user_id == user_id] == list(wanted)
+        async def was_announced(*wanted: bool) -> bool:
+            return [change.online for change in self.announced if change.user_id == user_id] == list(wanted)
 
-        # The first try may get a broken connection from the pool. A user who leaves before the next try is never
-        # announced.
-        await until(partial(told, True), "the sentinel is online")
-        self.heartbeat.give_back(lease)
-        await until(partial(told, True, False), "the sentinel is offline again")
-        self.told[:] = [change for change in self.told if change.user_id != user_id]
+        # A broken connection may still be in the pool, and a user who leaves before the next try is not announced.
+        await until(partial(was_announced, True), "the sentinel is online")
+        self.heartbeat.release(lease)
+        await until(partial(was_announced, True, False), "the sentinel is offline again")
+        self.announced[:] = [change for change in self.announced if change.user_id != user_id]
