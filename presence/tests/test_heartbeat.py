@@ -2,16 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 import pytest
 
 from foundation import context, times
-from foundation.ids import uuid7
-from presence import keys
 from presence.leases import Change, Lease, Swept
 from presence.store import SHARDS, PresenceStore
 from tests.kit.heartbeats import INTERVALS, PresenceProcess, a_socket
@@ -173,27 +169,6 @@ async def test_beat_when_a_connection_started_it_then_records_name_no_user(store
     process.heartbeat.start()
     assert await seen.get() == {}
     await process.crash()
-
-
-async def test_beat_when_one_shard_is_lost_then_its_leases_are_back(
-    start_process: StartProcess, client: Any
-) -> None:
-    store = PresenceStore(client, lease_seconds=600, shards=SHARDS)
-    intervals = replace(INTERVALS, lease_seconds=600, renew_seconds=300)
-    process = await start_process(store=store, intervals=intervals)
-    users = {store.shard_of(user_id): user_id for user_id in (uuid7() for _ in range(40))}
-    for user_id in users.values():
-        await acquire(process, user_id)
-    # In a cluster the node of one shard may be lost, and the others stay.
-    for shard in list(users)[:2]:
-        await client.delete(keys.online_key(shard), keys.sockets_key(shard, users[shard]))
-        user_id = users[shard]
-
-        async def is_online(user_id: UUID = user_id) -> bool:
-            return not await is_offline(store, user_id)
-
-        await until(is_online, f"the lease in shard {shard} is back")
-    assert all(of(process.announced, user_id) == [True] for user_id in users.values())
 
 
 async def test_stop_when_there_are_others_then_another_process_announces(

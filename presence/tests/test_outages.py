@@ -14,6 +14,7 @@ from redis.backoff import NoBackoff
 
 from foundation import times
 from foundation.redis.outage import REDIS_AWAY
+from presence import keys
 from presence.leases import Lease
 from presence.store import SHARDS, PresenceStore
 from tests.kit.heartbeats import INTERVALS, PresenceProcess, a_socket
@@ -86,6 +87,21 @@ async def test_beat_when_redis_lost_all_then_it_does_not_wait_for_renewal(
     await client.flushall()
     await until_online(store, lease)
     assert of(process.announced, lease.socket.user_id) == [True]
+
+
+async def test_beat_when_one_shard_is_lost_then_its_leases_are_back(
+    start_process: StartProcess, client: Any
+) -> None:
+    store = PresenceStore(client, lease_seconds=600, shards=SHARDS)
+    intervals = replace(INTERVALS, lease_seconds=600, renew_seconds=300)
+    process = await start_process(store=store, intervals=intervals)
+    acquired = [await acquire(process) for _ in range(40)]
+    leases = {store.shard_of(lease.socket.user_id): lease for lease in acquired}
+    # In a cluster the node of one shard may be lost, and the others stay.
+    for shard, lease in list(leases.items())[:2]:
+        await client.delete(keys.online_key(shard), keys.sockets_key(shard, lease.socket.user_id))
+        await until_online(store, lease)
+    assert all(of(process.announced, lease.socket.user_id) == [True] for lease in acquired)
 
 
 async def test_sweep_when_redis_paused_over_a_lease_then_nobody_is_offline(

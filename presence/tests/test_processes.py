@@ -25,7 +25,7 @@ def start_two(start_server: StartServer, redis: RedisServer, **env: str) -> tupl
 
 
 @pytest.mark.slow
-async def test_kill_when_settings_are_the_defaults_then_offline_within_25_seconds(
+async def test_kill_when_settings_are_defaults_then_offline_in_25_seconds(
     start_server: StartServer, own_redis: RedisServer
 ) -> None:
     first, second = start_two(start_server, own_redis)

@@ -48,9 +48,7 @@ def updates(peer: Peer) -> list[tuple[str, bool, str]]:
     return [(frame["data"]["userId"], frame["data"]["online"], frame["data"]["lastSeen"]) for frame in frames]
 
 
-async def test_announce_when_a_user_left_then_peers_get_one_event_and_it_is_stored(
-    process: None, pair: list[User]
-) -> None:
+async def test_announce_when_a_user_left_then_peers_get_one_event(process: None, pair: list[User]) -> None:
     ann, ben = pair
     anns, bens = await attach(ann), await attach(ben)
     socket = a_socket(ben.pk)
