@@ -115,7 +115,7 @@ export interface QueryPresence {
   userIds: Array<string>;
 }
 
-/** `lastSeen` of someone online is now; null for someone who never was. */
+/** `lastSeen` of a user who is online is now. It is null if the user was never online. */
 export interface PresenceState {
   online: boolean;
   lastSeen: string | null;
@@ -197,7 +197,7 @@ export interface MemberChanged {
   member: RoomMember | null;
 }
 
-/** `presence:update`. `lastSeen` of someone online is the time they came. */
+/** `presence:update`. `lastSeen` of a user who is online is the time at which they came online. */
 export interface PresenceUpdate {
   userId: string;
   online: boolean;
@@ -229,7 +229,7 @@ export interface ClientEvents {
   "typing": { data: Typing; reply: TypingUpdate };
   /** Send the messages after the given seqs, or say for which rooms there are too many. Allowed: every user; the reply leaves out rooms and users that are not visible to them. */
   "resume": { data: Resume; reply: ResumeReply };
-  /** Who of these users is online; those one shares no room with are left out. Allowed: every user; the reply leaves out rooms and users that are not visible to them. */
+  /** Says who of these users is online. Users with whom you share no room are left out. Allowed: every user; the reply leaves out rooms and users that are not visible to them. */
   "presence:query": { data: QueryPresence; reply: Record<string, PresenceState> };
 }
 
@@ -254,7 +254,7 @@ export interface ServerEvents {
   "message:ack": Watermarks;
   /** Another member began or ended typing. Received by every connection of the room's members, except those of the user who caused it. */
   "typing": TypingUpdate;
-  /** Somebody you share a small room with came or went. Received by every connection of the other users who share a small room with the user concerned. */
+  /** A user with whom you share a small room came online or went offline. Received by every connection of the other users who share a small room with the user concerned. */
   "presence:update": PresenceUpdate;
 }
 
