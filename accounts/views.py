@@ -1,6 +1,5 @@
 """REST of accounts: sign up, log in, sessions, profiles. Knows services and selectors; no rule of its own."""
 
-from django.conf import settings
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
 from rest_framework import mixins, viewsets
@@ -15,6 +14,7 @@ from api.serializers import validated
 from api.throttling import check_rate
 from foundation import loop
 from foundation.ids import parse_uuid
+from foundation.limits.named import LOGIN_ACCOUNT, LOGIN_IP, SIGNUP_IP
 
 from . import selectors, services, sessions
 from .authentication import session_id_of, user_of
@@ -41,8 +41,8 @@ def client_of(request: Request) -> dict[str, str]:
 def limit_logins(request: Request, email: str) -> None:
     """Count a try of a password, of the address and of the account, whether there is one or not."""
     network = client_network(request.META)
-    check_rate(request, group="login-ip", key=network, rate=settings.LIMIT_LOGIN_IP)
-    check_rate(request, group="login-account", key=email, rate=settings.LIMIT_LOGIN_ACCOUNT)
+    check_rate(request, LOGIN_IP, key=network)
+    check_rate(request, LOGIN_ACCOUNT, key=email)
 
 
 @extend_schema(tags=["auth"])
@@ -66,8 +66,7 @@ class TokenViewSet(viewsets.GenericViewSet):
     @extend_schema(summary="Make an account and log in", responses={201: LoginAnswerSerializer})
     def signup(self, request: Request) -> Response:
         body = validated(SignupSerializer, request)
-        rate, network = settings.LIMIT_SIGNUP_IP, client_network(request.META)
-        check_rate(request, group="signup-ip", key=network, rate=rate)
+        check_rate(request, SIGNUP_IP, key=client_network(request.META))
         return self._login_answer(loop.call(services.signup(**body, **client_of(request))), status=201)
 
     @extend_schema(summary="Log in", responses={200: LoginAnswerSerializer})

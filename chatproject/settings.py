@@ -1,69 +1,200 @@
-"""All settings, each from the environment through a typed reader; a missing secret fails at the start.
+"""All settings. The first part reads the environment, the second part is Django's and the libraries'.
 
-docs/configuration.md lists the variables. Code outside this file reads settings only in the accessors
+The call that reads a variable declares it: its name, reader, default and meaning. `manage.py write_docs` writes
+docs/configuration.md from these declarations. Code outside this file reads settings only in the accessors
 (`get_hub`, `get_writer`, `get_redis`, ..) and in Django's own places.
 """
 
 import secrets
 import sys
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import dj_database_url
 from csp.constants import NONE, SELF, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
-from environs import Env, EnvError, validate
+from environs import validate
 
-from foundation.limits.rates import Rate
+from foundation.limits.named import LIMITS
 from foundation.proxies import TrustedProxies
 from foundation.redis.address import RedisAddress
 
+from .environment import Environment
 from .static_headers import add_security_headers
 
-T = TypeVar("T")
-
-env = Env()
-whole = partial(env.int, validate=validate.Range(min=1))  # counts, sizes and durations: none of them may be 0
-seconds = partial(env.float, validate=validate.Range(min=0, min_inclusive=False))
-
-
-def parsed(name: str, default: str, parse: Callable[[str], T]) -> T:
-    """The variable as `parse` reads it; what it raises as a ValueError stops the start, and names the variable."""
-    try:
-        return parse(env.str(name, default))
-    except ValueError as error:
-        raise EnvError(f'Environment variable "{name}" invalid: {error}') from error
-
-
-def rate(name: str, default: str) -> Rate:
-    return parsed(name, default, Rate.parse)
-
-
 BASE_DIR = Path(__file__).resolve().parent.parent
-DATA_DIR = Path(env.str("DATA_DIR", str(BASE_DIR / "data")))
+env = Environment()
+
+# === from the environment, in the order of docs/configuration.md ============================================
+
+env.section("Server")
+SECRET_KEY = env.text(
+    "SECRET_KEY",
+    "",
+    "signs tokens and cookies; at least 50 random characters, the same for all processes",
+    shown="none; created in `DATA_DIR` with `DEBUG=on`",
+)
+SECRET_KEY_FALLBACKS = env.texts(
+    "SECRET_KEY_FALLBACKS",
+    [],
+    "older keys that are still accepted, so that keys can be changed without logging anybody out "
+    "([decision 10](decisions/0010-signing-keys-of-two-halves.md))",
+)
+DEBUG = env.switch("DEBUG", False, "for development only: shows code and settings on errors")
+HOST = env.text("HOST", "127.0.0.1", "the address the server listens on")
+PORT = env.whole("PORT", 8000, "the port the server listens on", most=65535)
+WORKERS = env.whole(
+    "WORKERS", 1, "server processes of one `manage.py serve`; more than one needs `REDIS_URL`"
+)
+ALLOWED_HOSTS = env.texts(
+    "ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"], "host names that clients may use"
+)
+ALLOWED_ORIGINS = env.texts(
+    "ALLOWED_ORIGINS",
+    [],
+    "other origins whose pages may open sockets, use REST (CORS, under `/api/`) and poll `/socket.io/`. With "
+    "scheme and port: `https://app.example,http://localhost:5500`. `https://.app.example` is that name and all its "
+    "subdomains, `*` is every page. Pages send tokens, never cookies",
+    shown="empty: only pages of the server's own host",
+)
+TRUSTED_PROXIES = env.parsed(
+    "TRUSTED_PROXIES",
+    "",
+    "the number of proxies that every request passes (`1`), or their networks (`10.0.0.0/8,192.0.2.7`). Only these "
+    "are believed about the client's address, the scheme and the request id",
+    parse=TrustedProxies.parse,
+)
+PING_SECONDS = env.seconds(
+    "PING_SECONDS",
+    15.0,
+    "the interval between WebSocket pings, and the time to wait for an answer; a peer that vanished is found "
+    "within twice that",
+)
+SECURE_SSL_REDIRECT = env.switch("SECURE_SSL_REDIRECT", False, "redirects plain HTTP to https")
+SECURE_HSTS_SECONDS = env.whole("SECURE_HSTS_SECONDS", 0, "how long browsers insist on https", least=0)
+DATA_DIR = Path(
+    env.text(
+        "DATA_DIR",
+        str(BASE_DIR / "data"),
+        "directory of the SQLite database and of the key created with `DEBUG=on`",
+        shown="`data` beside `manage.py`",
+    )
+)
 DATA_DIR.mkdir(parents=True, exist_ok=True)
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+LOG_LEVEL = env.text(
+    "LOG_LEVEL",
+    "INFO",
+    "level of the log on stderr, one JSON object a line",
+    validate=lambda level: validate.OneOf(LOG_LEVELS)(level.upper()),
+).upper()
+LOG_DIR = env.text(
+    "LOG_DIR",
+    "",
+    "directory for the same records in files, `chat.log` and its older versions; all processes may share it",
+)
+LOG_FILE_BYTES = env.whole("LOG_FILE_BYTES", 50 * 1024 * 1024, "size at which a new file is started")
+LOG_FILE_COUNT = env.whole("LOG_FILE_COUNT", 10, "number of older files that are kept")
+CONSOLE = env.switch("CONSOLE", True, "the page at `/console/` for trying the server")
+SOCKETIO = env.switch("SOCKETIO", True, "`/socket.io/` for Socket.IO clients, beside `/ws/chat/`")
 
-DEBUG = env.bool("DEBUG", False)
-HOST = env.str("HOST", "127.0.0.1")
-PORT = env.int("PORT", 8000, validate=validate.Range(min=1, max=65535))
-WORKERS = whole("WORKERS", 1)
-PING_SECONDS = seconds("PING_SECONDS", 15.0)
-ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
-ALLOWED_ORIGINS: list[str] = env.list("ALLOWED_ORIGINS", [])
-TRUSTED_PROXIES = parsed("TRUSTED_PROXIES", "", TrustedProxies.parse)
-CSRF_TRUSTED_ORIGINS = [origin for origin in ALLOWED_ORIGINS if "://" in origin and "*" not in origin]
+env.section("Traces")
+# Read here to know whether to trace; the exporter reads this variable and its others by itself.
+OTEL_EXPORTER_OTLP_ENDPOINT = env.text(
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "",
+    "base URL of an OTLP collector over HTTP, for example `http://collector:4318`; spans go to `/v1/traces` there. "
+    "The other variables of OpenTelemetry's exporter and sampler work as its documentation says",
+    shown="empty: no traces",
+)
+OTEL_SERVICE_NAME = env.text("OTEL_SERVICE_NAME", "chat", "the service name in the spans")
+
+env.section("Database and Redis")
+DATABASE_URL = env.text(
+    "DATABASE_URL",
+    "",
+    "`mongodb://user:password@host1,host2/name?replicaSet=rs0` (through djongo_lts), `postgres://..`, `sqlite:///..`",
+    shown="SQLite in `DATA_DIR`",
+)
+DB_THREADS = env.whole("DB_THREADS", 8, "threads, and therefore database connections, of a process")
+REDIS_URL = env.text(
+    "REDIS_URL",
+    "",
+    "`redis://:password@host:6379/0`; `rediss://` uses TLS. Sentinel is "
+    "`redis+sentinel://:password@host1:26379,host2:26379/mymaster/0`, with `?sentinel_username=` and "
+    "`?sentinel_password=` if the sentinels require them, and `rediss+sentinel://` for TLS to Redis. Required for "
+    "more than one process",
+    shown="an in-process Redis",
+)
+
+env.section("Accounts")
+ACCESS_TOKEN_SECONDS = env.whole("ACCESS_TOKEN_SECONDS", 15 * 60, "lifetime of an access token")
+REFRESH_TOKEN_SECONDS = env.whole(
+    "REFRESH_TOKEN_SECONDS", 30 * 24 * 3600, "lifetime of a refresh token, counted from its last use"
+)
+PASSWORD_MEMORY_KIB = env.whole(
+    "PASSWORD_MEMORY_KIB",
+    102_400,  # Django's own default
+    "memory that Argon2 uses to hash a password. A change applies to each password from its owner's next login",
+    least=64,
+)
+
+env.section(
+    "Limits",
+    "`RATE_LIMITS=off` turns off the limits over time. [operations.md](operations.md#when-a-part-is-away) says "
+    "more about limits while Redis is away.",
+)
+RATE_LIMITS = env.switch("RATE_LIMITS", True, "whether rates are limited")
+RATES = {limit.variable: env.rate(limit) for limit in LIMITS}
+MAX_CONTENT_CHARS = env.whole("MAX_CONTENT_CHARS", 4000, "characters of a message")
+MAX_META_BYTES = env.whole("MAX_META_BYTES", 4096, "bytes of a message's or a room's `meta`, as JSON")
+MAX_FRAME_BYTES = env.whole(
+    "MAX_FRAME_BYTES", 65536, "bytes of a frame; a larger one closes the socket with 1009"
+)
+MAX_CONNECTIONS_USER = env.whole("MAX_CONNECTIONS_USER", 10, "sockets of a user")
+MAX_ROOM_MEMBERS = env.whole("MAX_ROOM_MEMBERS", 1000, "members of a room")
+
+env.section("Retention")
+RETENTION_DAYS = env.whole(
+    "RETENTION_DAYS",
+    0,
+    "age in days at which `manage.py apply_retention` archives messages, in rooms without a policy of their own "
+    "(set on the room's admin page); `0` means never",
+    least=0,
+)
+ARCHIVE_DIR = env.text(
+    "ARCHIVE_DIR", str(DATA_DIR / "archive"), "directory of the archives", shown="`archive` in `DATA_DIR`"
+)
+
+env.section("Presence")
+PRESENCE_ROOM_LIMIT = env.whole(
+    "PRESENCE_ROOM_LIMIT", 100, "rooms with more members do not announce who comes and goes"
+)
+PRESENCE_LEASE_SECONDS = env.seconds(
+    "PRESENCE_LEASE_SECONDS",
+    20.0,
+    "lifetime of a lease: after a crash, users are offline when their leases end",
+)
+PRESENCE_RENEW_SECONDS = env.seconds(
+    "PRESENCE_RENEW_SECONDS", 8.0, "interval between renewals; at most half a lease"
+)
+PRESENCE_GRACE_SECONDS = env.seconds(
+    "PRESENCE_GRACE_SECONDS",
+    3.0,
+    "how long a user stays online after their last socket closed, so that a page reload is not announced",
+)
+
+# === Django and the libraries ===============================================================================
 
 
-def _secret_key() -> str:
-    """SECRET_KEY, or in DEBUG one that is made once and kept in DATA_DIR."""
-    if key := env.str("SECRET_KEY", ""):
+def _secret_key(key: str) -> str:
+    """The given key, or with DEBUG one that is created once and kept in DATA_DIR."""
+    if key:
         return key
     if not DEBUG:
         raise ImproperlyConfigured(
             "SECRET_KEY is not set. Give one of at least 50 random characters; or, for work on this machine only, "
-            "set DEBUG=on, and one is made and kept in DATA_DIR (`make run` does so)."
+            "set DEBUG=on, and one is created and kept in DATA_DIR (`make run` does so)."
         )
     path = DATA_DIR / "secret_key"
     if not path.exists():
@@ -72,40 +203,13 @@ def _secret_key() -> str:
     return path.read_text()
 
 
-SECRET_KEY = _secret_key()
-SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
-
-# --- what the contract calls limits -------------------------------------------------------------------------
-
-RATE_LIMITS = env.bool("RATE_LIMITS", True)
-LIMIT_MESSAGES_USER = rate("LIMIT_MESSAGES_USER", "10/5s")
-LIMIT_MESSAGES_ROOM = rate("LIMIT_MESSAGES_ROOM", "50/5s")
-LIMIT_FRAMES = rate("LIMIT_FRAMES", "50/1s")
-LIMIT_REST_ANON = rate("LIMIT_REST_ANON", "100/15m")
-LIMIT_REST_USER = rate("LIMIT_REST_USER", "1000/15m")
-LIMIT_LOGIN_ACCOUNT = rate("LIMIT_LOGIN_ACCOUNT", "5/1m")
-LIMIT_LOGIN_IP = rate("LIMIT_LOGIN_IP", "20/1m")
-LIMIT_SIGNUP_IP = rate("LIMIT_SIGNUP_IP", "10/1h")
-MAX_CONTENT_CHARS = whole("MAX_CONTENT_CHARS", 4000)
-MAX_META_BYTES = whole("MAX_META_BYTES", 4096)
-MAX_FRAME_BYTES = whole("MAX_FRAME_BYTES", 65536)
-MAX_CONNECTIONS_USER = whole("MAX_CONNECTIONS_USER", 10)
-MAX_ROOM_MEMBERS = whole("MAX_ROOM_MEMBERS", 1000)
-PRESENCE_ROOM_LIMIT = whole("PRESENCE_ROOM_LIMIT", 100)
-PRESENCE_LEASE_SECONDS = seconds("PRESENCE_LEASE_SECONDS", 20.0)
-PRESENCE_RENEW_SECONDS = seconds("PRESENCE_RENEW_SECONDS", 8.0)
-PRESENCE_GRACE_SECONDS = seconds("PRESENCE_GRACE_SECONDS", 3.0)
-
-# --- retention ----------------------------------------------------------------------------------------------
-
-# Where `manage.py apply_retention` archives to, and after how many days in rooms that say nothing; 0: never.
-ARCHIVE_DIR = env.str("ARCHIVE_DIR", str(DATA_DIR / "archive"))
-RETENTION_DAYS = env.int("RETENTION_DAYS", 0)
+SECRET_KEY = _secret_key(SECRET_KEY)
+CSRF_TRUSTED_ORIGINS = [origin for origin in ALLOWED_ORIGINS if "://" in origin and "*" not in origin]
 
 # --- applications -------------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    # First, so that `manage.py runserver` serves sockets too. Others would load Twisted for nothing: 16 MB each.
+    # First, so that `manage.py runserver` serves sockets too. Other commands would load Twisted for nothing: 16 MB.
     *(["daphne"] if "runserver" in sys.argv else []),
     "servestatic.runserver_nostatic",
     "django.contrib.admin",
@@ -133,9 +237,9 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    # The asynchronous ones stand first; behind them the whole chain runs in one thread, with one hop.
+    # The asynchronous ones come first; the others then run in one thread, with one hop.
     "chatproject.middleware.request_log",
-    "corsheaders.middleware.CorsMiddleware",  # before whatever may refuse: a page has to read its errors too
+    "corsheaders.middleware.CorsMiddleware",  # before all that may refuse: pages need to read errors too
     "servestatic.middleware.ServeStaticMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -170,17 +274,15 @@ LANGUAGE_CODE = "en-us"
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [("chat_client", BASE_DIR / "clients" / "js")]  # the console uses the reference client
 STATIC_ROOT = BASE_DIR / "staticfiles"
-SERVESTATIC_USE_FINDERS = True  # no collectstatic needed to begin with; the image collects all the same
+SERVESTATIC_USE_FINDERS = True  # works without collectstatic, which the image runs all the same
 SERVESTATIC_AUTOREFRESH = False
 SERVESTATIC_ADD_HEADERS_FUNCTION = add_security_headers
 
 # --- database -----------------------------------------------------------------------------------------------
 
-DB_THREADS = whole("DB_THREADS", 8)
-
 
 def _database(database_url: str) -> dict[str, Any]:
-    """SQLite in DATA_DIR by default; mongodb:// by djongo_lts, anything else as dj-database-url has it."""
+    """The entry of DATABASES: djongo_lts reads mongodb://, dj-database-url reads the others."""
     if database_url.startswith("mongodb"):
         from djongo_lts import url
 
@@ -191,23 +293,21 @@ def _database(database_url: str) -> dict[str, Any]:
     if database["ENGINE"] == "django.db.backends.sqlite3":
         database["OPTIONS"] = {
             "timeout": 10,
-            # Take the write lock at BEGIN: two transactions that read first cannot then both upgrade.
+            # Take the write lock at BEGIN: two transactions that read first could not both upgrade theirs.
             "transaction_mode": "IMMEDIATE",
-            # FULL: what was acknowledged survives a power cut; group commit pays for it once a batch.
+            # FULL: an acknowledged message survives a power cut; group commit pays for that once a batch.
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-16000;",
         }
     return database
 
 
-DATABASE_URL = env.str("DATABASE_URL", "")
-DATABASES = {"default": parsed("DATABASE_URL", "", _database)}
+DATABASES = {"default": env.parse("DATABASE_URL", DATABASE_URL, _database)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Redis: fan-out, cache, presence, limits ----------------------------------------------------------------
 
-REDIS_URL = env.str("REDIS_URL", "")
 if REDIS_URL:
-    redis_address = parsed("REDIS_URL", "", RedisAddress.parse)
+    redis_address = env.parse("REDIS_URL", REDIS_URL, RedisAddress.parse)
     CHANNEL_LAYERS = {
         "default": {
             "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
@@ -230,8 +330,6 @@ else:
 # --- accounts -----------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
-# What a hash of a password takes, and so what each guess costs whoever has stolen them; Django's own default.
-PASSWORD_MEMORY_KIB = env.int("PASSWORD_MEMORY_KIB", 102_400, validate=validate.Range(min=64))
 PASSWORD_HASHERS = [
     "accounts.hashers.Argon2Hasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -245,13 +343,9 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-ACCESS_TOKEN_SECONDS = whole("ACCESS_TOKEN_SECONDS", 15 * 60)
-REFRESH_TOKEN_SECONDS = whole("REFRESH_TOKEN_SECONDS", 30 * 24 * 3600)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
-SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", False)
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]  # asked for from inside, past the proxy
-SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", 0)
-# Whether HSTS holds for other hosts of the domain too is not for this server to say.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]  # requested inside, not through the proxy
+# W005, W021: the server does not know whether the other hosts of the domain use https too.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 CSRF_FAILURE_VIEW = "api.exceptions.csrf_failed"
 SECURE_REFERRER_POLICY = "same-origin"
@@ -268,11 +362,9 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
-# Pages of ALLOWED_ORIGINS may use REST, with tokens and never with cookies; cors.py reads that list.
+# Pages of ALLOWED_ORIGINS may use REST with tokens, never with cookies; see cors.py.
 CORS_URLS_REGEX = r"^/api/"
 CORS_EXPOSE_HEADERS = ["Retry-After", "WWW-Authenticate", "X-Request-ID"]
-CONSOLE = env.bool("CONSOLE", True)  # the page for trying the server by hand
-SOCKETIO = env.bool("SOCKETIO", True)  # /socket.io/ beside /ws/chat/
 
 # --- REST ---------------------------------------------------------------------------------------------------
 
@@ -304,26 +396,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    # No hook for enums, which stay where they stand: ours come from structs, not from choice fields.
+    # Without the hook for enums: ours come from structs, not from choice fields.
     "POSTPROCESSING_HOOKS": ["chatproject.api_examples.add_examples"],
 }
 
-# --- traces -------------------------------------------------------------------------------------------------
-
-# Read here to know whether to trace at all; the exporter reads it, and the others of its kind, by itself.
-OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", "")
-OTEL_SERVICE_NAME = env.str("OTEL_SERVICE_NAME", "chat")
-
 # --- logs ---------------------------------------------------------------------------------------------------
-
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-LOG_LEVEL = env.str(
-    "LOG_LEVEL", "INFO", validate=lambda level: validate.OneOf(LOG_LEVELS)(level.upper())
-).upper()
-# Where the log is kept besides the console: in files of LOG_FILE_BYTES, of which LOG_FILE_COUNT older ones stay.
-LOG_DIR = env.str("LOG_DIR", "")
-LOG_FILE_BYTES = whole("LOG_FILE_BYTES", 50 * 1024 * 1024)
-LOG_FILE_COUNT = whole("LOG_FILE_COUNT", 10)
 
 
 def _log_handlers() -> dict[str, Any]:
@@ -331,7 +408,7 @@ def _log_handlers() -> dict[str, Any]:
     if LOG_DIR:
         Path(LOG_DIR).mkdir(parents=True, exist_ok=True)
         handlers["file"] = {
-            # Several processes write to the one file and agree, by a lock beside it, on who begins the next.
+            # Several processes write to one file. A lock beside it decides which of them starts the next.
             "class": "concurrent_log_handler.ConcurrentRotatingFileHandler",
             "filename": str(Path(LOG_DIR) / "chat.log"),
             "maxBytes": LOG_FILE_BYTES,
@@ -350,18 +427,18 @@ LOGGING = {
     "root": {"handlers": list(_log_handlers()), "level": LOG_LEVEL},
     "loggers": {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
-        # request_log writes the one access record, with more in it; only tracebacks are news.
+        # request_log writes the access records; of these only tracebacks are wanted.
         "django.request": {"level": "ERROR", "filters": ["tracebacks"]},
         "django.server": {"level": "CRITICAL", "propagate": False},
-        # At DEBUG it writes every header and frame: tokens, and what people say to each other.
+        # At DEBUG it writes every header and frame, with tokens and messages.
         "uvicorn.error": {"level": "INFO" if LOG_LEVEL == "DEBUG" else LOG_LEVEL},
-        # The same of every command to MongoDB.
+        # At DEBUG it writes every command to MongoDB.
         "pymongo": {"level": "INFO" if LOG_LEVEL == "DEBUG" else LOG_LEVEL},
         "uvicorn.access": {"level": "CRITICAL", "propagate": False},
-        # At INFO they write every packet; above, what peers sent amiss. Our own handlers log by themselves.
+        # At INFO they write every packet, above that the errors of peers. Our own handlers log those.
         "engineio.server": {"level": "CRITICAL"},
         "socketio.server": {"level": "CRITICAL"},
         "daphne": {"level": "WARNING"},
-        "httpx": {"level": "WARNING"},  # of the reference client in demo and chat
+        "httpx": {"level": "WARNING"},  # of the Python client, in demo and chat
     },
 }

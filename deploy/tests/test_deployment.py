@@ -6,45 +6,19 @@ import sys
 
 import pytest
 
+from chatproject.settings import env
 from tests.kit.paths import ROOT
 from tests.kit.servers import ChatServer
 
 pytestmark = pytest.mark.once  # files
 
-READ = re.compile(r'(?:env\.\w+|\b(?:whole|seconds|rate|parsed))\(\s*"([A-Z][A-Z_]+)"')
 # What docker compose itself fills in, and hands on to MongoDB and Redis.
 COMPOSE_ONLY = {"MONGO_PASSWORD", "REDIS_PASSWORD", "MONGO_KEY", "PUBLIC_HOST", "PUBLIC_PORT"}
 
 
-def variables() -> set[str]:
-    return set(READ.findall((ROOT / "chatproject/settings.py").read_text()))
-
-
-def test_configuration_page_when_compared_with_settings_then_lists_every_variable_and_no_other() -> None:
-    rows = re.findall(r"^\| (`[A-Z].*?) \|", (ROOT / "docs/configuration.md").read_text(), re.M)
-    listed = {name for row in rows for name in re.findall(r"`([A-Z_]+)`", row)}
-    assert listed == variables()
-
-
-def test_configuration_page_when_it_shows_a_default_then_that_is_the_codes() -> None:
-    text = (ROOT / "chatproject/settings.py").read_text()
-    found = re.findall(r'(?:whole|rate|seconds)\("([A-Z_]+)", ("[^"]+"|[\d.* ]+)\)', text)
-    page = (ROOT / "docs/configuration.md").read_text()
-    for name, default in found:
-        shown = re.search(rf"^\| `{name}` \| `([^`]+)` \|", page, re.M)
-        assert shown, name
-        if default.startswith('"'):
-            assert shown[1] == default.strip('"'), name
-        else:
-            product = 1.0
-            for factor in default.split("*"):
-                product *= float(factor)
-            assert float(shown[1]) == product, name
-
-
 def test_env_example_when_compared_with_settings_then_names_only_what_is_read() -> None:
     named = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.M))
-    assert named - COMPOSE_ONLY <= variables()
+    assert named - COMPOSE_ONLY <= env.names()
     compose = (ROOT / "docker-compose.yml").read_text()
     assert set(re.findall(r"(?<!\$)\$\{([A-Z_]+)", compose)) <= named
 

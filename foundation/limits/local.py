@@ -1,4 +1,4 @@
-"""LocalLimiter: rate limits counted in this process alone, for when Redis is away."""
+"""LocalLimiter: rate limits that are counted in this process alone, used while Redis is away."""
 
 import threading
 import time
@@ -10,15 +10,13 @@ from foundation import metrics
 from foundation.errors import RateLimited
 
 from . import gcra
-from .rates import Rate
+from .named import Count
 
 MAX_LOCAL_KEYS = 100_000
 
-Limit = tuple[str, Rate]
-
 
 class LocalLimiter:
-    """Counts of this process alone, from any thread. Of too many keys the longest unused are forgotten."""
+    """Counts for this process, from any thread. With more than `max_keys` keys it forgets the longest unused."""
 
     def __init__(
         self, *, max_keys: int = MAX_LOCAL_KEYS, clock: Callable[[], float] = time.monotonic
@@ -28,15 +26,15 @@ class LocalLimiter:
         self._empty_at: OrderedDict[str, float] = OrderedDict()
         self._lock = threading.Lock()
 
-    def check(self, *limits: Limit) -> None:
-        """Take one from each `(key, rate)`, or none from any: raises RateLimited with the longest wait."""
+    def check(self, *counts: Count) -> None:
+        """Take one from each limit, or none from any: raises RateLimited with the longest wait."""
         with self._lock:
             now, longest_wait_seconds, empty_at = self._clock(), 0.0, {}
-            for key, rate in limits:
+            for _, key, rate in counts:
                 empty_at[key], wait_seconds = gcra.take(self._empty_at.get(key, now), rate, now=now)
                 longest_wait_seconds = max(longest_wait_seconds, wait_seconds)
             if longest_wait_seconds:
-                metrics.LIMITED.labels(limits[0][0].partition(":")[0]).inc()
+                metrics.LIMITED.labels(counts[0].scope).inc()
                 raise RateLimited(retry_after=longest_wait_seconds)
             for key, at in empty_at.items():
                 self._empty_at[key] = at
@@ -47,5 +45,5 @@ class LocalLimiter:
 
 @cache
 def get_local_limiter() -> LocalLimiter:
-    """The counts of this process alone."""
+    """The limiter of this process."""
     return LocalLimiter()

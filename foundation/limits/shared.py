@@ -1,4 +1,4 @@
-"""RateLimiter: rate limits counted in Redis, so that all processes share them."""
+"""RateLimiter: rate limits that are counted in Redis, so that all processes share them."""
 
 from functools import cache
 from pathlib import Path
@@ -12,21 +12,22 @@ from foundation.errors import RateLimited
 from foundation.redis.client import get_redis
 from foundation.redis.outage import REDIS_AWAY, Outage, get_outage
 
-from .local import Limit, LocalLimiter, get_local_limiter
+from .local import LocalLimiter, get_local_limiter
+from .named import Count
 
 MAX_BATCH = 500
 MAX_WAITING = 20_000
 ANSWER_SECONDS = 2.0
-# For one check: it may wait for the round trip in flight before its own.
+# One check may have to wait for the round trip in flight before its own.
 CHECK_SECONDS = 2 * ANSWER_SECONDS + 1
 
 
 class RateLimiter:
-    """Counts in Redis, on Redis time, so all processes share them.
+    """Counts in Redis, on Redis time.
 
     While one round trip is in flight, the checks that arrive are joined into the next. Without a usable answer
-    (Redis is away, silent, or answers nonsense) each process counts for itself: a sender gets at most its limit
-    from each process, and nobody waits for Redis. Lives on the process's loop.
+    (Redis is away or silent, or its answer is not a number) each process counts for itself: a sender gets at most
+    the limit from each process, and nobody waits for Redis. Belongs to the process's loop.
     """
 
     def __init__(
@@ -50,20 +51,26 @@ class RateLimiter:
             timeout_seconds=answer_seconds,
         )
 
-    async def check(self, *limits: Limit) -> None:
-        """As LocalLimiter's, for all processes; returns or raises within `check_seconds`."""
+    async def check(self, *counts: Count | None) -> None:
+        """Take one from each limit, or none from any: raises RateLimited with the longest wait.
+
+        None stands for a limit that is off. Returns or raises within `check_seconds`.
+        """
+        taken = [count for count in counts if count is not None]
+        if not taken:
+            return None
         if self._outage.lasts() or not self._drainer.accepts():
-            return self._local.check(*limits)
-        keys = [f"limit:{key}" for key, _ in limits]
-        call = [len(keys), *keys, *(value for _, rate in limits for value in rate)]
+            return self._local.check(*taken)
+        keys = [f"limit:{count.key}" for count in taken]
+        call = [len(keys), *keys, *(value for count in taken for value in count.rate)]
         try:
             wait_ms = await self._drainer.ask(call, timeout_seconds=self._check_seconds)
         except Exception as error:
             self._outage.began(error)
-            return self._local.check(*limits)
+            return self._local.check(*taken)
         self._outage.ended()
         if wait_ms > 0:
-            metrics.LIMITED.labels(limits[0][0].partition(":")[0]).inc()
+            metrics.LIMITED.labels(taken[0].scope).inc()
             raise RateLimited(retry_after=wait_ms / 1000)
         return None
 
@@ -71,19 +78,19 @@ class RateLimiter:
         await self._drainer.stop()
 
     async def _ask(self, calls: list[list[Any]]) -> list[int | Exception]:
-        """The answer to each call, or the exception it met. By EVAL: a Redis that restarted needs no second try."""
+        """The answer to each call, or its exception. Uses EVAL, because a Redis that restarted knows no script."""
         pipeline = self.redis.pipeline(transaction=False)
         for call in calls:
             pipeline.eval(_script(), *call)
         try:
             answers = await pipeline.execute(raise_on_error=False)
         except REDIS_AWAY as error:
-            return [error] * len(calls)  # the outage says so, once
+            return [error] * len(calls)  # `Outage` logs it once
         return [_usable(answer) for answer in answers]
 
 
 def _usable(answer: Any) -> int | Exception:
-    """The wait in ms, or the exception that stands for it."""
+    """The wait in ms, or an exception if the answer is not a number."""
     return answer if isinstance(answer, int | Exception) else ValueError(f"not a number of ms: {answer!r}")
 
 
@@ -94,7 +101,7 @@ def _script() -> str:
 
 @loop.one_per_loop
 def get_rate_limiter() -> RateLimiter:
-    """The limiter over the process's Redis."""
+    """The limiter of the process's Redis."""
     limiter = RateLimiter(get_redis(), get_local_limiter(), get_outage())
     loop.on_stop("rate limiter", limiter.stop)
     return limiter

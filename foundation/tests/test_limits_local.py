@@ -4,9 +4,14 @@ import pytest
 
 from foundation.errors import RateLimited
 from foundation.limits.local import LocalLimiter
+from foundation.limits.named import Count
 from foundation.limits.rates import Rate
 
 pytestmark = pytest.mark.once  # counts in memory
+
+
+def count(key: str, rate: Rate) -> Count:
+    return Count("tests", key, rate)
 
 
 class Clock:
@@ -21,22 +26,22 @@ def test_local_limiter_when_time_passes_then_lets_one_through_for_each_step() ->
     clock = Clock()
     limiter = LocalLimiter(clock=clock)
     rate = Rate(2, 10)
-    limiter.check(("a", rate))
-    limiter.check(("a", rate))
+    limiter.check(count("a", rate))
+    limiter.check(count("a", rate))
     with pytest.raises(RateLimited) as refused:
-        limiter.check(("a", rate))
+        limiter.check(count("a", rate))
     assert refused.value.retry_after == pytest.approx(5)
     clock.now += 5
-    limiter.check(("a", rate))
+    limiter.check(count("a", rate))
     with pytest.raises(RateLimited):
-        limiter.check(("a", rate))
+        limiter.check(count("a", rate))
 
 
 def test_local_limiter_when_there_are_too_many_keys_then_forgets_the_longest_unused() -> None:
     limiter = LocalLimiter(max_keys=2)
     once = Rate(1, 3600)
     for key in ("a", "b", "c"):
-        limiter.check((key, once))
-    limiter.check(("a", once))
+        limiter.check(count(key, once))
+    limiter.check(count("a", once))
     with pytest.raises(RateLimited):
-        limiter.check(("c", once))
+        limiter.check(count("c", once))

@@ -9,6 +9,7 @@ import pytest
 from foundation import context
 from foundation.errors import RateLimited
 from foundation.limits.local import LocalLimiter
+from foundation.limits.named import Count
 from foundation.limits.rates import Rate
 from foundation.limits.shared import ANSWER_SECONDS, CHECK_SECONDS, RateLimiter
 from foundation.redis.address import RedisAddress
@@ -20,6 +21,10 @@ from tests.kit.waiting import until
 pytestmark = pytest.mark.once  # limits are counted in Redis
 
 THREE_AN_HOUR = Rate(3, 3600)
+
+
+def count(key: str, rate: Rate) -> Count:
+    return Count("tests", key, rate)
 
 
 class Clock:
@@ -38,7 +43,7 @@ async def limiter(redis_server: RedisServer) -> AsyncIterator[RateLimiter]:
     await redis.aclose()
 
 
-async def passes(limiter: RateLimiter, *limits: tuple[str, Rate], tries: int) -> int:
+async def passes(limiter: RateLimiter, *limits: Count, tries: int) -> int:
     """How many of `tries` at once get through."""
     outcomes = await asyncio.gather(*(limiter.check(*limits) for _ in range(tries)), return_exceptions=True)
     assert all(outcome is None or isinstance(outcome, RateLimited) for outcome in outcomes), outcomes
@@ -46,9 +51,9 @@ async def passes(limiter: RateLimiter, *limits: tuple[str, Rate], tries: int) ->
 
 
 async def test_check_when_many_ask_at_once_then_exactly_the_burst_passes(limiter: RateLimiter) -> None:
-    assert await passes(limiter, ("a", THREE_AN_HOUR), tries=50) == 3
-    assert await passes(limiter, ("b", THREE_AN_HOUR), tries=2) == 2
-    assert await passes(limiter, ("c", Rate(6, 3599)), tries=50) == 6, "a step that is no whole number"
+    assert await passes(limiter, count("a", THREE_AN_HOUR), tries=50) == 3
+    assert await passes(limiter, count("b", THREE_AN_HOUR), tries=2) == 2
+    assert await passes(limiter, count("c", Rate(6, 3599)), tries=50) == 6, "a step that is no whole number"
 
 
 async def test_check_when_two_processes_ask_then_they_share_the_count(
@@ -57,7 +62,7 @@ async def test_check_when_two_processes_ask_then_they_share_the_count(
     other = RateLimiter(RedisAddress.parse(redis_server.url).client(), LocalLimiter(), Outage())
     try:
         counts = await asyncio.gather(
-            *(passes(one, ("a", THREE_AN_HOUR), tries=20) for one in (limiter, other))
+            *(passes(one, count("a", THREE_AN_HOUR), tries=20) for one in (limiter, other))
         )
     finally:
         await other.redis.aclose()
@@ -67,25 +72,25 @@ async def test_check_when_two_processes_ask_then_they_share_the_count(
 async def test_check_when_one_of_two_limits_is_full_then_nothing_is_taken_from_the_other(
     limiter: RateLimiter,
 ) -> None:
-    full, free = ("full", Rate(1, 3600)), ("free", THREE_AN_HOUR)
+    full, free = count("full", Rate(1, 3600)), count("free", THREE_AN_HOUR)
     assert await passes(limiter, full, free, tries=5) == 1
     assert await passes(limiter, free, tries=5) == 2
 
 
 async def test_check_when_refused_then_says_how_long_and_passes_after_that(limiter: RateLimiter) -> None:
     rate = Rate(4, 1)
-    assert await passes(limiter, ("a", rate), tries=10) == 4
+    assert await passes(limiter, count("a", rate), tries=10) == 4
     with pytest.raises(RateLimited) as refused:
-        await limiter.check(("a", rate))
+        await limiter.check(count("a", rate))
     assert refused.value.retry_after is not None
     assert 0 < refused.value.retry_after <= 0.25
     # That the answer's time is long enough is what is tested.
     await asyncio.sleep(refused.value.retry_after + 0.002)
-    await limiter.check(("a", rate))
+    await limiter.check(count("a", rate))
 
 
 async def test_check_when_it_is_over_then_nothing_is_left_in_redis(limiter: RateLimiter) -> None:
-    await limiter.check(("a", Rate(100, 1)))
+    await limiter.check(count("a", Rate(100, 1)))
 
     async def empty() -> bool:
         return not await limiter.redis.dbsize()
@@ -98,9 +103,9 @@ async def test_check_when_redis_restarted_then_it_counts_on() -> None:
     server.start()
     limiter = RateLimiter(RedisAddress.parse(server.url).client(), LocalLimiter(), Outage(pause_seconds=0))
     try:
-        await limiter.check(("a", THREE_AN_HOUR))
+        await limiter.check(count("a", THREE_AN_HOUR))
         server.restart()
-        assert await passes(limiter, ("a", THREE_AN_HOUR), tries=20) == 3
+        assert await passes(limiter, count("a", THREE_AN_HOUR), tries=20) == 3
     finally:
         await limiter.redis.aclose()
         server.stop()
@@ -109,7 +114,7 @@ async def test_check_when_redis_restarted_then_it_counts_on() -> None:
 async def test_check_when_redis_is_away_then_the_process_counts_by_itself() -> None:
     nobody = RedisAddress.parse(f"redis://127.0.0.1:{free_port()}/0").client()
     limiter = RateLimiter(nobody, LocalLimiter(), Outage())
-    assert await passes(limiter, ("a", THREE_AN_HOUR), tries=20) == 3
+    assert await passes(limiter, count("a", THREE_AN_HOUR), tries=20) == 3
     await nobody.aclose()
 
 
@@ -119,15 +124,15 @@ async def test_check_when_redis_is_silent_then_only_the_first_waits_for_it() -> 
     clock = Clock()
     limiter = RateLimiter(RedisAddress.parse(server.url).client(), LocalLimiter(), Outage(clock=clock))
     try:
-        await limiter.check(("a", THREE_AN_HOUR))
+        await limiter.check(count("a", THREE_AN_HOUR))
         server.pause()
-        await limiter.check(("a", THREE_AN_HOUR))  # waits, then counts here
+        await limiter.check(count("a", THREE_AN_HOUR))  # waits, then counts here
         async with asyncio.timeout(ANSWER_SECONDS / 2):  # an answer would be waited for longer
-            assert await passes(limiter, ("b", THREE_AN_HOUR), tries=100) == 3
+            assert await passes(limiter, count("b", THREE_AN_HOUR), tries=100) == 3
         server.resume()
         clock.now += 60
-        await limiter.check(("a", THREE_AN_HOUR))  # this one finds out
-        assert await passes(limiter, ("c", THREE_AN_HOUR), tries=20) == 3
+        await limiter.check(count("a", THREE_AN_HOUR))  # this one finds out
+        assert await passes(limiter, count("c", THREE_AN_HOUR), tries=20) == 3
         assert await limiter.redis.exists("limit:c")
     finally:
         server.resume()
@@ -164,12 +169,12 @@ class Answering:
 async def test_check_when_the_answer_is_unusable_then_the_process_counts_by_itself(outcome: Any) -> None:
     limiter = RateLimiter(Answering(outcome), LocalLimiter(), Outage())  # type: ignore[arg-type]
     async with asyncio.timeout(CHECK_SECONDS):
-        assert await passes(limiter, ("a", THREE_AN_HOUR), tries=4) == 3
+        assert await passes(limiter, count("a", THREE_AN_HOUR), tries=4) == 3
 
 
 async def test_check_when_the_answer_to_one_is_unusable_then_the_others_get_theirs() -> None:
     limiter = RateLimiter(Answering([0, "x", 500]), LocalLimiter(), Outage())  # type: ignore[arg-type]
-    limits = [(name, THREE_AN_HOUR) for name in "abc"]
+    limits = [count(name, THREE_AN_HOUR) for name in "abc"]
     outcomes = await asyncio.gather(*(limiter.check(limit) for limit in limits), return_exceptions=True)
     assert outcomes[:2] == [None, None]
     assert isinstance(outcomes[2], RateLimited)
@@ -187,7 +192,7 @@ async def test_check_when_no_answer_comes_and_the_timeout_is_ignored_then_ends_i
 
     over = asyncio.Event()
     limiter = RateLimiter(Stubborn(), LocalLimiter(), Outage(), answer_seconds=0.01, check_seconds=0.05)  # type: ignore[arg-type]
-    assert await passes(limiter, ("a", THREE_AN_HOUR), tries=4) == 3
+    assert await passes(limiter, count("a", THREE_AN_HOUR), tries=4) == 3
     over.set()
 
 
@@ -200,5 +205,5 @@ async def test_check_of_a_request_then_redis_is_asked_in_a_context_of_no_request
             return [0]
 
     context.request_id.set("of-a-request")
-    await RateLimiter(Noting(), LocalLimiter(), Outage()).check(("a", THREE_AN_HOUR))  # type: ignore[arg-type]
+    await RateLimiter(Noting(), LocalLimiter(), Outage()).check(count("a", THREE_AN_HOUR))  # type: ignore[arg-type]
     assert seen == [{}]

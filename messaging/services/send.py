@@ -3,10 +3,9 @@
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
-
 from foundation.database import run_db
 from foundation.errors import Invalid
+from foundation.limits.named import MESSAGES_ROOM, MESSAGES_USER
 from foundation.limits.shared import get_rate_limiter
 from messaging.drafts import Draft, Stored, key_id
 from messaging.models import ArchivedKey, Message
@@ -49,7 +48,7 @@ async def send_message(
     require_may_write(standing)
     if reply_to is not None:
         await run_db(_require_reply_target, room_id, reply_to, sender_id, client_message_id)
-    await _limit_messages(sender_id, room_id)
+    await get_rate_limiter().check(MESSAGES_USER.of(sender_id), MESSAGES_ROOM.of(room_id))
     return await get_writer().append(
         Draft(
             room_id=room_id,
@@ -73,11 +72,3 @@ def _require_reply_target(
     key = key_id((room_id, sender_id, client_message_id)) if client_message_id else None
     if key is None or not ArchivedKey.objects.filter(pk=key).exists():
         raise Invalid("replyTo is no message of this room.", fields={"replyTo": ["No message of this room."]})
-
-
-async def _limit_messages(sender_id: UUID, room_id: UUID) -> None:
-    if settings.RATE_LIMITS:
-        await get_rate_limiter().check(
-            (f"messages:user:{sender_id}", settings.LIMIT_MESSAGES_USER),
-            (f"messages:room:{room_id}", settings.LIMIT_MESSAGES_ROOM),
-        )

@@ -17,6 +17,7 @@ from django.conf import settings
 
 from foundation import context, loop, times, tracing
 from foundation.errors import ChatError, Internal, Invalid
+from foundation.limits.named import FRAMES, LIMITS
 from realtime import metrics
 from realtime.wire.close_codes import CloseCode, CloseSocket
 from realtime.wire.events import Audience, ServerEvent
@@ -114,7 +115,7 @@ class ConnectionSession:
         self.registry = registry
         self.route = route
         self.consumers = {kind: kind(connection) for kind in registry.consumers}
-        self.limiter = FrameLimiter(settings.LIMIT_FRAMES if settings.RATE_LIMITS else None)
+        self.limiter = FrameLimiter(FRAMES.rate)
         self.frames = 0
         # Only while there is something to do: most have nothing.
         self._control_task: asyncio.Task[None] | None = None
@@ -292,9 +293,7 @@ def device_id_of(scope: Any) -> str | None:
 
 def limits() -> Limits:
     return Limits(
-        messages_user=str(settings.LIMIT_MESSAGES_USER),
-        messages_room=str(settings.LIMIT_MESSAGES_ROOM),
-        frames=str(settings.LIMIT_FRAMES),
+        **{limit.ready_field: str(limit.configured) for limit in LIMITS if limit.ready_field},
         max_content_chars=settings.MAX_CONTENT_CHARS,
         max_meta_bytes=settings.MAX_META_BYTES,
         max_frame_bytes=settings.MAX_FRAME_BYTES,

@@ -5,6 +5,7 @@ import time
 from foundation import metrics
 from foundation.errors import ChatError, RateLimited
 from foundation.limits import gcra
+from foundation.limits.named import FRAMES
 from foundation.limits.rates import Rate
 from realtime.wire.close_codes import CloseCode, CloseSocket
 
@@ -24,7 +25,7 @@ class FrameLimiter:
             return
         empty_at, wait_seconds = gcra.take(self._empty_at, self._rate, now=time.monotonic())
         if wait_seconds:
-            metrics.LIMITED.labels("frames").inc()
+            metrics.LIMITED.labels(FRAMES.scope).inc()
             raise RateLimited(retry_after=wait_seconds)
         self._empty_at = empty_at
 

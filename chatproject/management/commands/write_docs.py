@@ -10,8 +10,9 @@ from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.settings import spectacular_settings
 from drf_spectacular.validation import validate_schema
 
-from chatproject.error_guide import markdown
+from chatproject import configuration_page, error_guide
 from chatproject.events_page import document
+from chatproject.settings import env
 from realtime.typescript import build_types
 
 
@@ -30,7 +31,7 @@ Plain.add_representer(str, _text)
 
 
 class Command(BaseCommand):
-    help = "Write docs/openapi.yaml, asyncapi.yaml and errors.md, and clients/js/events.d.ts, from the code."
+    help = "Write openapi.yaml, asyncapi.yaml, errors.md, configuration.md and clients/js/events.d.ts from the code."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--check", action="store_true", help="write nothing; fail where a file differs")
@@ -39,7 +40,8 @@ class Command(BaseCommand):
         documents = {
             "docs/openapi.yaml": _yaml(openapi()),
             "docs/asyncapi.yaml": _yaml(document()),
-            "docs/errors.md": markdown(),
+            "docs/errors.md": error_guide.markdown(),
+            "docs/configuration.md": configuration_page.markdown(env.sections),
             "clients/js/events.d.ts": build_types(document()),
         }
         stale = []
