@@ -57,6 +57,12 @@ class Environment:
     def texts(self, name: str, default: list[str], meaning: str, **options: Any) -> list[str]:
         return list(self._read(self._env.list, name, default, meaning, **options))
 
+    def one_of(self, name: str, choices: tuple[str, ...], default: str, meaning: str) -> str:
+        """One of `choices`, which are upper case. The variable may be in lower case."""
+        return self.text(
+            name, default, meaning, validate=lambda text: validate.OneOf(choices)(text.upper())
+        ).upper()
+
     def whole(self, name: str, default: int, meaning: str, *, least: int = 1, most: int | None = None) -> int:
         """A count, size or duration."""
         bounds = validate.Range(min=least, max=most)

@@ -13,7 +13,6 @@ from typing import Any
 import dj_database_url
 from csp.constants import NONE, SELF, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
-from environs import validate
 
 from foundation.limits.named import LIMITS
 from foundation.proxies import TrustedProxies
@@ -82,12 +81,7 @@ DATA_DIR = Path(
 )
 DATA_DIR.mkdir(parents=True, exist_ok=True)
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-LOG_LEVEL = env.text(
-    "LOG_LEVEL",
-    "INFO",
-    "level of the log on stderr, one JSON object a line",
-    validate=lambda level: validate.OneOf(LOG_LEVELS)(level.upper()),
-).upper()
+LOG_LEVEL = env.one_of("LOG_LEVEL", LOG_LEVELS, "INFO", "level of the log on stderr, one JSON object a line")
 LOG_DIR = env.text(
     "LOG_DIR",
     "",

@@ -79,4 +79,4 @@ def share_metrics(port: int) -> None:
     directory = settings.DATA_DIR / "metrics" / str(port)
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
-    os.environ[DIRECTORY] = str(directory)
+    os.environ[DIRECTORY] = str(directory)  # noqa: TID251  # a variable of prometheus_client
