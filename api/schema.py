@@ -73,6 +73,10 @@ class ChatAutoSchema(AutoSchema):
 
     def _errors(self) -> list[type[ChatError]]:
         named = getattr(self.view, "error_codes", {}).get(getattr(self.view, "action", None), ())
+        if unknown := set(named) - set(ERRORS):
+            raise LookupError(
+                f"{type(self.view).__name__}.error_codes has unknown codes: {', '.join(unknown)}"
+            )
         codes = {*ALWAYS, *named}
         if any(self.get_auth()):  # an open endpoint has [{}]
             codes |= set(WITH_LOGIN)

@@ -1,5 +1,6 @@
 """The explanation of each error code: the text of docs/errors.md and of the page /docs/errors."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,7 +90,21 @@ GUIDE: dict[str, Explanation] = {
 }
 
 
+def check(guide: Mapping[str, Explanation], codes: Iterable[str]) -> None:
+    """LookupError unless the guide explains exactly these codes."""
+    if missing := set(codes) - set(guide):
+        raise LookupError(
+            f"GUIDE in chatproject/error_guide.py does not explain: {', '.join(sorted(missing))}"
+        )
+    if unknown := set(guide) - set(codes):
+        raise LookupError(f"GUIDE explains codes that no error has: {', '.join(sorted(unknown))}")
+
+
+check(GUIDE, ERRORS)
+
+
 def rows() -> list[dict[str, Any]]:
+    """The errors with their explanations, for the page and the document."""
     return [
         {"code": code, "status": error.status, "temporary": error.temporary, "guide": GUIDE[code]}
         for code, error in ERRORS.items()

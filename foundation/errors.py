@@ -1,7 +1,7 @@
-"""The one family of errors that domain code raises, each with its code of the contract.
+"""The errors that a client may see: one class for each code of the contract.
 
-Knows codes and HTTP statuses; must not know requests, sockets or any app. `api.exceptions` and
-`realtime.session.endpoint` are the two places that turn these into answers.
+A class says its code, its HTTP status, whether it is temporary, and its default message. `api.exceptions` and
+`realtime.session.endpoint` turn errors into answers; chatproject/error_guide.py explains each code to clients.
 """
 
 from typing import Any, ClassVar
@@ -11,20 +11,33 @@ Fields = dict[str, list[str]]
 MAX_NAMED_FIELDS = 3
 MAX_NAME_CHARS = 40
 
+# All errors by their code, in the order of docs/errors.md. A class below enters itself.
+ERRORS: dict[str, type["ChatError"]] = {}
+
 
 class ChatError(Exception):
     """Base of all errors a client may see.
 
-    `message` says what was wrong and what to do; `fields` maps a wire field name to what is wrong with it;
-    `retry_after` is in seconds. `temporary` codes may be tried again unchanged.
+    `message` says what was wrong and what to do. `fields` maps the name of a field on the wire to its problems.
+    `retry_after` is in seconds. After a `temporary` error the same request may succeed later.
     """
 
-    code: ClassVar[str] = "internal"
-    status: ClassVar[int] = 500
+    code: ClassVar[str]
+    status: ClassVar[int]
     temporary: ClassVar[bool] = False
-    default_message: ClassVar[str] = (
-        "Something went wrong on our side. Try again; quote the requestId if it stays."
-    )
+    default_message: ClassVar[str]
+
+    def __init_subclass__(cls) -> None:
+        """Enter a class with a code of its own into ERRORS; a class without one shares its base's."""
+        super().__init_subclass__()
+        if "code" not in vars(cls):
+            return
+        if cls.__module__ != __name__:
+            # The API documents list the codes when they are imported, and would miss one that comes later.
+            raise TypeError(f"declare {cls.__name__}, which has a code of its own, in foundation/errors.py")
+        if cls.code in ERRORS:
+            raise TypeError(f"{cls.__name__} has the code of {ERRORS[cls.code].__name__}: {cls.code}")
+        ERRORS[cls.code] = cls
 
     def __init__(
         self, message: str = "", *, fields: Fields | None = None, retry_after: float | None = None
@@ -45,12 +58,8 @@ class ChatError(Exception):
         return data
 
 
-class Internal(ChatError):
-    temporary = True
-
-
 class Invalid(ChatError):
-    """Without a message of its own it says which fields are wrong and why."""
+    """The default message names the wrong fields and their problems."""
 
     code, status = "invalid", 400
     default_message = "The request is not valid; see fields."
@@ -58,14 +67,14 @@ class Invalid(ChatError):
     def __init__(
         self, message: str = "", *, fields: Fields | None = None, retry_after: float | None = None
     ) -> None:
-        super().__init__(message or _told(fields or {}), fields=fields, retry_after=retry_after)
+        super().__init__(message or _summary(fields or {}), fields=fields, retry_after=retry_after)
 
 
-def _told(fields: Fields) -> str:
-    """The first few fields with what is wrong with them; unknown names are the client's, so they are cut."""
-    told = [f"{name[:MAX_NAME_CHARS]}: {' '.join(texts)}" for name, texts in fields.items()]
-    more = len(told) - MAX_NAMED_FIELDS
-    return " ".join(told[:MAX_NAMED_FIELDS]) + (f" And {more} more, see fields." if more > 0 else "")
+def _summary(fields: Fields) -> str:
+    """The first few fields with their problems. Names are cut: an unknown one is text of the client."""
+    parts = [f"{name[:MAX_NAME_CHARS]}: {' '.join(problems)}" for name, problems in fields.items()]
+    more = len(parts) - MAX_NAMED_FIELDS
+    return " ".join(parts[:MAX_NAMED_FIELDS]) + (f" And {more} more, see fields." if more > 0 else "")
 
 
 class UnknownEvent(ChatError):
@@ -133,10 +142,6 @@ class Unavailable(ChatError):
     default_message = "A part of the server is away for a moment. Try again."
 
 
-ERRORS: dict[str, type[ChatError]] = {
-    error.code: error
-    for error in (
-        Invalid, UnknownEvent, InvalidCredentials, Unauthenticated, TokenExpired, TokenReused, Forbidden, Muted,
-        NotFound, Conflict, TooLarge, RateLimited, Overloaded, Unavailable, Internal,
-    )
-}  # fmt: skip
+class Internal(ChatError):
+    code, status, temporary = "internal", 500, True
+    default_message = "Something went wrong on our side. Try again; quote the requestId if it stays."
