@@ -40,7 +40,7 @@ async def lifespan(scope: Any, receive: Any, send: Any) -> None:
             except Exception:
                 # Redis may come later; each connection tries again, and /readyz says so meanwhile.
                 logger.exception("the hub could not start")
-            garbage_collection.settle()
+            garbage_collection.freeze_loaded_objects()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             if settings.SOCKETIO:

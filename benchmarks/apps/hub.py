@@ -81,7 +81,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] == "lifespan":
         await receive()
         await get_hub().start()
-        garbage_collection.settle()
+        garbage_collection.freeze_loaded_objects()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await loop.stop()
