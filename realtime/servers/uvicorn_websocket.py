@@ -19,7 +19,7 @@ from websockets.protocol import State
 from realtime.wire.close_codes import CloseCode
 from realtime.wire.frames import Frame
 
-from .mailbox import Gate, Mailbox
+from .compact import Gate, Mailbox
 
 EXTENSION = "chat.transport"
 # The kernel would take 3 to 4 MB for a peer that does not read; it doubles what it is given here.
