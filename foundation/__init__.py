@@ -1,1 +1,1 @@
-"""What every process needs: errors, ids, times, the event loop, Redis, limits. Imports nothing of ours."""
+"""What every process needs: errors, ids, times, the event loop, Redis, rate limits. Imports nothing of ours."""

@@ -1,0 +1,1 @@
+"""Messages: the log, group commit, history, receipts, search, resume, retention. Imports rooms, not presence."""

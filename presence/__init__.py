@@ -1,0 +1,1 @@
+"""Who is online, by leases in Redis. Imports rooms, not messaging."""

@@ -1,0 +1,1 @@
+"""The servers of our own that are measured."""

@@ -1,0 +1,1 @@
+"""How much CPU time the engine takes in the client."""
