@@ -1,6 +1,6 @@
 """The address of the client behind a request.
 
-The ASGI application has put it into REMOTE_ADDR, past the proxies it trusts (foundation/proxies.py).
+foundation/proxies.py has replaced the address of a trusted proxy in REMOTE_ADDR with that of the client.
 """
 
 import ipaddress
@@ -12,11 +12,12 @@ IPV6_CLIENT_BITS = 64
 
 
 def client_address(meta: Mapping[str, Any]) -> str:
+    """The address in the META of a request, or `unknown` on a Unix socket."""
     return str(meta.get("REMOTE_ADDR") or UNKNOWN)
 
 
 def client_network(meta: Mapping[str, Any]) -> str:
-    """What is counted as one client: an IPv4 address, or the /64 of which an IPv6 client has every address."""
+    """The network that counts as one client: an IPv4 address, or the /64 network of an IPv6 client."""
     try:
         address = ipaddress.ip_address(client_address(meta))
     except ValueError:

@@ -1,6 +1,6 @@
-"""The one place that turns an error into an HTTP answer of the contract's shape.
+"""Turns every error of an HTTP request into an answer: `{"error": {"code", "message", ..}}`.
 
-Knows DRF, Django's errors and the error family; must not know any app.
+Errors of DRF, Django and the database become errors of `foundation.errors` first.
 """
 
 import logging
@@ -21,12 +21,13 @@ from . import metrics
 from .throttling import check_anonymous
 
 logger = logging.getLogger(__name__)
-for error in (errors.Unavailable, errors.Internal):
-    metrics.REQUEST_ERRORS.labels(error.code)  # there from the start, as a rate needs it
+# Series from the start: PromQL's `rate` does not count the first increase of a series that appears with it.
+for _error in (errors.Unavailable, errors.Internal):
+    metrics.REQUEST_ERRORS.labels(_error.code)
 
 
 def answer(error: Exception, view_context: dict[str, Any]) -> Response:
-    """DRF's EXCEPTION_HANDLER. What is not ours and not known is logged once and answers `internal`."""
+    """DRF's EXCEPTION_HANDLER. An unknown exception is logged and answered with `internal`."""
     chat_error, status = as_chat_error(error)
     if status == 401:
         try:
@@ -46,17 +47,18 @@ def answer(error: Exception, view_context: dict[str, Any]) -> Response:
 
 
 def error_body(error: ChatError) -> dict[str, Any]:
+    """The body of the answer. Counts the error."""
     metrics.REQUEST_ERRORS.labels(error.code).inc()
     return {"error": error.as_data(request_id=context.request_id.get())}
 
 
 def error_page(status: int, error: ChatError) -> JsonResponse:
-    """The same shape for what Django answers outside DRF: unknown paths, refused hosts, CSRF, crashes."""
+    """An answer outside DRF: to an unknown path, a refused host, a missing CSRF token, or after a crash."""
     return JsonResponse(error_body(error), status=status)
 
 
 def as_chat_error(error: Exception) -> tuple[ChatError, int]:
-    """The error of our family that `error` amounts to, and the HTTP status to answer with."""
+    """The error of `foundation.errors` for any exception, and the HTTP status of the answer."""
     if isinstance(error, ChatError):
         return error, error.status
     if isinstance(error, drf.ValidationError):

@@ -1,4 +1,4 @@
-"""A page is `{results, next, previous}`; next and previous are links that hold an opaque cursor."""
+"""Pages of REST lists: `{results, next, previous}`. The links `next` and `previous` contain an opaque cursor."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from foundation.errors import Invalid
 
 
 class CursorPage(pagination.CursorPagination):
-    """Pages by the key itself (UUIDv7 unless the view says otherwise), so depth costs nothing."""
+    """Pages by the primary key, a UUIDv7, unless the view has another ordering. Deep pages cost no more."""
 
     page_size = 50
     page_size_query_param = "limit"
@@ -19,7 +19,7 @@ class CursorPage(pagination.CursorPagination):
     invalid_cursor_message = "The cursor is not one of ours; start again without it."
 
     def get_page_size(self, request: Request) -> int:
-        """`limit`, as strict as every other field: DRF would take the default for one that makes no sense."""
+        """Read `limit`. Raises Invalid for a bad value, where DRF would take the default."""
         text = request.query_params.get(self.page_size_query_param)
         if text is None:
             return self.page_size
@@ -36,7 +36,7 @@ class CursorPage(pagination.CursorPagination):
         return parameters
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """DRF's has `nullable`, which OpenAPI 3.1 does not know, and examples of another server."""
+        """Replaces DRF's schema, which has `nullable`, unknown to OpenAPI 3.1, and examples of another server."""
         link = {"type": ["string", "null"], "format": "uri"}
         properties = {"results": schema, "next": link, "previous": link}
         return {"type": "object", "required": list(properties), "properties": properties}

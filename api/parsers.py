@@ -1,4 +1,4 @@
-"""JSON as the socket reads it: strict, UTF-8, no lone surrogates, no NaN, no endless nesting."""
+"""The parser of JSON bodies. As strict as the socket: UTF-8, no lone surrogates, no NaN, limited nesting."""
 
 from typing import Any
 

@@ -1,7 +1,4 @@
-"""How our endpoints look in OpenAPI: the contract's error shape stands at every operation.
-
-Knows drf-spectacular; must not know any app.
-"""
+"""The OpenAPI description of the endpoints: error answers at every operation, and structs as components."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
@@ -34,17 +31,17 @@ class ErrorAnswer(Wire):
     error: ErrorDetail
 
 
-# What any endpoint may answer; views name the rest, by action, in `error_codes`.
+# The codes of every endpoint. Views name further ones, by action, in `error_codes`.
 ALWAYS = ("invalid", "rate_limited", "overloaded", "unavailable", "internal")
 WITH_LOGIN = ("unauthenticated", "token_expired", "forbidden")
 
-# Shown once for all at /docs/errors.
+# Without an example at each operation; /docs/errors shows them once.
 COMMON = {*ALWAYS, *WITH_LOGIN, "not_found", "too_large"} - {"invalid"}
 
 
 class ChatAutoSchema(AutoSchema):
     def _is_list_view(self, serializer: Any = None) -> bool:
-        """A struct is the whole answer, page and all; spectacular would show a page of pages."""
+        """Whether to show a page of results. A struct is the whole answer, with its page if it has one."""
         if isinstance(serializer, type) and issubclass(serializer, Wire):
             return False
         return bool(super()._is_list_view(serializer))
@@ -54,7 +51,7 @@ class ChatAutoSchema(AutoSchema):
         if isinstance(serializer, CamelCaseFields):
             schema["additionalProperties"] = False  # unknown fields are an error
             if "__doc__" not in vars(type(serializer)) or not type(serializer).__doc__:
-                schema.pop("description", None)  # inherited: it is for us
+                schema.pop("description", None)  # inherited: written for developers of the server
         return schema
 
     def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> Any:
@@ -78,7 +75,7 @@ class ChatAutoSchema(AutoSchema):
                 f"{type(self.view).__name__}.error_codes has unknown codes: {', '.join(unknown)}"
             )
         codes = {*ALWAYS, *named}
-        if any(self.get_auth()):  # an open endpoint has [{}]
+        if any(self.get_auth()):  # [{}] at an endpoint without login
             codes |= set(WITH_LOGIN)
         if self.method in ("POST", "PATCH"):
             codes.add("too_large")
@@ -99,12 +96,12 @@ def error_example(error: type[ChatError], status: str) -> OpenApiExample:
 
 
 def example(**fields: Any) -> Callable[[Any], Any]:
-    """Show this as a serializer's example; the names are the wire's."""
+    """Decorate a serializer with an example, in the names of the wire."""
     return extend_schema_serializer(examples=[OpenApiExample("example", value=fields, request_only=True)])
 
 
 class StructExtension(OpenApiSerializerExtension):
-    """Shows a msgspec Struct as a component, so that REST and socket share one definition of an answer."""
+    """Shows a struct as a component, so that REST and the socket share the definition of an answer."""
 
     target_class = "realtime.wire.protocol.Wire"
     match_subclasses = True

@@ -1,7 +1,4 @@
-"""Serializers that speak camelCase on the wire and snake_case in Python, and refuse what they do not know.
-
-Knows DRF; must not know any app.
-"""
+"""The base of our serializers: camelCase on the wire, snake_case in Python, and unknown fields are refused."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -14,12 +11,13 @@ from foundation import times
 
 
 def camel(name: str) -> str:
+    """`read_seq` as `readSeq`."""
     head, *tail = name.split("_")
     return head + "".join(part.title() for part in tail)
 
 
 class TimeField(serializers.DateTimeField):
-    """RFC 3339; shown in UTC with milliseconds and a `Z`, read with any offset but never without one."""
+    """RFC 3339. Written in UTC with milliseconds and a `Z`. Read with any offset, which must not be missing."""
 
     def to_representation(self, value: Any) -> Any:
         return times.to_wire(value) if isinstance(value, datetime) else value
@@ -33,7 +31,7 @@ class TimeField(serializers.DateTimeField):
 
 
 class CamelCaseFields:
-    """Renames each declared field to camelCase, with the declared name as its source."""
+    """Gives each field a camelCase name on the wire. The declared name remains its source."""
 
     def get_fields(self) -> dict[str, serializers.Field]:
         renamed = {}
@@ -54,7 +52,7 @@ class CamelCaseFields:
 
 
 class Serializer(CamelCaseFields, serializers.Serializer):
-    """Base of ours. `serializers.CharField` and friends are DRF's own; times use TimeField."""
+    """Base of our serializers. Fields are DRF's own, except TimeField for times."""
 
 
 class ModelSerializer(CamelCaseFields, serializers.ModelSerializer):
@@ -69,16 +67,16 @@ class ModelSerializer(CamelCaseFields, serializers.ModelSerializer):
 
 
 def validated(serializer_class: type[Serializer], request: Request) -> dict[str, Any]:
-    """The request's body as `serializer_class` has it in Python names; raises DRF's ValidationError."""
+    """The validated body of the request, with names in Python's spelling. Raises DRF's ValidationError."""
     serializer = serializer_class(data=request.data)
     serializer.is_valid(raise_exception=True)
     return dict(serializer.validated_data)
 
 
 def validated_query(serializer_class: type[Serializer], request: Request) -> dict[str, Any]:
-    """The query string, one value for each name, as `serializer_class` has it in Python names."""
+    """The validated query string, one value for each name. Raises DRF's ValidationError."""
     query = request.query_params.dict()
-    query.pop("format", None)  # the browsable API's own
+    query.pop("format", None)  # of the browsable API
     serializer = serializer_class(data=query)
     serializer.is_valid(raise_exception=True)
     return dict(serializer.validated_data)

@@ -1,4 +1,4 @@
-"""Serializer fields for text and free JSON from clients, with the checks the socket makes too."""
+"""Serializer fields for text and free JSON from clients, with the same checks as on the socket."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
-"""Who and what the running code works for, so that every log record can say so.
+"""The request, connection, user and address that the running code works for. Every log record has them.
 
-Knows context variables only; must not know requests or sockets, which set them.
+Requests and sockets set these variables; this module only defines them.
 """
 
 from contextvars import ContextVar
@@ -19,5 +19,5 @@ LOG_FIELDS: dict[str, ContextVar[str | None]] = {
 
 
 def log_fields() -> dict[str, str]:
-    """The fields of the current context that are set, by their names in the log."""
+    """The fields that are set in the current context, by their names in the log: `{"requestId": "r1"}`."""
     return {name: value for name, variable in LOG_FIELDS.items() if (value := variable.get()) is not None}

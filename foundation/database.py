@@ -1,7 +1,7 @@
-"""`run_db`, the only door from async code to the ORM.
+"""`run_db`, the only way from async code to the ORM.
 
-Knows Django's connections; must not know models. Channels' `database_sync_to_async` runs all of a process in
-one thread by default, so the pool here is bounded and our own, and its threads keep their connections.
+Channels' `database_sync_to_async` uses a single thread for the whole process by default. This pool has
+`DB_THREADS` threads, and each thread keeps its connection.
 """
 
 import asyncio
@@ -27,8 +27,8 @@ def _pool() -> ThreadPoolExecutor:
 async def run_db(work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """Run `work` in a database thread and return what it returns.
 
-    The caller's context goes along, so log records keep their request. A lost connection is dropped, so that
-    the next call opens a new one, and is raised as Unavailable.
+    The work runs in a copy of the caller's context, so log records keep their request. If the connection to the
+    database is lost, raises Unavailable, and the next call opens a new one. A retry may repeat a write.
     """
     context = contextvars.copy_context()
     loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""Identifiers: UUID version 7, which sort by the time they were made (RFC 9562)."""
+"""Identifiers: UUID version 7, which sort by the time of their creation (RFC 9562)."""
 
 from datetime import datetime
 from uuid import UUID
@@ -13,7 +13,7 @@ def uuid7() -> UUID:
 
 
 def parse_uuid(text: str) -> UUID:
-    """The UUID that `text` names; a malformed one cannot name anything, so it is NotFound."""
+    """Read a UUID. Raises NotFound for malformed text, because nothing has such an id."""
     try:
         return UUID(text)
     except ValueError as error:
@@ -21,5 +21,5 @@ def parse_uuid(text: str) -> UUID:
 
 
 def first_id_at(moment: datetime) -> UUID:
-    """The smallest UUID version 7 of this millisecond: ids from it on were made then or later."""
+    """The smallest UUID version 7 of this millisecond. No id that is created then or later is smaller."""
     return UUID(int=int(moment.timestamp() * 1000) << 80)

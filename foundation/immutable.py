@@ -1,7 +1,4 @@
-"""Rows that are written once and stay: the base of audit records.
-
-Knows Django's models; must not know what is recorded.
-"""
+"""The base of models whose rows are written once and never changed or deleted, such as audit records."""
 
 from typing import Any, NoReturn, TypeVar
 
@@ -9,11 +6,11 @@ from django.db import models
 
 M = TypeVar("M", bound=models.Model)
 
-REFUSAL = "this record is written once and stays"
+REFUSAL = "this record is written once and can be neither changed nor deleted"
 
 
 class Immutable(RuntimeError):
-    """Somebody tried to change or delete an audit record."""
+    """Somebody tried to change or delete a row that is written once."""
 
 
 class ImmutableQuerySet(models.QuerySet[M]):
@@ -27,7 +24,7 @@ class ImmutableQuerySet(models.QuerySet[M]):
         raise Immutable(REFUSAL)
 
     def bulk_create(self, objs: Any, *args: Any, update_conflicts: bool = False, **kwargs: Any) -> list[M]:
-        """Plain inserts only: with `update_conflicts` it would write over the row that is there."""
+        """Allows plain inserts only: with `update_conflicts` it would overwrite existing rows."""
         if update_conflicts:
             raise Immutable(REFUSAL)
         return super().bulk_create(objs, *args, **kwargs)

@@ -1,8 +1,8 @@
-"""The one event loop of the process that owns the hub, the writer and every async client.
+"""The process's event loop, on which the hub, the writer and every async client live.
 
-In a server that is the loop that runs the ASGI application; in a management command, a shell or a WSGI
-process it is a loop in a background thread, started when first needed. Async services always run there, so
-their shared state needs no thread locks. Knows asyncio only; must not know what runs on the loop.
+In a server this is the loop that runs the ASGI application. In a management command, a shell or a WSGI process it
+is a loop in a background thread, started on first use. Async services always run on this loop, so their shared
+state needs no thread locks.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ T = TypeVar("T")
 Stopper = Callable[[], Awaitable[None]]
 
 CALL_TIMEOUT_SECONDS = 30.0
-# For all that stops together; after the server's own wait for its connections it still ends within ten seconds.
+# For all stoppers together. With the server's own wait for its connections, a stop takes at most ten seconds.
 STOP_TIMEOUT_SECONDS = 4.0
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ _stoppers: dict[str, Stopper] = {}
 
 
 def adopt() -> None:
-    """Make the running loop the loop of this process; called by the ASGI application, safe to repeat."""
+    """Make the running loop the process's loop. The ASGI application calls this; repeating it is safe."""
     global _loop, _pid
     running = asyncio.get_running_loop()
     if _loop is not running:
@@ -41,7 +41,7 @@ def adopt() -> None:
 
 
 def get_loop() -> asyncio.AbstractEventLoop:
-    """The process's loop; starts one in a thread where no server runs. A fork gets a loop of its own."""
+    """The process's loop. Starts one in a thread if no server runs. A fork gets a loop of its own."""
     global _loop, _pid
     with _lock:
         if _loop is None or _pid != os.getpid() or _loop.is_closed():
@@ -53,9 +53,10 @@ def get_loop() -> asyncio.AbstractEventLoop:
 
 
 def call(work: Coroutine[Any, Any, T], *, timeout_seconds: float = CALL_TIMEOUT_SECONDS) -> T:
-    """Run `work` on the process's loop from another thread and wait for it: the door from sync code to services.
+    """Run `work` on the process's loop and wait for its result: the way from another thread to async services.
 
-    The caller's context (request id, user) goes along. Raises TimeoutError after `timeout_seconds`.
+    The work sees the caller's context (request id, user). Raises TimeoutError after `timeout_seconds`, and
+    cancels the work.
     """
     loop = get_loop()
     future = asyncio.run_coroutine_threadsafe(work, loop)
@@ -67,40 +68,41 @@ def call(work: Coroutine[Any, Any, T], *, timeout_seconds: float = CALL_TIMEOUT_
 
 
 def spawn(work: Coroutine[Any, Any, T], *, name: str) -> asyncio.Task[T]:
-    """Start a task that works for the whole process, in an empty context.
+    """Start a task of the whole process, in an empty context.
 
-    asyncio.create_task copies the context of the caller: the task's log records would carry the request id and the
-    user id of the request that happened to start it.
+    asyncio.create_task copies the context of the caller: the task's log records would carry the request id and
+    the user id of the request that happened to start it.
     """
     return asyncio.create_task(work, name=name, context=contextvars.Context())
 
 
 def declare_stop_order(*names: str) -> None:
-    """Say in which order `stop` stops the objects of this process; called once, by the composition root."""
+    """Set the order in which `stop` stops the objects of this process. The composition root calls this once."""
     global _stop_order
     _stop_order = names
 
 
 def on_stop(name: str, stopper: Stopper) -> None:
-    """Have `stopper` awaited when the process ends, at the place of `name` in the declared order.
+    """Register `stopper`, which `stop` awaits at the place of `name` in the declared order.
 
-    Raises LookupError for a name without a place, so that nobody forgets to choose one.
+    Raises LookupError for a name that is not in the order, or that is registered already.
     """
     if name not in _stop_order:
         raise LookupError(
             f"{name!r} has no place in the stop order: {', '.join(_stop_order) or 'none declared'}"
         )
     if name in _stoppers:
-        raise LookupError(f"two objects of this process are to be stopped as {name!r}")
+        raise LookupError(f"two objects of this process have the name {name!r} in the stop order")
     _stoppers[name] = stopper
 
 
 def one_per_loop(make: Callable[[], T]) -> Callable[[], T]:
-    """Have `make` called once for each process's loop: the one way to hold what a process has one of.
+    """Call `make` once for each loop of the process, and return the same object afterwards.
 
-    The object lives as long as the loop does. A loop that ended, or was left behind by a fork, takes its
-    connections and tasks with it; the next caller gets a new object. `make` registers the object's stopper with
-    `on_stop`. (What belongs to no loop and may be used by any thread is held by functools.cache.)
+    This is how the process holds an object that it has one of. The object lives as long as the loop: when the
+    loop has ended or stayed behind in a fork, the next caller gets a new object. `make` registers the object's
+    stopper with `on_stop`. An object that belongs to no loop and is safe in any thread is held by functools.cache
+    instead.
     """
     made: list[tuple[asyncio.AbstractEventLoop, T]] = []
 
@@ -115,7 +117,7 @@ def one_per_loop(make: Callable[[], T]) -> Callable[[], T]:
 
 
 async def cancel(*tasks: asyncio.Task[Any] | None) -> None:
-    """Cancel what runs of these, and return when all have ended; what they raised is not told."""
+    """Cancel these tasks and return when all have ended. Their exceptions are ignored."""
     begun = [task for task in tasks if task is not None]
     for task in begun:
         task.cancel()
@@ -123,8 +125,11 @@ async def cancel(*tasks: asyncio.Task[Any] | None) -> None:
 
 
 async def stop() -> None:
-    """Stop all that was registered, in the declared order and within one bound; one that fails does not keep the
-    others from it. What is made meanwhile, by a writer that drains for example, is stopped too."""
+    """Stop all registered objects in the declared order, in at most STOP_TIMEOUT_SECONDS.
+
+    If one fails, this is logged and the others are stopped all the same. Objects that are made meanwhile, for
+    example by a writer that stores its last messages, are stopped too.
+    """
     give_up_at = asyncio.get_running_loop().time() + STOP_TIMEOUT_SECONDS
     while (name := next((name for name in _stop_order if name in _stoppers), None)) is not None:
         stopper = _stoppers.pop(name)

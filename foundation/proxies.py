@@ -1,7 +1,7 @@
-"""Who is behind the proxies: the client's address, scheme and request id as far as a trusted proxy says them.
+"""The client's address, scheme and request id, as trusted proxies report them.
 
-Knows ASGI scopes; runs before all else, so that everyone finds the client in `scope["client"]` and nobody reads
-a forwarding header. Must not know settings.
+The middleware here is the outermost. Behind it all code finds the client in `scope["client"]`, and no code reads
+a forwarding header.
 """
 
 import ipaddress
@@ -14,7 +14,7 @@ IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 FORWARDED_FOR, FORWARDED_PROTO, REQUEST_ID = b"x-forwarded-for", b"x-forwarded-proto", b"x-request-id"
-# Nobody may take these from a request: Django, a library or an app that reads one would believe a stranger.
+# Removed from every request: Django, a library or an app that reads one would believe any client.
 FORWARDING = {
     FORWARDED_FOR,
     FORWARDED_PROTO,
@@ -29,7 +29,7 @@ PLAIN = {"http": "http", "ws": "ws", "https": "http", "wss": "ws"}
 
 @dataclass(frozen=True, slots=True)
 class TrustedProxies:
-    """Either a number of proxies that every request comes through, or the networks they are in; none by default."""
+    """The number of proxies that every request passes, or the networks of the proxies. By default none."""
 
     hops: int = 0
     networks: tuple[IPNetwork, ...] = ()
@@ -48,10 +48,11 @@ class TrustedProxies:
         return bool(self.hops or self.networks)
 
     def client_of(self, peer: str | None, forwarded_for: list[str]) -> tuple[str | None, int]:
-        """The client's address, and how many trusted proxies the request came through (0: it came directly).
+        """The client's address, and the number of trusted proxies that the request passed (0: it came directly).
 
-        `forwarded_for` is X-Forwarded-For: each proxy appends the address it was asked from, so it is read from
-        the right, and what stands left of the last trusted proxy's word was written by the client, true or not.
+        `forwarded_for` has the entries of X-Forwarded-For. Each proxy appends the address that it got the request
+        from, so the list is read from the right. Entries left of those by trusted proxies come from the client
+        and may be false.
         """
         if self.hops:
             if len(forwarded_for) < self.hops:
@@ -75,7 +76,7 @@ class TrustedProxies:
 
 
 class ClientBehindProxies:
-    """ASGI middleware; the scope is changed in place, because servers log the scope they made."""
+    """ASGI middleware. Changes the scope in place, because servers log the scope that they created."""
 
     def __init__(self, app: Any, proxies: TrustedProxies) -> None:
         self.app = app
@@ -109,7 +110,7 @@ class ClientBehindProxies:
 
 
 def parse_address(text: str) -> IPAddress | None:
-    """An address as proxies write them: plain, with a port, or in brackets; IPv4 in IPv6 clothes is IPv4."""
+    """Read an address: plain, with a port, or in brackets. An IPv4-mapped IPv6 address becomes IPv4."""
     text = text.strip().removeprefix("[")
     if "]" in text:
         text = text.partition("]")[0]
@@ -123,6 +124,6 @@ def parse_address(text: str) -> IPAddress | None:
 
 
 def _values(headers: list[tuple[bytes, bytes]], name: bytes) -> list[str]:
-    """All values of a header that may stand several times or list several, in the order they were appended."""
+    """All values of a header that may be repeated or hold a list, in the order in which they were appended."""
     joined = ",".join(value.decode("latin-1") for header, value in headers if header == name)
     return [value.strip() for value in joined.split(",")] if joined.strip() else []

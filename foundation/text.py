@@ -1,6 +1,6 @@
-"""What text and free JSON from clients may hold: all of Unicode but control characters, within a size.
+"""Checks of text and free JSON from clients: all of Unicode is allowed, except control characters.
 
-The checks return what is wrong, so that REST fields and socket services can each name their field.
+Each check returns the problem as a sentence, or None. REST fields and services add the name of the field.
 """
 
 import re
@@ -8,10 +8,12 @@ from typing import Any
 
 import msgspec
 
-# C0 but tab, newline and carriage return; DEL; C1. NUL cannot be stored everywhere, the rest spoofs terminals.
+# C0 except tab, newline and carriage return; DEL; C1. Not every database stores NUL, and the others can forge what
+# a terminal shows.
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 SURROGATE = re.compile("[\ud800-\udfff]")
-MAX_SAFE_INTEGER = 2**53 - 1  # beyond it JavaScript rounds, and beyond 64 bits BSON refuses
+# JavaScript rounds larger integers, and BSON refuses those of more than 64 bits.
+MAX_SAFE_INTEGER = 2**53 - 1
 MAX_META_DEPTH = 20
 
 
@@ -24,7 +26,7 @@ def text_problem(text: str) -> str | None:
 
 
 def meta_problem(meta: dict[str, Any], *, max_bytes: int) -> str | None:
-    """What is wrong with a free JSON object; it is stored as a document, so its text is checked as well."""
+    """The problem of a free JSON object: its size, its depth, its numbers, or the text in it."""
     if problem := _value_problem(meta, MAX_META_DEPTH):
         return problem
     if len(msgspec.json.encode(meta)) > max_bytes:

@@ -1,7 +1,7 @@
-"""Spans by OpenTelemetry: a message's way from the socket or request over the writer to its delivery.
+"""Spans of OpenTelemetry. They follow a message from the socket or request through the writer to its delivery.
 
-Imports nothing, and costs a look at a variable, until `start` is called. A trace goes from one
-process to the next as the W3C's `traceparent` text. Must not know messages; attributes never hold what they say.
+Until `start` is called, OpenTelemetry is not imported and each function only looks at a variable. A trace passes
+from one process to the next as a W3C `traceparent` text. Attributes never contain the text of messages.
 """
 
 import os
@@ -12,14 +12,15 @@ from typing import Any
 
 from . import context
 
-EXPORT_TIMEOUT_SECONDS = 2.0  # the server has to end within ten, also when nobody takes its spans
+# Short, because a server has ten seconds to stop, even if the collector is away.
+EXPORT_TIMEOUT_SECONDS = 2.0
 
 _tracer: Any = None
 _provider: Any = None
 
 
 def start(*, service_name: str) -> None:
-    """Export spans from now on, by OTLP over HTTP, to where OTEL_EXPORTER_OTLP_* say; once in a process."""
+    """Export spans from now on, with OTLP over HTTP, as OTEL_EXPORTER_OTLP_* say. Called once in a process."""
     global _tracer, _provider
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import Resource
@@ -38,13 +39,13 @@ def enabled() -> bool:
 
 
 def flush() -> None:
-    """Export what is left; blocks, at most for a few seconds."""
+    """Export the remaining spans. Blocks for EXPORT_TIMEOUT_SECONDS at most."""
     if _provider is not None:
         _provider.force_flush(int(EXPORT_TIMEOUT_SECONDS * 1000))
 
 
 def span(name: str, **attributes: Any) -> AbstractContextManager[Any]:
-    """A span around what is done inside; what it does becomes its children. Names have few values."""
+    """A span around a `with` block. Spans inside it become its children. Use few different names."""
     if _tracer is None:
         return nullcontext()
     found: AbstractContextManager[Any] = _tracer.start_as_current_span(
@@ -54,7 +55,7 @@ def span(name: str, **attributes: Any) -> AbstractContextManager[Any]:
 
 
 def note(**attributes: Any) -> None:
-    """Say more of the span one is in, such as how it ended."""
+    """Add attributes to the current span, for example its outcome."""
     if _tracer is not None:
         from opentelemetry.trace import get_current_span
 
@@ -62,7 +63,7 @@ def note(**attributes: Any) -> None:
 
 
 def current() -> str | None:
-    """The traceparent of the span one is in; None where nothing is traced."""
+    """The traceparent of the current span, or None if nothing is traced."""
     if _tracer is None:
         return None
     from opentelemetry.trace import get_current_span
@@ -71,7 +72,7 @@ def current() -> str | None:
 
 
 def record(name: str, *, parent: str | None, started_at: float, **attributes: Any) -> str | None:
-    """A span that began at `started_at` (time.time()) and ends now; returns its traceparent, for what follows."""
+    """Record a span from `started_at` (time.time()) to now. Returns its traceparent, for spans that follow it."""
     if _tracer is None or parent is None:
         return None
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -93,6 +94,6 @@ def _traceparent(spanned: Any) -> str | None:
 
 
 def _attributes(attributes: dict[str, Any]) -> dict[str, Any]:
-    """With the ids that the log has too, so that one leads to the other."""
+    """The attributes, with the ids of the current log records, so that a span leads to its records."""
     fields = {f"chat.{name}": value for name, value in context.log_fields().items() if name != "ip"}
     return fields | {f"chat.{name}": value for name, value in attributes.items() if value is not None}

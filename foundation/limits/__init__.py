@@ -1,1 +1,1 @@
-"""Rate limits by GCRA, counted in Redis or in this process."""
+"""Rate limits: their declarations, and their counts by GCRA in Redis or in this process."""

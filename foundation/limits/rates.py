@@ -8,13 +8,14 @@ PATTERN = re.compile(r"(\d+)/(\d*)([smhd])")
 
 
 class Rate(NamedTuple):
-    """`events` in `seconds`. A tuple, because django-ratelimit takes one as it is."""
+    """At most `events` in `seconds`. A tuple, because django-ratelimit takes a tuple."""
 
     events: int
     seconds: int
 
     @classmethod
     def parse(cls, text: str) -> "Rate":
+        """Read `10/5s`, `100/15m` or `5/h`. Raises ValueError."""
         match = PATTERN.fullmatch(text.strip())
         if match is None:
             raise ValueError(f"{text!r} is no rate; write count/period, for example 10/5s, 100/15m or 5/h")

@@ -1,1 +1,1 @@
-"""The process's Redis: its address, its client, and what happens while it is away."""
+"""The process's Redis: its address, its client, and whether it is away."""

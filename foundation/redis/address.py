@@ -1,6 +1,6 @@
-"""Where Redis is and how to reach it, for its three users: the channel layer, the cache and our own client.
+"""The address of Redis, and the options that the channel layer, the cache and our own client get for it.
 
-Knows URLs and the options of the three libraries; must not know Django's settings, which are made of it.
+Django's settings are made from this, so it does not read them.
 """
 
 from dataclasses import dataclass, field
@@ -25,7 +25,10 @@ FORMS = "redis://, rediss:// (TLS), unix://, redis+sentinel:// and rediss+sentin
 
 @dataclass(frozen=True, slots=True)
 class RedisAddress:
-    """One Redis by URL, or a Sentinel's `service` asked for at `sentinels`. Its repr shows no password."""
+    """One Redis with its URL, or the `service` of a Sentinel with the addresses of its `sentinels`.
+
+    The repr shows no password.
+    """
 
     url: str = field(repr=False)
     sentinels: tuple[tuple[str, int], ...] = ()
@@ -35,10 +38,10 @@ class RedisAddress:
 
     @classmethod
     def parse(cls, url: str) -> "RedisAddress":
-        """ValueError for what is none. The form for Sentinel, with the password of Redis before the `@`:
+        """Read a URL. Raises ValueError. For Sentinel, the password before the `@` is that of Redis:
 
-        `redis+sentinel://[user]:[password]@host:26379,host:26379/service/db`, and after a `?` perhaps
-        `sentinel_username=`, `sentinel_password=` for the sentinels themselves.
+        `redis+sentinel://[user]:[password]@host:26379,host:26379/service/db`. The password of the sentinels follows
+        a `?`: `sentinel_username=`, `sentinel_password=`.
         """
         scheme = url.partition("://")[0]
         if scheme in PLAIN:
@@ -65,7 +68,7 @@ class RedisAddress:
         return cls(url, tuple(map(_host_and_port, hosts.split(","))), service, login, sentinel_login)
 
     def client(self) -> Redis:
-        """Our own client. One try again, for a connection that went stale; who calls decides about more."""
+        """Our own client. It tries once more if a connection is stale; callers decide about further tries."""
         options = {**_timeouts(AsyncRetry), "health_check_interval": HEALTH_CHECK_SECONDS}
         if not self.sentinels:
             return redis.asyncio.from_url(self.url, **options)
@@ -73,7 +76,7 @@ class RedisAddress:
         return sentinel.master_for(self.service, **self.login, **options)
 
     def layer_host(self) -> dict[str, Any]:
-        """For `hosts` of channels_redis. Its subscription finds a dead peer by the health check."""
+        """The entry of `hosts` for channels_redis. Health checks let its subscription notice a dead peer."""
         options = {**_timeouts(AsyncRetry), "health_check_interval": HEALTH_CHECK_SECONDS}
         if not self.sentinels:
             return {"address": self.url, **options}
@@ -82,7 +85,7 @@ class RedisAddress:
         return {**names, **self.login, **options}
 
     def cache(self) -> dict[str, Any]:
-        """For CACHES. Counts are read where they are written, so a Sentinel's replicas are not asked."""
+        """The entry of CACHES. Counts are read from the primary, because replicas may be behind."""
         options: dict[str, Any] = {
             "SOCKET_CONNECT_TIMEOUT": CONNECT_TIMEOUT_SECONDS,
             "SOCKET_TIMEOUT": ANSWER_TIMEOUT_SECONDS,
@@ -108,7 +111,7 @@ class RedisAddress:
 
 
 def _timeouts(retry: type[Any]) -> dict[str, Any]:
-    # redis-py's own default is ten tries: a paused Redis would hold each caller for half a minute.
+    # redis-py tries ten times by default: a paused Redis would block each caller for half a minute.
     return {
         "socket_connect_timeout": CONNECT_TIMEOUT_SECONDS,
         "socket_timeout": ANSWER_TIMEOUT_SECONDS,
@@ -123,5 +126,7 @@ def _host_and_port(text: str) -> tuple[str, int]:
 
 def _database(text: str) -> int:
     if text and not text.isdecimal():
-        raise ValueError(f"REDIS_URL for Sentinel ends with the number of the database, not {text!r}")
+        raise ValueError(
+            f"REDIS_URL for Sentinel ends with the number of the database, and {text!r} is no number"
+        )
     return int(text or 0)

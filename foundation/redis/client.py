@@ -1,7 +1,6 @@
-"""The process's Redis: the real one of REDIS_URL, or one inside this process where there is none.
+"""The process's Redis client: for the Redis of REDIS_URL, or without that for a Redis inside this process.
 
-Both speak the same commands and run the same Lua, so presence and limits have one code. Must not know what
-is kept in it.
+Both have the same commands and run the same Lua, so presence and limits need no second implementation.
 """
 
 from functools import cache
@@ -18,7 +17,7 @@ from .address import RedisAddress
 
 @loop.one_per_loop
 def get_redis() -> Redis:
-    """The asynchronous client that belongs to the process's loop."""
+    """The asynchronous client of the process's loop."""
     client = _connect(settings.REDIS_URL)
     loop.on_stop("redis", client.aclose)
     return client
@@ -40,7 +39,7 @@ def _in_process_server() -> Any:
 
 
 class InProcessConnectionPool(redis.ConnectionPool):
-    """Connects django-redis to the Redis inside this process; named by CACHES where there is no REDIS_URL."""
+    """Connects django-redis to the Redis inside this process. CACHES names it if there is no REDIS_URL."""
 
     def __init__(self, **kwargs: Any) -> None:
         from fakeredis import FakeConnection

@@ -1,7 +1,4 @@
-"""Whether Redis failed a moment ago, so that not each caller waits in turn for an answer that does not come.
-
-Knows a clock and what Redis' clients raise; must not know what is asked of Redis.
-"""
+"""Outage: whether Redis failed a moment ago. While it is away, callers do not wait for its timeout one by one."""
 
 import logging
 import time
@@ -12,15 +9,15 @@ from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
 
-# What a call raises when Redis is away: refused, cut off, or silent for too long.
+# The exceptions of a call while Redis is away: refused, cut off, or without an answer in time.
 REDIS_AWAY = (RedisError, OSError, TimeoutError)
 PAUSE_SECONDS = 1.0
 
 
 class Outage:
-    """After `began` the outage `lasts` for a while; then one caller may find out whether it is over.
+    """After `began`, `lasts` is true for `pause_seconds`. Then it is false for one caller, who tries Redis again.
 
-    Used from any thread: the worst a race does is that two callers find out.
+    Safe from any thread: in a race, two callers try Redis.
     """
 
     def __init__(
@@ -54,5 +51,5 @@ class Outage:
 
 @cache
 def get_outage() -> Outage:
-    """The one of this process."""
+    """The outage that all users of Redis in this process share."""
     return Outage()
