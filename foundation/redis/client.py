@@ -42,7 +42,7 @@ class InProcessConnectionPool(redis.ConnectionPool):
     """Connects django-redis to the Redis inside this process. CACHES names it if there is no REDIS_URL."""
 
     def __init__(self, **kwargs: Any) -> None:
-        from fakeredis import FakeConnection
+        from fakeredis import FakeRedisConnection
 
-        kwargs |= {"connection_class": FakeConnection, "server": _in_process_server()}
+        kwargs |= {"connection_class": FakeRedisConnection, "server": _in_process_server()}
         super().__init__(**kwargs)
