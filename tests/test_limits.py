@@ -61,7 +61,7 @@ def test_limit_when_a_socket_meets_it_then_it_has_a_field_of_ready(
         assert CONSTANTS[constant].ready_field is None, f"{constant} is taken by REST only"
 
 
-def test_ready_limits_when_compared_with_the_declarations_then_has_a_field_for_each() -> None:
+def test_ready_limits_when_a_limit_has_a_field_then_has_that_field() -> None:
     rates = {field.name for field in msgspec.structs.fields(Limits) if field.type is str}
     assert rates == {limit.ready_field for limit in LIMITS if limit.ready_field}, (
         "the rates of `Limits`, the struct of `ready.limits`, are the `ready_field`s of foundation/limits/named.py"

@@ -54,7 +54,7 @@ def foreign_names() -> set[str]:
     return dependencies | sys.stdlib_module_names
 
 
-def test_module_names_when_compared_with_foreign_ones_then_none_is_the_same() -> None:
+def test_module_when_named_then_not_as_a_foreign_module() -> None:
     foreign, names = foreign_names(), {name_of(path) for path in project_modules()}
     taken = {
         name

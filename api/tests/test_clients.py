@@ -1,4 +1,4 @@
-"""What counts as one client."""
+"""The network that counts as one client."""
 
 import pytest
 
@@ -15,5 +15,5 @@ from api.clients import client_network
         ("a.socket", "unknown"),
     ],
 )
-def test_client_network_when_ipv6_then_counts_its_64(address: str, network: str) -> None:
+def test_client_network_when_ipv6_then_is_its_64_network(address: str, network: str) -> None:
     assert client_network({"REMOTE_ADDR": address}) == network

@@ -1,4 +1,4 @@
-"""Every refused request has the one error shape, whoever refuses it. About four seconds."""
+"""Every refused request gets an error of the same shape. About four seconds."""
 
 import json
 import re
@@ -28,7 +28,7 @@ JSON = {"Content-Type": "application/json"}
         "/%00",
     ],
 )
-def test_path_that_does_not_exist_then_is_404(server: ChatServer, ann: ChatUser, path: str) -> None:
+def test_path_when_it_does_not_exist_then_is_404(server: ChatServer, ann: ChatUser, path: str) -> None:
     for http in (server.http(), ann.http):
         error_of(http.get(path), 404, "not_found")
         error_of(http.post(path, json={}), 404, "not_found")
@@ -46,7 +46,7 @@ def test_path_that_does_not_exist_then_is_404(server: ChatServer, ann: ChatUser,
         ("POST", "/api/messages/search"),
     ],
 )
-def test_method_that_is_not_allowed_then_is_405_and_says_which_are(
+def test_method_when_it_is_not_allowed_then_405_names_the_allowed(
     ann: ChatUser, method: str, path: str
 ) -> None:
     answer = ann.http.request(method, path)
@@ -57,7 +57,7 @@ def test_method_that_is_not_allowed_then_is_405_and_says_which_are(
 @pytest.mark.parametrize(
     "content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
 )
-def test_body_of_another_type_then_is_415(ann: ChatUser, content_type: str) -> None:
+def test_body_when_it_has_another_type_then_is_415(ann: ChatUser, content_type: str) -> None:
     answer = ann.http.post("/api/rooms", content=b"name=x", headers={"Content-Type": content_type})
     error_of(answer, 415, "invalid")
 
@@ -71,45 +71,45 @@ def test_body_of_another_type_then_is_415(ann: ChatUser, content_type: str) -> N
     ],
     ids=lambda body: repr(body)[:30],
 )  # fmt: skip
-def test_body_that_is_not_json_then_is_invalid(ann: ChatUser, body: bytes) -> None:
+def test_body_when_it_is_not_json_then_is_invalid(ann: ChatUser, body: bytes) -> None:
     error_of(ann.http.post("/api/rooms", content=body, headers=JSON), 400, "invalid")
 
 
 @pytest.mark.parametrize("body", [[], "x", 5, None, True, [{"name": "x"}]])
-def test_body_that_is_no_object_then_is_invalid(ann: ChatUser, body: Any) -> None:
+def test_body_when_it_is_no_object_then_is_invalid(ann: ChatUser, body: Any) -> None:
     answer = ann.http.post("/api/rooms", content=json.dumps(body), headers=JSON)
     assert error_of(answer, 400, "invalid", *answer.json()["error"].get("fields", {}))
 
 
-def test_body_without_content_then_names_what_is_missing(ann: ChatUser) -> None:
+def test_body_when_it_is_empty_then_names_the_missing_fields(ann: ChatUser) -> None:
     error_of(ann.http.post("/api/rooms"), 400, "invalid", "name")
     error_of(ann.http.post("/api/rooms", content=b"", headers=JSON), 400, "invalid", "name")
 
 
-def test_body_over_the_size_limit_then_is_413(ann: ChatUser) -> None:
+def test_body_when_it_is_too_large_then_is_413(ann: ChatUser) -> None:
     body = json.dumps({"name": "x" * 300_000})
     error_of(ann.http.post("/api/rooms", content=body, headers=JSON), 413, "too_large")
 
 
-def test_host_that_is_not_ours_then_is_400(server: ChatServer) -> None:
+def test_host_when_it_is_unknown_then_is_400(server: ChatServer) -> None:
     error_of(server.http().get("/api/rooms", headers={"Host": "evil.example"}), 400, "invalid")
 
 
-def test_format_that_we_do_not_speak_then_is_406(ann: ChatUser) -> None:
+def test_accept_when_the_format_is_unknown_then_is_406(ann: ChatUser) -> None:
     error_of(ann.http.get("/api/rooms", headers={"Accept": "text/csv"}), 406, "invalid")
 
 
 @pytest.mark.parametrize(
     "path", ["/api/rooms", f"/api/rooms/{NOBODY}", "/api/messages/search?q=x", "/api/users/me"]
 )
-def test_request_without_a_token_then_is_401_and_says_how_to_log_in(server: ChatServer, path: str) -> None:
+def test_request_when_it_has_no_token_then_401_names_the_scheme(server: ChatServer, path: str) -> None:
     answer = server.http().get(path)
     error_of(answer, 401, "unauthenticated")
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
 class Browser:
-    """A session login. Carries cookies by hand: outside DEBUG they are Secure, and the tests speak plain HTTP."""
+    """A client with a session cookie. It sends cookies itself, because they are Secure and the tests use HTTP."""
 
     def __init__(self, server: ChatServer, email: str) -> None:
         self.http, self.cookies = server.http(), dict[str, str]()
@@ -135,16 +135,14 @@ def browser(server: ChatServer) -> Browser:
     return Browser(server, email)
 
 
-def test_write_with_a_session_but_without_its_csrf_token_then_is_403(browser: Browser) -> None:
+def test_write_when_a_session_has_no_csrf_token_then_is_403(browser: Browser) -> None:
     error_of(browser.request("POST", "/api/rooms", json={"name": "x"}), 403, "forbidden")
     error_of(browser.http.post("/admin/login/", data={"username": "x"}), 403, "forbidden")
     headers = {"X-CSRFToken": browser.cookies["csrftoken"]}
     assert browser.request("POST", "/api/rooms", json={"name": "x"}, headers=headers).status_code == 201
 
 
-def test_browsable_api_with_a_session_then_shows_every_readable_page_without_foreign_files(
-    browser: Browser, ann: ChatUser
-) -> None:
+def test_browsable_api_when_logged_in_then_pages_use_our_files_only(browser: Browser, ann: ChatUser) -> None:
     headers = {"X-CSRFToken": browser.cookies["csrftoken"]}
     room = browser.request("POST", "/api/rooms", json={"name": "<b>x</b>"}, headers=headers).json()
     message = browser.request(
@@ -169,8 +167,7 @@ def test_browsable_api_with_a_session_then_shows_every_readable_page_without_for
 
 @pytest.fixture(scope="module")
 def limited() -> Iterator[ChatServer]:
-    """Limits of a day, as in all tests: windows begin at fixed times, and one of an hour ends while it is tested
-    once in a thousand runs."""
+    """Has limits for a day: windows begin at fixed times, and one of an hour would sometimes end in the test."""
     server = ChatServer(
         RATE_LIMITS="on", LIMIT_REST_USER="4/1d", LIMIT_REST_ANON="8/1d", LIMIT_SIGNUP_IP="3/1d"
     )
@@ -180,7 +177,7 @@ def limited() -> Iterator[ChatServer]:
         server.stop()
 
 
-def test_requests_over_the_limits_then_are_429_with_retry_after(limited: ChatServer) -> None:
+def test_requests_when_over_the_limits_then_are_429_with_retry_after(limited: ChatServer) -> None:
     one, other = limited.sign_up(), limited.sign_up()  # two requests of this address
     assert [one.http.get("/api/users/me").status_code for _ in range(4)] == [200] * 4
     error = error_of(one.http.get("/api/rooms"), 429, "rate_limited")

@@ -1,4 +1,4 @@
-"""REST limits are shared by all processes over the cache; without it each process goes on by itself."""
+"""REST limits: all processes share them in Redis, and each process counts by itself while Redis is away."""
 
 import httpx
 
@@ -12,7 +12,7 @@ def statuses(server: ChatServer, tries: int) -> list[int]:
         return [http.post("/api/auth/login", json=body).status_code for _ in range(tries)]
 
 
-def test_login_limit_when_two_processes_are_asked_then_they_count_together(
+def test_login_limit_when_two_processes_count_then_they_share_it(
     start_server, redis_server: RedisServer
 ) -> None:
     settings = {"RATE_LIMITS": "on", "LIMIT_LOGIN_ACCOUNT": "4/1d", "REDIS_URL": redis_server.url}
@@ -21,7 +21,7 @@ def test_login_limit_when_two_processes_are_asked_then_they_count_together(
     assert statuses(one, 2) + statuses(two, 4) == [401, 401, 401, 401, 429, 429]
 
 
-def test_limits_when_redis_is_away_then_each_process_counts_and_nobody_waits_long(start_server) -> None:
+def test_limits_when_redis_is_away_then_each_process_counts_at_once(start_server) -> None:
     redis = RedisServer()
     chat = start_server(
         RATE_LIMITS="on", LIMIT_LOGIN_ACCOUNT="3/1d", LIMIT_REST_USER="3/1d", REDIS_URL=redis.start()

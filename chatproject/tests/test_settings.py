@@ -48,7 +48,7 @@ def manage(folder: Path, *arguments: str, **env: str) -> subprocess.CompletedPro
     )
 
 
-def test_limits_when_not_set_then_are_the_contracts_and_when_set_are_taken(tmp_path: Path) -> None:
+def test_limits_when_set_or_not_then_are_those_or_the_contracts(tmp_path: Path) -> None:
     settings = "import chatproject.settings as s; import json; names = %r; " % [*LIMITS]
     settings += "print(json.dumps({n: str(s.RATES.get(n) or getattr(s, n)) for n in names}))"
     others = {name: other for name, (_, other) in LIMITS.items()}
@@ -82,7 +82,7 @@ for name, value in json.loads(os.environ["CASES"]):
 """
 
 
-def test_bad_values_then_each_is_refused_in_one_line_that_names_the_variable(tmp_path: Path) -> None:
+def test_value_when_it_is_bad_then_one_line_names_the_variable(tmp_path: Path) -> None:
     env = {"SECRET_KEY": SECRET, "DATA_DIR": str(tmp_path), "PYTHONPATH": str(ROOT), "CASES": json.dumps(BAD)}
     run = subprocess.run(
         [sys.executable, "-c", LOAD_EACH], env=env, cwd=ROOT, capture_output=True, text=True, timeout=60
@@ -94,7 +94,7 @@ def test_bad_values_then_each_is_refused_in_one_line_that_names_the_variable(tmp
         assert len(sentence.splitlines()) == 1, sentence
 
 
-def test_bad_value_when_starting_then_stops_with_one_sentence_and_no_traceback(tmp_path: Path) -> None:
+def test_start_when_a_value_is_bad_then_stops_without_a_traceback(tmp_path: Path) -> None:
     run = manage(tmp_path, "serve", "--port", "1", SECRET_KEY=SECRET, LIMIT_FRAMES="ten")
     said = (run.stdout + run.stderr).strip()
     assert run.returncode == 1
@@ -103,7 +103,7 @@ def test_bad_value_when_starting_then_stops_with_one_sentence_and_no_traceback(t
 
 
 @pytest.mark.parametrize(("command", "env"), [("serve", {}), ("migrate", {"SECRET_KEY": "", "DEBUG": "off"})])
-def test_secret_key_when_missing_outside_debug_then_stops_with_one_sentence(
+def test_secret_key_when_missing_then_stops_with_one_sentence(
     tmp_path: Path, command: str, env: dict[str, str]
 ) -> None:
     run = manage(tmp_path, command, **env)
@@ -113,7 +113,7 @@ def test_secret_key_when_missing_outside_debug_then_stops_with_one_sentence(
     assert not (tmp_path / "secret_key").exists()
 
 
-def test_secret_key_in_debug_then_is_made_once_and_kept_for_its_owner_only(tmp_path: Path) -> None:
+def test_secret_key_when_debug_is_on_then_is_made_once_and_private(tmp_path: Path) -> None:
     show = "from django.conf import settings; print(settings.SECRET_KEY)"
     keys = [
         manage(tmp_path, "shell", "-v0", "-c", show, DEBUG="on").stdout.splitlines()[-1] for _ in range(2)

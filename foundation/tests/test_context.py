@@ -9,7 +9,7 @@ from foundation import context
 pytestmark = pytest.mark.once  # variables
 
 
-async def test_log_fields_when_some_are_set_then_has_these_by_their_names_in_the_log() -> None:
+async def test_log_fields_when_some_are_set_then_has_them_by_their_log_names() -> None:
     assert context.log_fields() == {}
     context.request_id.set("r1")
     context.client_ip.set("192.0.2.1")

@@ -13,7 +13,7 @@ from foundation.errors import Unavailable
 pytestmark = pytest.mark.once  # threads
 
 
-async def test_run_db_then_works_in_a_database_thread_with_the_callers_context() -> None:
+async def test_run_db_when_called_then_works_in_the_callers_context() -> None:
     context.request_id.set("r1")
 
     def work(a: int, *, b: int) -> tuple[int, str, dict[str, str]]:

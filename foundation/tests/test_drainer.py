@@ -1,4 +1,4 @@
-"""Drainer: batches, bounds, and an answer for every caller whatever happens to the work."""
+"""Drainer: batches, bounds, and an answer for every caller, even if the work fails."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from foundation.errors import Overloaded
 
 
 class Work:
-    """Doubles each number when it is let go; keeps the batches it was given."""
+    """Doubles each number once `go` is set, and keeps the batches."""
 
     def __init__(self) -> None:
         self.started, self.go = asyncio.Event(), asyncio.Event()
@@ -31,7 +31,7 @@ def drainer_of(work: Any, **options: Any) -> Drainer[int, int]:
 
 
 async def asked(drainer: Drainer[int, int], *items: int) -> list[asyncio.Task[int]]:
-    """Callers that wait for the items' answers; each has put its item in."""
+    """Callers that have added their items and wait for the answers."""
     callers = [asyncio.create_task(drainer.ask(item)) for item in items]
     # One turn of the event loop, in which each caller adds its item.
     await asyncio.sleep(0)
@@ -54,7 +54,7 @@ def running_task() -> asyncio.Task[Any]:
 # --- batches --------------------------------------------------------------------------------------------------
 
 
-async def test_ask_when_a_batch_is_under_way_then_the_next_joins_what_came_meanwhile() -> None:
+async def test_ask_when_a_batch_is_running_then_later_items_form_the_next() -> None:
     work = Work()
     drainer = drainer_of(work)
     callers = await asked(drainer, 0)
@@ -66,7 +66,7 @@ async def test_ask_when_a_batch_is_under_way_then_the_next_joins_what_came_meanw
     assert work.batches == [[0], [1, 2, 3]]
 
 
-async def test_batch_when_more_wait_than_it_may_hold_then_ends_at_count_or_bytes() -> None:
+async def test_batch_when_too_many_items_wait_then_ends_at_count_or_bytes() -> None:
     work = Work()
     work.go.set()
     by_count = drainer_of(work, max_batch=2)
@@ -78,7 +78,7 @@ async def test_batch_when_more_wait_than_it_may_hold_then_ends_at_count_or_bytes
     assert work.batches == [[60, 39, 1], [500], [1, 1]]
 
 
-async def test_put_when_the_queue_is_full_then_refused_and_the_rest_is_worked_off() -> None:
+async def test_add_when_the_queue_is_full_then_refused_and_others_are_handled() -> None:
     work = Work()
     drainer = drainer_of(work, max_items=2)
     callers = await asked(drainer, 0)
@@ -93,7 +93,7 @@ async def test_put_when_the_queue_is_full_then_refused_and_the_rest_is_worked_of
     assert drainer.accepts()
 
 
-async def test_add_when_the_work_returns_none_then_all_is_worked_off_and_the_task_ends() -> None:
+async def test_add_when_the_work_returns_none_then_all_items_are_handled() -> None:
     work = Work()
     work.outcome = lambda items: None
     work.go.set()
@@ -106,7 +106,7 @@ async def test_add_when_the_work_returns_none_then_all_is_worked_off_and_the_tas
     assert drainer.idle
 
 
-async def test_put_when_the_task_is_just_ending_then_the_item_is_not_forgotten() -> None:
+async def test_add_when_the_task_is_just_ending_then_the_item_is_handled() -> None:
     work = Work()
     work.go.set()
     drainer = drainer_of(work)
@@ -123,7 +123,7 @@ async def test_put_when_the_task_is_just_ending_then_the_item_is_not_forgotten()
         assert await drainer.ask(item) == 2 * item
 
 
-async def test_work_when_a_request_put_the_item_in_then_runs_in_a_context_of_no_request() -> None:
+async def test_work_when_a_request_adds_the_item_then_its_context_is_empty() -> None:
     async def fields(items: list[int]) -> list[Any]:
         return [context.log_fields()]
 
@@ -152,7 +152,7 @@ def fail(error: BaseException) -> Callable[[list[int]], Any]:
     ],
     ids=["raises", "a stray cancellation", "too few", "too many", "no list"],
 )
-async def test_ask_when_the_work_fails_then_raises_and_the_next_batch_is_worked_off(
+async def test_ask_when_the_work_fails_then_raises_and_goes_on(
     outcome: Callable[[list[int]], Any], expected: type, caplog: pytest.LogCaptureFixture
 ) -> None:
     work = Work()
@@ -172,7 +172,7 @@ async def test_ask_when_one_answer_is_an_exception_then_only_its_caller_gets_it(
     assert await kinds(*await asked(drainer_of(work), 1, 2, 3)) == [int, KeyError, int]
 
 
-async def test_ask_when_the_work_hangs_then_times_out_and_the_next_batch_is_worked_off() -> None:
+async def test_ask_when_the_work_hangs_then_times_out_and_goes_on() -> None:
     work = Work()
     drainer = drainer_of(work, timeout_seconds=0.01)
     assert await kinds(*await asked(drainer, 1, 2)) == [TimeoutError] * 2
@@ -180,7 +180,7 @@ async def test_ask_when_the_work_hangs_then_times_out_and_the_next_batch_is_work
     assert await drainer.ask(3) == 6
 
 
-async def test_ask_when_earlier_batches_take_too_long_then_times_out_in_the_queue() -> None:
+async def test_ask_when_earlier_batches_are_slow_then_times_out_in_the_queue() -> None:
     work = Work()
     drainer = drainer_of(work, max_batch=1)
     callers = await asked(drainer, 1)
@@ -192,7 +192,7 @@ async def test_ask_when_earlier_batches_take_too_long_then_times_out_in_the_queu
     assert work.batches == [[1], [2], [3]]
 
 
-async def test_ask_when_the_caller_has_gone_then_its_item_is_worked_off_and_others_hear() -> None:
+async def test_ask_when_a_caller_is_gone_then_its_item_and_others_are_handled() -> None:
     work = Work()
     drainer = drainer_of(work)
     gone, stays = await asked(drainer, 1, 2)
@@ -203,7 +203,7 @@ async def test_ask_when_the_caller_has_gone_then_its_item_is_worked_off_and_othe
     assert work.batches == [[1, 2]]
 
 
-async def test_ask_when_the_task_is_cancelled_from_outside_then_all_are_answered_and_it_goes_on() -> None:
+async def test_ask_when_the_task_is_cancelled_then_all_callers_are_answered() -> None:
     work = Work()
     drainer = drainer_of(work, max_batch=1)
     callers = await asked(drainer, 1, 2)
@@ -214,7 +214,7 @@ async def test_ask_when_the_task_is_cancelled_from_outside_then_all_are_answered
     assert await drainer.ask(3) == 6
 
 
-async def test_ask_when_the_task_is_cancelled_before_its_first_step_then_all_are_answered() -> None:
+async def test_ask_when_cancelled_before_the_first_step_then_all_are_answered() -> None:
     work = Work()
     work.go.set()
     drainer = drainer_of(work)
@@ -228,7 +228,7 @@ async def test_ask_when_the_task_is_cancelled_before_its_first_step_then_all_are
 # --- ending ---------------------------------------------------------------------------------------------------
 
 
-async def test_stop_when_items_wait_then_they_are_worked_off_and_no_more_are_taken() -> None:
+async def test_stop_when_items_wait_then_handles_them_and_accepts_no_more() -> None:
     work = Work()
     drainer = drainer_of(work, max_batch=1)
     callers = await asked(drainer, 1, 2)
@@ -242,7 +242,7 @@ async def test_stop_when_items_wait_then_they_are_worked_off_and_no_more_are_tak
     assert drainer.idle
 
 
-async def test_stop_when_it_is_cut_short_then_those_who_still_wait_are_answered() -> None:
+async def test_stop_when_it_is_cancelled_then_waiting_callers_are_answered() -> None:
     work = Work()
     drainer = drainer_of(work, max_batch=1)
     callers = await asked(drainer, 1, 2)
@@ -255,7 +255,7 @@ async def test_stop_when_it_is_cut_short_then_those_who_still_wait_are_answered(
     assert work.batches == [[1]]
 
 
-async def test_cancel_when_the_work_swallows_a_cancellation_then_ends_and_all_are_answered() -> None:
+async def test_cancel_when_the_work_ignores_it_then_ends_and_answers_all() -> None:
     started = asyncio.Event()
     swallowed: list[int] = []
 

@@ -14,7 +14,7 @@ def test_error_when_declared_then_has_a_status_and_a_sentence(error: type[ChatEr
     assert error().message
 
 
-def test_as_data_when_there_are_no_details_then_has_code_message_and_request_id() -> None:
+def test_as_data_when_there_are_no_details_then_has_three_fields() -> None:
     assert NotFound("No such room.").as_data(request_id="r1") == {
         "code": "not_found",
         "message": "No such room.",
@@ -28,7 +28,7 @@ def test_as_data_when_there_are_details_then_has_them_by_their_wire_names() -> N
     assert (data["fields"], data["retryAfter"]) == ({"content": ["Too long."]}, 1.235)
 
 
-def test_invalid_when_it_has_fields_then_its_message_names_the_first_three() -> None:
+def test_invalid_when_it_has_fields_then_its_message_names_three() -> None:
     error = Invalid(fields={name: ["Unknown."] for name in ("a", "b" * 100, "c", "d", "e")})
     assert error.message == f"a: Unknown. {'b' * 40}: Unknown. c: Unknown. And 2 more, see fields."
 

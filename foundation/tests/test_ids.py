@@ -27,6 +27,6 @@ def test_parse_uuid_when_it_is_none_then_nothing_has_this_id(text: str) -> None:
         parse_uuid(text)
 
 
-def test_first_id_at_then_is_after_all_earlier_ids_and_before_all_later_ones() -> None:
+def test_first_id_at_when_compared_then_divides_earlier_from_later_ids() -> None:
     before, made, after = datetime.now(UTC), uuid7(), datetime.now(UTC)
     assert first_id_at(before) <= made < first_id_at(after + timedelta(milliseconds=1))

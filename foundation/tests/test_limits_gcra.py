@@ -1,4 +1,4 @@
-"""GCRA's arithmetic, on times that the test chooses."""
+"""The arithmetic of GCRA, with times that the test chooses."""
 
 import pytest
 
@@ -20,26 +20,26 @@ def passed(rate: Rate, *moments: float) -> list[bool]:
 
 
 @pytest.mark.parametrize("rate", [Rate(1, 1), Rate(3, 1), Rate(7, 3600), Rate(1000, 3)])
-def test_take_of_many_at_once_then_exactly_the_burst_passes(rate: Rate) -> None:
+def test_take_when_many_come_at_once_then_exactly_the_burst_passes(rate: Rate) -> None:
     assert passed(rate, *[0.0] * (2 * rate.events)) == [True] * rate.events + [False] * rate.events
 
 
-def test_take_after_the_burst_then_one_passes_for_each_step() -> None:
+def test_take_when_the_burst_is_over_then_one_passes_for_each_step() -> None:
     assert passed(Rate(2, 10), 0, 0, 4.9, 5, 5, 9.9, 10, 10) == [
         True, True, False, True, False, False, True, False,
     ]  # fmt: skip
 
 
-def test_take_of_events_that_arrive_evenly_then_all_pass_for_ever() -> None:
+def test_take_when_events_are_evenly_spaced_then_all_pass() -> None:
     step = 1 / 3
     assert all(passed(Rate(3, 1), *(number * step for number in range(10_000))))
 
 
-def test_take_after_a_pause_then_no_more_than_one_burst_has_gathered() -> None:
+def test_take_when_a_pause_is_over_then_one_burst_passes() -> None:
     assert passed(Rate(2, 10), 0, 1000, 1000, 1000) == [True, True, True, False]
 
 
-def test_take_when_refused_then_tells_how_long_until_it_passes() -> None:
+def test_take_when_refused_then_returns_the_wait() -> None:
     rate = Rate(2, 10)
     empty_at = START + 10
     _, wait_seconds = gcra.take(empty_at, rate, now=START)

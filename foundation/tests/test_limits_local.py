@@ -1,4 +1,4 @@
-"""Limits counted in the process alone."""
+"""LocalLimiter: limits that are counted in this process alone."""
 
 import pytest
 
@@ -22,7 +22,7 @@ class Clock:
         return self.now
 
 
-def test_local_limiter_when_time_passes_then_lets_one_through_for_each_step() -> None:
+def test_check_when_time_passes_then_one_passes_for_each_step() -> None:
     clock = Clock()
     limiter = LocalLimiter(clock=clock)
     rate = Rate(2, 10)
@@ -37,7 +37,7 @@ def test_local_limiter_when_time_passes_then_lets_one_through_for_each_step() ->
         limiter.check(count("a", rate))
 
 
-def test_local_limiter_when_there_are_too_many_keys_then_forgets_the_longest_unused() -> None:
+def test_check_when_there_are_too_many_keys_then_forgets_the_oldest() -> None:
     limiter = LocalLimiter(max_keys=2)
     once = Rate(1, 3600)
     for key in ("a", "b", "c"):

@@ -34,7 +34,7 @@ def test_metric_when_nothing_was_refused_then_has_the_series_of_the_limit(limit:
     assert REGISTRY.get_sample_value("chat_rate_limited_total", {"scope": limit.scope}) is not None
 
 
-def test_scope_then_is_the_label_that_dashboards_know() -> None:
+def test_scope_when_read_then_is_the_label_of_dashboards() -> None:
     assert {limit.scope for limit in LIMITS} >= {
         "messages", "frames", "rest-user", "rest-anon", "login-ip", "login-account", "signup-ip",
     }  # fmt: skip

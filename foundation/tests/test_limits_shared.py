@@ -44,7 +44,7 @@ async def limiter(redis_server: RedisServer) -> AsyncIterator[RateLimiter]:
 
 
 async def passes(limiter: RateLimiter, *limits: Count, tries: int) -> int:
-    """How many of `tries` at once get through."""
+    """How many of `tries` pass when all come at once."""
     outcomes = await asyncio.gather(*(limiter.check(*limits) for _ in range(tries)), return_exceptions=True)
     assert all(outcome is None or isinstance(outcome, RateLimited) for outcome in outcomes), outcomes
     return outcomes.count(None)
@@ -69,7 +69,7 @@ async def test_check_when_two_processes_ask_then_they_share_the_count(
     assert sum(counts) == 3
 
 
-async def test_check_when_one_of_two_limits_is_full_then_nothing_is_taken_from_the_other(
+async def test_check_when_one_limit_is_full_then_takes_nothing_of_the_other(
     limiter: RateLimiter,
 ) -> None:
     full, free = count("full", Rate(1, 3600)), count("free", THREE_AN_HOUR)
@@ -77,7 +77,7 @@ async def test_check_when_one_of_two_limits_is_full_then_nothing_is_taken_from_t
     assert await passes(limiter, free, tries=5) == 2
 
 
-async def test_check_when_refused_then_says_how_long_and_passes_after_that(limiter: RateLimiter) -> None:
+async def test_check_when_refused_then_passes_after_the_wait_it_named(limiter: RateLimiter) -> None:
     rate = Rate(4, 1)
     assert await passes(limiter, count("a", rate), tries=10) == 4
     with pytest.raises(RateLimited) as refused:
@@ -89,7 +89,7 @@ async def test_check_when_refused_then_says_how_long_and_passes_after_that(limit
     await limiter.check(count("a", rate))
 
 
-async def test_check_when_it_is_over_then_nothing_is_left_in_redis(limiter: RateLimiter) -> None:
+async def test_check_when_the_period_is_over_then_redis_keeps_nothing(limiter: RateLimiter) -> None:
     await limiter.check(count("a", Rate(100, 1)))
 
     async def empty() -> bool:
@@ -111,7 +111,7 @@ async def test_check_when_redis_restarted_then_it_counts_on() -> None:
         server.stop()
 
 
-async def test_check_when_redis_is_away_then_the_process_counts_by_itself() -> None:
+async def test_check_when_redis_is_away_then_the_process_counts() -> None:
     nobody = RedisAddress.parse(f"redis://127.0.0.1:{free_port()}/0").client()
     limiter = RateLimiter(nobody, LocalLimiter(), Outage())
     assert await passes(limiter, count("a", THREE_AN_HOUR), tries=20) == 3
@@ -126,12 +126,12 @@ async def test_check_when_redis_is_silent_then_only_the_first_waits_for_it() -> 
     try:
         await limiter.check(count("a", THREE_AN_HOUR))
         server.pause()
-        await limiter.check(count("a", THREE_AN_HOUR))  # waits, then counts here
-        async with asyncio.timeout(ANSWER_SECONDS / 2):  # an answer would be waited for longer
+        await limiter.check(count("a", THREE_AN_HOUR))  # waits for Redis, then counts in this process
+        async with asyncio.timeout(ANSWER_SECONDS / 2):  # a wait for Redis would take longer
             assert await passes(limiter, count("b", THREE_AN_HOUR), tries=100) == 3
         server.resume()
         clock.now += 60
-        await limiter.check(count("a", THREE_AN_HOUR))  # this one finds out
+        await limiter.check(count("a", THREE_AN_HOUR))  # this one asks Redis again
         assert await passes(limiter, count("c", THREE_AN_HOUR), tries=20) == 3
         assert await limiter.redis.exists("limit:c")
     finally:
@@ -141,7 +141,7 @@ async def test_check_when_redis_is_silent_then_only_the_first_waits_for_it() -> 
 
 
 class Answering:
-    """Redis as far as the limiter uses it: each pipeline gets the next of `outcomes`, or no answer at all."""
+    """The part of Redis that the limiter uses. Each pipeline gets the next of `outcomes`, or no answer at all."""
 
     def __init__(self, *outcomes: Any) -> None:
         self._outcomes = list(outcomes)
@@ -166,13 +166,13 @@ class Answering:
     [[0], [0] * 5, [b"OK"] * 4, [None] * 4, None, RuntimeError("a bug"), asyncio.CancelledError()],
     ids=["too few", "too many", "text", "nothing", "no list", "raises", "a stray cancellation"],
 )
-async def test_check_when_the_answer_is_unusable_then_the_process_counts_by_itself(outcome: Any) -> None:
+async def test_check_when_the_answer_is_unusable_then_the_process_counts(outcome: Any) -> None:
     limiter = RateLimiter(Answering(outcome), LocalLimiter(), Outage())  # type: ignore[arg-type]
     async with asyncio.timeout(CHECK_SECONDS):
         assert await passes(limiter, count("a", THREE_AN_HOUR), tries=4) == 3
 
 
-async def test_check_when_the_answer_to_one_is_unusable_then_the_others_get_theirs() -> None:
+async def test_check_when_one_answer_is_unusable_then_the_others_get_theirs() -> None:
     limiter = RateLimiter(Answering([0, "x", 500]), LocalLimiter(), Outage())  # type: ignore[arg-type]
     limits = [count(name, THREE_AN_HOUR) for name in "abc"]
     outcomes = await asyncio.gather(*(limiter.check(limit) for limit in limits), return_exceptions=True)
@@ -181,7 +181,7 @@ async def test_check_when_the_answer_to_one_is_unusable_then_the_others_get_thei
     assert outcomes[2].retry_after == 0.5
 
 
-async def test_check_when_no_answer_comes_and_the_timeout_is_ignored_then_ends_in_time() -> None:
+async def test_check_when_the_timeout_is_ignored_then_ends_in_time() -> None:
     class Stubborn(Answering):
         async def execute(self, **_: Any) -> Any:
             while not over.is_set():
@@ -196,7 +196,7 @@ async def test_check_when_no_answer_comes_and_the_timeout_is_ignored_then_ends_i
     over.set()
 
 
-async def test_check_of_a_request_then_redis_is_asked_in_a_context_of_no_request() -> None:
+async def test_check_when_a_request_asks_then_the_round_trip_has_no_context() -> None:
     seen: list[dict[str, str]] = []
 
     class Noting(Answering):

@@ -1,4 +1,4 @@
-"""The process's loop: the context that shared tasks run in, and the order in which objects are stopped."""
+"""The process's loop: the context of shared tasks, and the order in which objects are stopped."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -8,7 +8,7 @@ import pytest
 from foundation import context, loop
 
 
-async def test_spawn_when_a_request_starts_the_task_then_its_records_name_no_request() -> None:
+async def test_spawn_when_a_request_starts_the_task_then_context_is_empty() -> None:
     async def work() -> dict[str, str]:
         return context.log_fields()
 
@@ -20,7 +20,7 @@ async def test_spawn_when_a_request_starts_the_task_then_its_records_name_no_req
 
 @pytest.fixture
 async def stopped(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What has been stopped, on a loop with a stop order of its own."""
+    """The names of the stopped objects, on a loop with a stop order of its own."""
     loop.adopt()
     monkeypatch.setattr(loop, "_stop_order", ("writer", "hub", "redis"))
     monkeypatch.setattr(loop, "_stoppers", {})

@@ -1,4 +1,4 @@
-"""The client behind the proxies: what a trusted one says counts, and what a stranger says does not."""
+"""The client behind the proxies: headers of a trusted proxy are believed, and those of a stranger are not."""
 
 import json
 
@@ -30,7 +30,7 @@ STRANGER = "203.0.113.9"
         ("10.0.0.0/8", "10.0.0.1", ["198.51.100.1", "nonsense"], "10.0.0.1"),
     ],
 )
-def test_client_of_when_forwarded_then_believes_only_what_trusted_proxies_wrote(
+def test_client_of_when_forwarded_then_believes_trusted_proxies_only(
     trusted: str, peer: str | None, forwarded_for: list[str], client: str
 ) -> None:
     assert TrustedProxies.parse(trusted).client_of(peer, forwarded_for)[0] == client
@@ -52,7 +52,7 @@ def test_request_when_no_proxy_is_trusted_then_headers_change_nothing(server: Ch
     assert STRANGER not in server.log.read_text()
 
 
-async def test_request_when_a_proxy_is_trusted_then_sessions_limits_and_logs_have_the_clients_address(
+async def test_request_when_a_proxy_is_trusted_then_the_client_is_its_client(
     start_server,
 ) -> None:
     chat = start_server(TRUSTED_PROXIES="127.0.0.0/8", RATE_LIMITS="on", LIMIT_SIGNUP_IP="1/1d")

@@ -1,4 +1,4 @@
-"""URLs of Redis and Sentinel, and what its three users are given for them."""
+"""URLs of Redis and Sentinel, and the options that the three users of Redis get for them."""
 
 import pytest
 
@@ -47,7 +47,7 @@ def test_parse_when_sentinel_then_all_three_users_get_its_parts() -> None:
         "redis+sentinel://h1/mymaster?socket_timeout=1",
     ],
 )
-def test_parse_when_it_is_none_then_it_is_refused_without_showing_a_password(url: str) -> None:
+def test_parse_when_it_is_no_url_then_the_error_shows_no_password(url: str) -> None:
     with pytest.raises(ValueError, match="REDIS_URL") as refused:
         RedisAddress.parse(url)
     assert "pw" not in str(refused.value)

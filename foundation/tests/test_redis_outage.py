@@ -1,4 +1,4 @@
-"""One failure of Redis spares the other callers the wait for it."""
+"""Outage: after one failed call the other callers do not wait for Redis."""
 
 import pytest
 
@@ -15,14 +15,14 @@ class Clock:
         return self.now
 
 
-def test_outage_when_one_has_failed_then_others_ask_again_only_after_the_pause() -> None:
+def test_outage_when_one_call_failed_then_others_wait_for_the_pause() -> None:
     clock = Clock()
     outage = Outage(pause_seconds=1, clock=clock)
     assert not outage.lasts()
     outage.began(OSError())
     assert outage.lasts()
     clock.now += 1
-    assert not outage.lasts(), "one may find out"
-    assert outage.lasts(), "the others do not wait with it"
+    assert not outage.lasts(), "one caller may try Redis"
+    assert outage.lasts(), "the others do not wait"
     outage.ended()
     assert not outage.lasts()
