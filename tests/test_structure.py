@@ -102,3 +102,17 @@ def test_server_modules_when_counted_then_none_has_too_many_lines() -> None:
     too_long = {name: size for name, size in sizes.items() if size > MAX_LINES and name not in SIZE_EXEMPT}
     assert too_long == {}, f"more than {MAX_LINES} lines: divide these by what they do"
     assert SIZE_EXEMPT.keys() <= sizes.keys()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        path
+        for path in server_modules()
+        if path.is_relative_to(ROOT / "foundation") and path.name != "__init__.py"
+    ],
+    ids=name_of,
+)
+def test_module_of_foundation_when_written_then_has_its_test_file(path: Path) -> None:
+    name = "_".join(path.relative_to(ROOT / "foundation").with_suffix("").parts)
+    assert (ROOT / f"foundation/tests/test_{name}.py").exists()
