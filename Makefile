@@ -113,7 +113,7 @@ check: lint  ## lint, types, import rules, Django's checks, drift of migrations 
 	$(TEST_ENV) $(BIN)/python manage.py makemigrations --check --dry-run
 	$(TEST_ENV) $(BIN)/python manage.py write_docs --check
 
-docs: $(VENV)/dev.stamp  ## write docs/openapi.yaml, asyncapi.yaml and errors.md, and clients/js/events.d.ts, from the code
+docs: $(VENV)/dev.stamp  ## write the documents in docs/ and the types in clients/js that come from the code
 	$(TEST_ENV) $(BIN)/python manage.py write_docs
 
 lock: $(VENV)/dev.stamp  ## compile requirements*.in into requirements*.txt
