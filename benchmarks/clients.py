@@ -10,7 +10,7 @@ from typing import Any
 
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
-from .codecs import BadFrame, ChatCodec, Decoded, content_of
+from .frame_codecs import BadFrame, ChatCodec, Decoded, content_of
 
 
 class Crowd:

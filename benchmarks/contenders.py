@@ -16,7 +16,7 @@ from tests.kit.processes import Process, free_port
 from tests.kit.redis_servers import RedisServer
 from tests.kit.servers import ChatServer
 
-from .codecs import ChatCodec, SocketIOCodec, TutorialCodec
+from .frame_codecs import ChatCodec, SocketIOCodec, TutorialCodec
 
 JWT_SECRET = "benchmark-only-" + "s" * 40
 NODE = Path(__file__).parent / "peers" / "node"

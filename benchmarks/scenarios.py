@@ -8,8 +8,8 @@ from typing import Any
 from picows import ws_connect
 
 from .clients import Client, Crowd
-from .codecs import BadFrame
 from .contenders import Contender
+from .frame_codecs import BadFrame
 from .load import Load
 from .measure import cpu_seconds, memory_bytes
 

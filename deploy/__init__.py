@@ -1,0 +1,1 @@
+"""Files of a deployment: nginx, Prometheus, Grafana and the health probe of the container."""

@@ -10,8 +10,8 @@ import pytest
 
 from benchmarks import report
 from benchmarks.clients import Client, Crowd
-from benchmarks.codecs import BadFrame, ChatCodec, content_of
 from benchmarks.contenders import NODE, OurHub
+from benchmarks.frame_codecs import BadFrame, ChatCodec, content_of
 from benchmarks.plan import Plan
 from benchmarks.runner import Runner
 from tests.kit.paths import ROOT

@@ -26,7 +26,7 @@ def test_markdown_when_written_then_has_a_section_for_each_error() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["clients/python/chat_client/client.py", "clients/js/chat-client.js", "docs/example_chat.html"]
+    "path", ["clients/python/chat_client/errors.py", "clients/js/chat-client.js", "docs/example_chat.html"]
 )
 def test_clients_when_an_error_is_temporary_then_they_try_again(path: str) -> None:
     """They try again after `rate_limited` too, which says itself how long to wait."""
