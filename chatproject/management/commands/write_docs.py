@@ -31,7 +31,7 @@ Plain.add_representer(str, _text)
 
 
 class Command(BaseCommand):
-    help = "Write openapi.yaml, asyncapi.yaml, errors.md, configuration.md and clients/js/events.d.ts from the code."
+    help = "Write the documents in docs/ and clients/js/events.d.ts from the code."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--check", action="store_true", help="write nothing; fail where a file differs")
