@@ -10,8 +10,9 @@ from django.urls import path, re_path
 from accounts.consumers import AccountsConsumer
 from messaging.consumers import MessagingConsumer
 from presence.consumers import PresenceConsumer
-from realtime.session.endpoint import READY, ChatSocket
+from realtime.session.endpoint import ChatSocket
 from realtime.session.handlers import EventRegistry
+from realtime.session.ready import READY
 from rooms.consumers import RoomsConsumer
 
 registry = EventRegistry(

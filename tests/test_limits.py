@@ -9,7 +9,7 @@ import pytest
 
 from foundation.limits import named
 from foundation.limits.named import LIMITS, NamedLimit
-from realtime.session.endpoint import Limits, limits
+from realtime.session.ready import Limits, limits
 from tests.kit.paths import ROOT
 from tests.kit.sources import modules_of_tests, server_modules
 

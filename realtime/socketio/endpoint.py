@@ -19,8 +19,9 @@ from socketio.exceptions import ConnectionRefusedError as Refused
 from foundation import context, loop
 from realtime.servers.uvicorn_http import ON_SHUTDOWN
 from realtime.session.connection import Connection
-from realtime.session.endpoint import ConnectionSession, device_id_of
+from realtime.session.device_id import device_id_of
 from realtime.session.handlers import EventRegistry
+from realtime.session.session import ConnectionSession
 from realtime.session.transport import AsgiTransport
 from realtime.wire.close_codes import CloseCode
 

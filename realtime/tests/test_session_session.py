@@ -9,8 +9,8 @@ from prometheus_client import REGISTRY
 from foundation import times
 from foundation.ids import uuid7
 from realtime.session.connection import Connection, Identity
-from realtime.session.endpoint import ConnectionSession
 from realtime.session.handlers import EventRegistry
+from realtime.session.session import ConnectionSession
 from realtime.wire.close_codes import CloseCode
 from tests.kit.connections import Peer
 

@@ -1,0 +1,69 @@
+"""`ready`, the first frame on a connection: its shape, and the limits it tells the client."""
+
+from uuid import UUID
+
+from django.conf import settings
+
+from foundation import times
+from foundation.limits.named import LIMITS
+from realtime.wire.events import Audience, ServerEvent
+from realtime.wire.protocol import Wire
+
+from .connection import Connection
+
+
+class Limits(Wire):
+    """The limits a client has to know; rates read `count/seconds`."""
+
+    messages_user: str
+    messages_room: str
+    frames: str
+    max_content_chars: int
+    max_meta_bytes: int
+    max_frame_bytes: int
+    max_connections_user: int
+    max_room_members: int
+
+
+class Ready(Wire):
+    """`ready`, the first frame. `rooms` maps each room of the user to the seq of its last message."""
+
+    user_id: UUID
+    connection_id: str
+    device_id: str
+    server_time: str | None
+    expires_at: str | None
+    rooms: dict[str, int]
+    limits: Limits
+
+
+READY = ServerEvent(
+    "ready",
+    Ready,
+    audience=Audience.CONNECTION,
+    summary="The first frame after the handshake; live events of all rooms flow from here on.",
+)
+
+
+def ready_data(connection: Connection, *, rooms: dict[str, int]) -> Ready:
+    """The data of the connection's `ready`. `rooms` maps room ids to heads."""
+    return Ready(
+        user_id=connection.user_id,
+        connection_id=connection.id,
+        device_id=connection.device_id,
+        server_time=times.to_wire(times.now()),
+        expires_at=times.to_wire(connection.identity.expires_at),
+        rooms=rooms,
+        limits=limits(),
+    )
+
+
+def limits() -> Limits:
+    return Limits(
+        **{limit.ready_field: str(limit.configured) for limit in LIMITS if limit.ready_field},
+        max_content_chars=settings.MAX_CONTENT_CHARS,
+        max_meta_bytes=settings.MAX_META_BYTES,
+        max_frame_bytes=settings.MAX_FRAME_BYTES,
+        max_connections_user=settings.MAX_CONNECTIONS_USER,
+        max_room_members=settings.MAX_ROOM_MEMBERS,
+    )
