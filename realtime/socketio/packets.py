@@ -1,7 +1,4 @@
-"""What a frame of ours and a Socket.IO packet are to each other, in both directions.
-
-Knows the packets of python-socketio and the socket's envelope; must not know connections.
-"""
+"""Translates between the frames of /ws/chat/ and Socket.IO packets, and refuses packets that are no JSON text."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,12 +9,14 @@ import socketio.packet
 
 from realtime.wire.protocol import Wire
 
-RESERVED = ("connect", "disconnect")  # as events of a client they would run the server's own handlers
-ENGINE_TYPES = frozenset("123456")  # of Engine.IO packets that a client may send
+# If a client could send these as events, they would call the server's own handlers.
+RESERVED = ("connect", "disconnect")
+# The types of Engine.IO packets that a client may send.
+ENGINE_TYPES = frozenset("123456")
 
 
 class Outgoing(Wire):
-    """A frame on its way out, as `protocol.encode_*` made it."""
+    """A frame to a client, as the encode functions of realtime.wire.protocol made it."""
 
     event: str
     data: msgspec.Raw
@@ -32,12 +31,12 @@ def decode_outgoing(frame: str) -> Outgoing:
 
 
 def event_packet(frame: Outgoing) -> str:
-    """`2["event",{..}]`, around the data as they were encoded for all."""
+    """`2["typing",{..}]`, around the data as they were encoded once for all connections."""
     return f'2["{frame.event}",{bytes(frame.data).decode()}]'
 
 
 def request_frame(event: str, data: Any, ref: int) -> str:
-    """A client's event as a frame of the socket. Data that no JSON text can hold become null, which is refused."""
+    """A client's event as a frame. Data that JSON text cannot hold become null, which is then refused."""
     try:
         return msgspec.json.encode({"event": event, "data": data, "ref": ref}).decode()
     except (UnicodeError, RecursionError):  # half a surrogate pair, or nested too deeply
@@ -46,31 +45,31 @@ def request_frame(event: str, data: Any, ref: int) -> str:
 
 
 def is_engine_text(message: dict[str, Any]) -> bool:
-    """Whether a WebSocket message is a packet that python-engineio takes without raising past its own handlers."""
+    """Whether python-engineio can read a WebSocket message; others raise where none of its handlers catches it."""
     text = message.get("text") or ""
     return text[:1] in ENGINE_TYPES and (text[:1] != "4" or text[1:2].isdigit())
 
 
 class TextPacket(socketio.packet.Packet):
-    """A Socket.IO packet of JSON only. Whatever is none, or would need binary attachments, which a peer could pile
-    up without end, ends the connection as a DISCONNECT does."""
+    """A Socket.IO packet of JSON only.
+
+    A packet that is malformed, or would need binary attachments, is read as a DISCONNECT and so ends the
+    connection. Attachments are refused because a client could send them without bound.
+    """
 
     uses_binary_events = False
 
     def decode(self, encoded_packet: Any) -> int:
         try:
             super().decode(encoded_packet)
-            kind, data = vars(self)["packet_type"], vars(self)["data"]  # untyped there
-            sound = kind in _SOUND and _SOUND[kind](data)
+            # Read from the dict, because the library does not declare them.
+            kind, data = vars(self)["packet_type"], vars(self)["data"]
+            valid = kind in _IS_VALID and _IS_VALID[kind](data)
         except (ValueError, TypeError, LookupError, RecursionError):
-            sound = False
-        if not sound:
-            self.packet_type, self.data, self.namespace, self.id = (
-                socketio.packet.DISCONNECT,
-                None,
-                None,
-                None,
-            )
+            valid = False
+        if not valid:
+            self.packet_type, self.data = socketio.packet.DISCONNECT, None
+            self.namespace, self.id = None, None
         return 0
 
 
@@ -78,7 +77,7 @@ def _is_event(data: Any) -> bool:
     return isinstance(data, list) and bool(data) and isinstance(data[0], str) and data[0] not in RESERVED
 
 
-_SOUND: dict[int, Callable[[Any], bool]] = {
+_IS_VALID: dict[int, Callable[[Any], bool]] = {
     socketio.packet.CONNECT: lambda data: data is None or isinstance(data, dict),
     socketio.packet.DISCONNECT: lambda data: True,
     socketio.packet.EVENT: _is_event,
@@ -87,7 +86,10 @@ _SOUND: dict[int, Callable[[Any], bool]] = {
 
 
 class CountedPacket(engineio.packet.Packet):
-    """Says when the transport takes it: python-engineio's own queue knows neither sizes nor bounds."""
+    """An Engine.IO message that calls `taken` when the transport takes it from python-engineio's queue.
+
+    The queue has no bound of its own, in packets or bytes.
+    """
 
     def __init__(self, data: str, taken: Callable[[], None]) -> None:
         super().__init__(engineio.packet.MESSAGE, data=data)
