@@ -2,8 +2,10 @@
 
 from django.apps import AppConfig
 
-# Each may use what is stopped after it: a writer that drains wakes the marks and publishes over the hub.
+# Each of these may use those after it: clients' sessions use all of them, and a writer that drains wakes the marks
+# and publishes over the hub.
 STOP_ORDER = (
+    "socket.io",
     "membership audit",
     "session audit",
     "writer",

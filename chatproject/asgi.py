@@ -1,4 +1,10 @@
-"""The ASGI application: HTTP to Django, sockets through JWT and origin to the routing, lifespan to the services."""
+"""The ASGI application. A scope goes through one of these chains, from left to right:
+
+every scope  adopt the loop > ClientBehindProxies > the router, which divides by type
+websocket    JWTAuthMiddleware > AllowedOrigins > routing: ChatSocket, SocketIo, or a refusal
+http         JWTAuthMiddleware > SocketIo for /socket.io/; Django for every other path
+lifespan     start, and stop in the order of STOP_ORDER (chatproject/apps.py)
+"""
 
 import asyncio
 import logging
@@ -8,11 +14,11 @@ from typing import Any
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatproject.settings")  # noqa: TID251
+# Before the imports below: models need a set-up Django.
 django_application = get_asgi_application()
 
-from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  # models need a set-up Django
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.conf import settings  # noqa: E402
-from django.urls import path  # noqa: E402
 
 from accounts.middleware import JWTAuthMiddleware  # noqa: E402
 from foundation import garbage_collection, loop, tracing  # noqa: E402
@@ -20,8 +26,7 @@ from foundation.proxies import ClientBehindProxies  # noqa: E402
 from realtime.hub.hub import get_hub  # noqa: E402
 from realtime.session.origin import AllowedOrigins  # noqa: E402
 
-from .routing import websocket_urlpatterns  # noqa: E402
-from .socket_io import PATH, get_socket_io, socket_io  # noqa: E402
+from .routing import SOCKET_IO_PATH, socket_io, websocket_urlpatterns  # noqa: E402
 
 logger = logging.getLogger(__name__)
 
@@ -30,48 +35,48 @@ if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
 
 
 async def lifespan(scope: Any, receive: Any, send: Any) -> None:
-    """Start what every connection needs, and stop it all when the server ends. daphne has no lifespan: there
-    the hub starts with the first connection."""
+    """Start and stop what the process has one of. Under daphne, which has no lifespan, nothing calls this: the hub
+    starts with the first connection."""
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
-            try:
-                await get_hub().start()
-            except Exception:
-                # Redis may come later; each connection tries again, and /readyz says so meanwhile.
-                logger.exception("the hub could not start")
-            garbage_collection.freeze_loaded_objects()
+            await _start()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
-            if settings.SOCKETIO:
-                await get_socket_io().begin_stop()  # its sessions need what is stopped next
-            await loop.stop()
-            if tracing.enabled():
-                await asyncio.to_thread(tracing.flush)
+            await _stop()
             await send({"type": "lifespan.shutdown.complete"})
             return
 
 
-websocket_routes = list(websocket_urlpatterns)
-if settings.SOCKETIO:
-    websocket_routes.insert(0, path(PATH, socket_io))  # type: ignore[arg-type]
+async def _start() -> None:
+    try:
+        await get_hub().start()
+    except Exception:
+        # Redis may come later. Each connection tries again, and /readyz reports it meanwhile.
+        logger.exception("the hub could not start")
+    garbage_collection.freeze_loaded_objects()
+
+
+async def _stop() -> None:
+    await loop.stop()
+    # Last, because stopping leaves spans too.
+    if tracing.enabled():
+        await asyncio.to_thread(tracing.flush)
+
+
+# JWT is outside the origin check, because it removes the token from the scope and a server logs refused handshakes
+# too.
+websocket = JWTAuthMiddleware(AllowedOrigins(URLRouter(websocket_urlpatterns), settings.ALLOWED_ORIGINS))
+# A Socket.IO client polls before it opens a WebSocket, or instead. SocketIo checks the origin of a poll itself.
 polling = JWTAuthMiddleware(socket_io)
 
 
 async def http(scope: Any, receive: Any, send: Any) -> None:
-    """Django's, but for what Socket.IO sends before, or instead of, a WebSocket."""
-    answers = polling if settings.SOCKETIO and scope["path"] == f"/{PATH}" else django_application
-    await answers(scope, receive, send)
+    is_poll = settings.SOCKETIO and scope["path"] == f"/{SOCKET_IO_PATH}"
+    await (polling if is_poll else django_application)(scope, receive, send)
 
 
-router = ProtocolTypeRouter(
-    {
-        "http": http,
-        # JWT outermost: it takes the token out of the scope, and the server logs refused handshakes too.
-        "websocket": JWTAuthMiddleware(AllowedOrigins(URLRouter(websocket_routes), settings.ALLOWED_ORIGINS)),
-        "lifespan": lifespan,
-    }
-)
+router = ProtocolTypeRouter({"http": http, "websocket": websocket, "lifespan": lifespan})
 behind_proxies = ClientBehindProxies(router, settings.TRUSTED_PROXIES)
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from accounts.session_reconciler import get_session_audit
 from chatproject.apps import STOP_ORDER
+from chatproject.routing import get_socket_io
 from foundation import loop
 from foundation.limits.shared import get_rate_limiter
 from foundation.redis.client import get_redis
@@ -18,7 +19,8 @@ pytestmark = pytest.mark.once  # nothing here uses the database
 
 async def test_stop_order_when_all_objects_are_made_then_names_each_and_no_other() -> None:
     loop.adopt()
-    for get in (get_redis, get_rate_limiter, get_hub, get_heartbeat, get_mark_writer, get_writer):
+    getters = (get_redis, get_rate_limiter, get_hub, get_heartbeat, get_mark_writer, get_writer, get_socket_io)
+    for get in getters:
         get()
     get_audit().start()
     get_session_audit().start()
