@@ -19,7 +19,15 @@ pytestmark = pytest.mark.once  # nothing here uses the database
 
 async def test_stop_order_when_all_objects_are_made_then_names_each_and_no_other() -> None:
     loop.adopt()
-    getters = (get_redis, get_rate_limiter, get_hub, get_heartbeat, get_mark_writer, get_writer, get_socket_io)
+    getters = (
+        get_redis,
+        get_rate_limiter,
+        get_hub,
+        get_heartbeat,
+        get_mark_writer,
+        get_writer,
+        get_socket_io,
+    )
     for get in getters:
         get()
     get_audit().start()

@@ -1,0 +1,83 @@
+"""The private parts of uvicorn, websockets and python-socketio that realtime/servers/ and realtime/socketio/ use.
+
+Our code was written against the pinned versions. If a test fails here, a library changed: read its diff.
+"""
+
+import inspect
+import re
+from importlib.metadata import version
+from typing import Any
+
+import engineio
+import engineio.base_socket
+import engineio.packet
+import engineio.payload
+import pytest
+import socketio
+import socketio.packet
+from websockets.http11 import Request
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+
+from realtime.servers.uvicorn_http import ChatHttpProtocol
+from realtime.servers.uvicorn_websocket import ChatProtocol
+from realtime.socketio.packets import CountedPacket, TextPacket
+from tests.kit.paths import ROOT
+
+PINNED = ("uvicorn", "httptools", "websockets", "python-socketio", "python-engineio")
+OVERRIDDEN: list[tuple[type, str]] = [
+    *((ChatHttpProtocol, name) for name in (
+        "connection_made", "connection_lost", "data_received", "on_message_begin", "on_headers_complete",
+        "shutdown",
+    )),
+    *((ChatProtocol, name) for name in (
+        "connection_made", "handle_connect", "start_keepalive", "send_receive_event_to_app", "handle_close",
+        "data_received", "keepalive_timeout", "shutdown",
+    )),
+    (TextPacket, "decode"),
+    (CountedPacket, "encode"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("package", PINNED)
+def test_pin_when_compared_with_the_installed_package_then_is_equal(package: str) -> None:
+    requirements = (ROOT / "requirements.in").read_text()
+    assert re.findall(rf"^{package}==(.+)$", requirements, re.M) == [version(package)]
+
+
+@pytest.mark.parametrize(("ours", "name"), OVERRIDDEN)
+def test_method_when_overridden_then_the_library_has_it(ours: type, name: str) -> None:
+    assert name in vars(ours)
+    base = getattr(ours.__mro__[1], name)
+    assert list(inspect.signature(getattr(ours, name)).parameters) == list(inspect.signature(base).parameters)
+
+
+def test_engine_server_when_made_then_has_what_the_engine_uses() -> None:
+    server: Any = socketio.AsyncServer(async_mode="asgi")
+    engine = server.eio
+    assert (engine.sockets, engine.start_service_task, engine.service_task_handle) == ({}, True, None)
+    assert set(engine.handlers) == {"connect", "disconnect", "message"}
+    assert all(
+        inspect.iscoroutinefunction(method)
+        for method in (
+            engine._service_task, engine.disconnect, engine.send_packet, *engine.handlers.values(),
+        )
+    )  # fmt: skip
+    assert callable(server.manager.eio_sid_from_sid)
+    assert hasattr(engineio.base_socket.BaseSocket(engine, "sid").queue, "put_nowait")
+    assert isinstance(engineio.payload.Payload.max_decode_packets, int)
+
+
+def test_packets_when_made_then_have_the_attributes_that_are_set() -> None:
+    packet = socketio.packet.Packet(socketio.packet.EVENT, data=["a", {}])
+    assert {"packet_type", "data", "namespace", "id"} <= set(vars(packet))
+    assert socketio.packet.Packet.uses_binary_events is True
+    assert engineio.packet.packet_names == ["OPEN", "CLOSE", "PING", "PONG", "MESSAGE", "UPGRADE", "NOOP"]
+
+
+def test_websockets_when_used_then_has_what_the_protocol_calls() -> None:
+    parser = ServerProtocol()
+    assert isinstance(parser.state, State)
+    assert callable(parser.send_close)
+    assert callable(parser.data_to_send)
+    assert "headers" in inspect.signature(Request).parameters
