@@ -41,7 +41,7 @@ class RoomsConsumer(EventConsumer):
             heard_from = hub.position(topic)
             membership = await run_db(selectors.require_shown_member, room_id=room_id, user_id=user_id)
             # Settled before anything else is waited for: another connection may begin to hear the room too.
-            heard_from = hub.began(topic) if heard_from is None else heard_from
+            heard_from = hub.start_position(topic) if heard_from is None else heard_from
             shown = snapshots.joined_at(membership, heard_from=heard_from)
             hub.note_head(topic, shown)
             _note_head(membership.room)  # what lies between the two comes, from the log if need be

@@ -125,7 +125,7 @@ class Delivery:
 
     def _push_outgoing(self) -> Delivered:
         outgoing, self._outgoing = self._outgoing, {}
-        frames, began = 0, time.perf_counter()
+        frames, started = 0, time.perf_counter()
         for connection, queued in outgoing.items():
             # Not through `_attempt`: this is the loop that each message takes once for each socket.
             try:
@@ -133,7 +133,7 @@ class Delivery:
             except Exception as error:
                 self._note_broken(connection, error)
             frames += len(queued)
-        return Delivered(frames, len(outgoing), time.perf_counter() - began)
+        return Delivered(frames, len(outgoing), time.perf_counter() - started)
 
     def _note_broken(self, connection: Connection, error: Exception) -> None:
         """A connection that could not be written to has missed frames, and has to start anew."""

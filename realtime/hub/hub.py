@@ -107,10 +107,10 @@ class Hub:
         order = self._orders.get(topic)
         return None if order is None else order.position
 
-    def began(self, topic: str) -> int | None:
+    def start_position(self, topic: str) -> int | None:
         """The first position of `topic`: those who subscribed before there was one get every frame after it."""
         order = self._orders.get(topic)
-        return None if order is None else order.began
+        return None if order is None else order.start
 
     def head(self, topic: str) -> int:
         """The last seq of `topic` that this process has heard of. The log may be longer."""

@@ -12,10 +12,10 @@ from foundation import loop
 from foundation.ids import uuid7
 
 from .envelopes import Envelopes
-from .inbound import Arrivals
+from .arrivals import Arrivals
 from .items import Item
 from .items_previous import PreviousRelease
-from .outbound import Publisher
+from .publisher import Publisher
 
 logger = logging.getLogger(__name__)
 

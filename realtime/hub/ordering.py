@@ -9,7 +9,7 @@ MAX_PARKED_FRAMES = 1_000
 
 
 class TopicOrder:
-    """`position` is the seq up to which everything was delivered, None until `note_head` gave a first one, `began`.
+    """`position` is the seq up to which everything was delivered, None until `note_head` gave a first one, `start`.
 
     Frames behind a gap are parked, and with them frames without a seq that refer to the log: an edit must not
     overtake its message. Past the bound no more are parked; they are fetched from the log.
@@ -17,7 +17,7 @@ class TopicOrder:
 
     def __init__(self) -> None:
         self.position: int | None = None
-        self.began: int | None = None
+        self.start: int | None = None
         self.head = 0
         self._parked: dict[int, Frame] = {}
         self._behind: deque[tuple[int, Frame]] = deque()  # (the seq that has to come first, frame)
@@ -58,7 +58,7 @@ class TopicOrder:
     def note_head(self, head: int) -> list[Frame]:
         """Learn that the log reaches `head`. The first time, everything up to there counts as delivered."""
         if self.position is None:
-            self.position = self.began = head
+            self.position = self.start = head
             for seq in [seq for seq in self._parked if seq <= head]:
                 del self._parked[seq]
         self.head = max(self.head, head)

@@ -1,15 +1,15 @@
-"""Mailbox and Gate: what asyncio's Queue and Event do for the few who wait at one socket, far smaller.
+"""CompactQueue and CompactEvent: asyncio's Queue and Event for one socket, in far less memory.
 
-Each Event holds a deque of 600 bytes and a Queue four of them, which ten thousand idle sockets would pay for twice
-over. Knows futures; must not know who waits for what.
+An Event holds a deque of 600 bytes, and a Queue four of them. With ten thousand idle sockets those are most of the
+server's memory.
 """
 
 import asyncio
 from typing import Any
 
 
-class Mailbox:
-    """An unbounded queue with one reader; whoever fills it bounds it."""
+class CompactQueue:
+    """An unbounded queue with one reader. The writer has to bound it."""
 
     __slots__ = ("_items", "_waiter")
 
@@ -38,30 +38,30 @@ class Mailbox:
         return not self._items
 
 
-class Gate:
-    """Open or closed; any number may wait for it to open."""
+class CompactEvent:
+    """An event that any number of tasks may wait for."""
 
-    __slots__ = ("_open", "_waiters")
+    __slots__ = ("_is_set", "_waiters")
 
-    def __init__(self, *, opened: bool) -> None:
-        self._open = opened
+    def __init__(self, *, is_set: bool) -> None:
+        self._is_set = is_set
         self._waiters: list[asyncio.Future[None]] = []
 
     def is_set(self) -> bool:
-        return self._open
+        return self._is_set
 
     def set(self) -> None:
-        self._open = True
+        self._is_set = True
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)
 
     def clear(self) -> None:
-        self._open = False
+        self._is_set = False
 
     async def wait(self) -> None:
-        """Return once it has been opened, though it may be closed again by then, as after Event.wait."""
-        if self._open:
+        """Return once the event was set, even if it was cleared again since, as asyncio's Event does."""
+        if self._is_set:
             return
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)

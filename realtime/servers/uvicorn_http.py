@@ -1,7 +1,6 @@
-"""uvicorn's HTTP protocol: bounds on the time and size of a head, and a word to open requests at the end.
+"""uvicorn's HTTP protocol, with limits on the time and size of a request's head, and a callback at shutdown.
 
-Knows uvicorn and sockets; must not know paths or who asks. uvicorn alone would keep a peer that never ends its
-handshake for ever, and would keep all that it sends meanwhile.
+uvicorn alone waits without limit for a head that never ends, and stores what the client sends meanwhile.
 """
 
 import asyncio
@@ -11,14 +10,15 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_SECONDS = 10.0
 MAX_HEAD_BYTES = 64 * 1024
-# In a request's `scope["state"]`: called when the server ends while the request is open.
+# A key of a request's `scope["state"]`. Its value is called if the server shuts down while the request is open.
 ON_SHUTDOWN = "chat.on_shutdown"
 
 
 class ChatHttpProtocol(HttpToolsProtocol):
     """Given to uvicorn as `http="realtime.servers.uvicorn_http:ChatHttpProtocol"`.
 
-    Between requests uvicorn's own timeout applies. The reader of a body bounds its size.
+    The head is the request line and the headers. Between requests uvicorn's keep-alive timeout applies. The
+    application limits the size of a body.
     """
 
     _deadline: asyncio.TimerHandle | None = None
@@ -49,25 +49,26 @@ class ChatHttpProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def shutdown(self) -> None:
-        """As uvicorn's, which waits for open requests: one that waits for news itself has to hear of it."""
+        """Call the request's ON_SHUTDOWN: uvicorn waits for open requests, and a long poll waits for news."""
         super().shutdown()
         if self.cycle is not None and not self.cycle.response_complete:
-            tell = self.cycle.scope["state"].get(ON_SHUTDOWN)
-            if tell is not None:
-                tell()
+            on_shutdown = self.cycle.scope["state"].get(ON_SHUTDOWN)
+            if on_shutdown is not None:
+                on_shutdown()
 
     def _begin_head(self) -> None:
         self._head_bytes = 0
-        self._deadline = self.loop.call_later(HEAD_SECONDS, self._too_late)
+        self._deadline = self.loop.call_later(HEAD_SECONDS, self._time_out)
 
     def _end_head(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
 
-    def _too_late(self) -> None:
+    def _time_out(self) -> None:
         if self.cycle is not None and not self.cycle.response_complete:
-            self._begin_head()  # it waits behind a request that is still being answered
+            # The head waits behind a request that is still being answered.
+            self._begin_head()
             return
         self._refuse(HTTPStatus.REQUEST_TIMEOUT)
 

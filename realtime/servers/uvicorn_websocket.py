@@ -1,7 +1,7 @@
-"""uvicorn's sansio WebSocket protocol, with what plain ASGI cannot say: `scope["extensions"]["chat.transport"]`.
+"""uvicorn's sansio WebSocket protocol, with a transport that writes frames straight to the socket.
 
-Knows uvicorn and sockets; must not know connections, events or who sends. Without it everything works over
-ASGI's `send` (transport.AsgiTransport), only dearer: a task and an await for each frame of each peer.
+The application finds it as `scope["extensions"]["chat.transport"]`. Under another server it uses ASGI's `send`
+(realtime.session.transport.AsgiTransport), which costs a task and an await for each frame of each peer.
 """
 
 import asyncio
@@ -19,27 +19,27 @@ from websockets.protocol import State
 from realtime.wire.close_codes import CloseCode
 from realtime.wire.frames import Frame
 
-from .compact import Gate, Mailbox
+from .compact import CompactEvent, CompactQueue
 
 EXTENSION = "chat.transport"
-# The kernel would take 3 to 4 MB for a peer that does not read; it doubles what it is given here.
+# Without a bound the kernel takes 3 to 4 MB for a peer that does not read. It doubles this value.
 SEND_BUFFER_BYTES = 128 * 1024
-RESET = struct.pack(
-    "ii", 1, 0
-)  # SO_LINGER for no time: closing throws away what is queued, in the kernel too
+# SO_LINGER of zero seconds: closing discards what is queued, in the kernel too.
+RESET = struct.pack("ii", 1, 0)
 READ_AHEAD_FRAMES = 16
 SHUTDOWN_CUT_SECONDS = 3.0
-CUT_SECONDS = 5.0  # for a peer to take what is queued and the close frame behind it
+# For a peer to take what is queued and the close frame behind it.
+CUT_SECONDS = 5.0
 
 
 class ChatProtocol(WebSocketsSansIOProtocol):
-    """Named to uvicorn as `ws="realtime.servers.uvicorn_websocket:ChatProtocol"`."""
+    """Given to uvicorn as `ws="realtime.servers.uvicorn_websocket:ChatProtocol"`."""
 
-    # uvicorn's own attributes: in the instance's dict, as it has them, they would take 1.5 kB of each socket.
+    # uvicorn's own attributes and `received_at`. uvicorn keeps them in the instance's dict, which takes 1.5 kB.
     __slots__ = (
         "app", "app_state", "asgi_version", "client", "close_sent", "close_timeout", "close_timer",
         "config", "conn", "connections", "curr_msg_data_type", "default_headers", "disconnected",
-        "frames", "handshake_complete", "handshake_initiated", "heard_at", "initial_response",
+        "frames", "handshake_complete", "handshake_initiated", "received_at", "initial_response",
         "last_ping_rtt", "logger", "loop", "pending_ping_payload", "ping_interval", "ping_sent_at",
         "ping_timeout", "ping_timer", "pong_timer", "queue", "read_paused", "request", "response",
         "root_path", "scheme", "scope", "server", "tasks", "transport", "writable",
@@ -47,9 +47,9 @@ class ChatProtocol(WebSocketsSansIOProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.heard_at = 0.0
-        self.queue = Mailbox()  # type: ignore[assignment]
-        self.writable = Gate(opened=True)  # type: ignore[assignment]
+        self.received_at = 0.0
+        self.queue = CompactQueue()  # type: ignore[assignment]
+        self.writable = CompactEvent(is_set=True)  # type: ignore[assignment]
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -61,14 +61,16 @@ class ChatProtocol(WebSocketsSansIOProtocol):
             self.scope["extensions"][EXTENSION] = DirectTransport(self)  # type: ignore[assignment]
 
     def start_keepalive(self) -> None:
-        """As uvicorn's; the handshake is over then, and its headers would take 4 kB as long as the socket lives."""
+        """Free the request as well: the handshake is over, and its headers take 4 kB while the socket lives."""
         super().start_keepalive()
-        self.request.headers.clear()  # websockets' parser holds on to the request
+        # websockets' parser keeps a reference to the request.
+        self.request.headers.clear()
         del self.request, self.response
 
     def send_receive_event_to_app(self) -> None:
-        """As uvicorn's, with two differences. A peer may be some frames ahead, since pausing and resuming costs two
-        syscalls a frame; and text that is no UTF-8 is the peer's fault, of which uvicorn logs a traceback."""
+        """Replaces uvicorn's method, with two differences. Reading is paused only when READ_AHEAD_FRAMES wait,
+        because pausing and resuming costs two system calls for each frame. Text that is not UTF-8 closes the socket
+        without the traceback that uvicorn logs, because the peer is at fault."""
         data = b"".join(self.frames)
         self.frames = []
         if self.close_sent:
@@ -88,15 +90,17 @@ class ChatProtocol(WebSocketsSansIOProtocol):
 
     def handle_close(self, event: WireFrame) -> None:
         super().handle_close(event)
-        self.loop.call_later(CUT_SECONDS, self.cut)  # closing waits for a peer that may never read
+        # Closing waits for the peer, which may never read.
+        self.loop.call_later(CUT_SECONDS, self.cut)
 
     def data_received(self, data: bytes) -> None:
-        self.heard_at = self.loop.time()
+        self.received_at = self.loop.time()
         super().data_received(data)
 
     def keepalive_timeout(self) -> None:
-        """As uvicorn's, for a peer that is silent: one whose frames we take slowly has its pong behind them."""
-        if self.read_paused or self.heard_at > self.ping_sent_at:
+        """Close a peer that is silent. If reading is paused, or data came since the ping, the pong may be behind
+        frames that this server has not read."""
+        if self.read_paused or self.received_at > self.ping_sent_at:
             self.pong_timer = self.pending_ping_payload = None
             self.schedule_ping()
             return
@@ -104,32 +108,33 @@ class ChatProtocol(WebSocketsSansIOProtocol):
         self.loop.call_later(CUT_SECONDS, self.cut)
 
     def shutdown(self) -> None:
-        """As uvicorn's, which sends 1012; a peer that does not take it must not keep the server from its end."""
+        """Close with 1012, and drop a peer that does not take the close frame: it would delay the shutdown."""
         super().shutdown()
         self.loop.call_later(SHUTDOWN_CUT_SECONDS, self.cut)
 
     def end(self, code: int, reason: str) -> None:
-        """Queue a close frame behind what is queued, and cut a peer that does not take it. Never waits."""
+        """Queue a close frame behind what is queued, and drop a peer that does not take it. Never waits."""
         if self.close_sent or self.disconnected or self.conn.state is not State.OPEN:
             return
         self.queue.put_nowait({"type": "websocket.disconnect", "code": int(code), "reason": reason})
         self.conn.send_close(int(code), reason)
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
-        if self.read_paused:  # the peer's answer has to be read
+        if self.read_paused:
+            # The peer's own close frame has to be read.
             self.read_paused = False
             self.transport.resume_reading()
         self.close_timer = self.loop.call_later(CUT_SECONDS, self.cut)
 
     def cut(self) -> None:
-        """Drop the peer, and what is queued for it."""
+        """Drop the peer and what is queued for it."""
         if not self.disconnected:
             _set_option(self.transport, socket.SO_LINGER, RESET)
             self.transport.abort()
 
 
 class DirectTransport:
-    """A Transport that writes frames, framed once for all peers, straight to the socket."""
+    """A Transport that writes to the socket. A frame's WebSocket bytes are made once for all peers."""
 
     def __init__(self, protocol: ChatProtocol) -> None:
         self._protocol = protocol
@@ -153,7 +158,7 @@ class DirectTransport:
         self._protocol.end(code, reason)
 
     async def drop(self, code: CloseCode, reason: str) -> None:
-        """As close: what is queued stays bounded, and a peer that reads at last hears why."""
+        """The same as `close`: what is queued is bounded, and a peer that reads again gets the reason."""
         self._protocol.end(code, reason)
 
 

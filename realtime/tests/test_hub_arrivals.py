@@ -1,6 +1,6 @@
 """The numbers of other processes' messages: repeats and losses."""
 
-from realtime.hub.inbound import Arrivals
+from realtime.hub.arrivals import Arrivals
 
 
 def test_number_when_it_follows_repeats_or_skips_then_is_judged() -> None:

@@ -30,7 +30,7 @@ class Publisher:
     """`add` never waits. While one message to the layer is in flight, what comes is joined into the next.
 
     A message that may have got through is sent again. Each is numbered, so that receivers know what they have seen
-    and what they have missed (realtime.hub.inbound).
+    and what they have missed (realtime.hub.arrivals).
     """
 
     def __init__(self, layer: BaseChannelLayer, group: str, envelopes: Envelopes) -> None:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from realtime.hub import outbound
+from realtime.hub import publisher as module
 from realtime.hub.envelopes import Envelopes
 from realtime.hub.items import NoticeItem
 from realtime.hub.items_previous import PreviousRelease
-from realtime.hub.outbound import Publisher
+from realtime.hub.publisher import Publisher
 
 
 class Layer:
@@ -65,7 +65,7 @@ async def test_add_when_items_are_large_then_a_message_ends_with_the_one_that_re
     layer = Layer()
     layer.go.set()
     one = publisher_to(layer)
-    put(one, "a", "b", "c", size_bytes=outbound.MAX_BATCH_BYTES // 2)
+    put(one, "a", "b", "c", size_bytes=module.MAX_BATCH_BYTES // 2)
     await one.flush()
     assert layer.shown() == [(1, ["a", "b"]), (2, ["c"])]
 
@@ -73,7 +73,7 @@ async def test_add_when_items_are_large_then_a_message_ends_with_the_one_that_re
 async def test_flush_when_the_layer_fails_then_the_same_message_is_sent_again_under_its_number(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(outbound, "RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.001)
     layer = Layer(OSError("away"), TimeoutError())
     layer.go.set()
     one = publisher_to(layer)
@@ -87,7 +87,7 @@ async def test_flush_when_the_layer_fails_then_the_same_message_is_sent_again_un
 async def test_flush_when_the_layer_stays_away_then_the_message_is_given_up_and_its_number_is_spent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(outbound, "KEEP_SECONDS", -1.0)
+    monkeypatch.setattr(module, "KEEP_SECONDS", -1.0)
     layer = Layer(OSError("away"))
     layer.go.set()
     one = publisher_to(layer)
@@ -101,7 +101,7 @@ async def test_flush_when_the_layer_stays_away_then_the_message_is_given_up_and_
 async def test_add_when_too_many_wait_then_the_new_ones_are_lost_and_receivers_can_tell(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(outbound, "MAX_PENDING_ITEMS", 2)
+    monkeypatch.setattr(module, "MAX_PENDING_ITEMS", 2)
     layer = Layer()
     one = publisher_to(layer)
     put(one, "a")
