@@ -1,7 +1,4 @@
-"""What a process counts of its sockets and frames, in Prometheus' terms. Must not know any app.
-
-Dashboards and alerts are built on these names: renaming one breaks them.
-"""
+"""The Prometheus metrics of sockets and frames. Dashboards and alerts use these names, so none may be renamed."""
 
 from prometheus_client import Counter, Gauge, Histogram
 

@@ -1,1 +1,1 @@
-"""Fan-out: one channel per process, the order of each topic, delivery to this process's connections."""
+"""Fan-out: one channel for each process, the order of each topic, and delivery to this process's connections."""

@@ -1,6 +1,7 @@
 """Delivery of items to this process's connections and listeners.
 
-A failure stops neither the other items nor the other connections, and starts the repair of a loss.
+A failure does not affect other items and connections. What could not be delivered counts as a loss, which starts
+the repairs.
 """
 
 import logging
@@ -32,7 +33,7 @@ class Delivered(NamedTuple):
 
 
 class Delivery:
-    """`fill_gap(topic)` is called where a frame shows that others before it are missing."""
+    """`fill_gap(topic)` is called when a frame shows that frames before it are missing."""
 
     def __init__(
         self, subscriptions: Subscriptions, orders: TopicOrders, *, fill_gap: Callable[[str], None]
@@ -42,7 +43,8 @@ class Delivery:
         self._fill_gap = fill_gap
         self._listeners: dict[str, list[Notice]] = {}
         self._repairs: list[Callable[[], None]] = []
-        self._outgoing: dict[Connection, list[Frame]] = {}  # of the delivery that runs, as are the failures
+        # These two belong to the delivery in progress.
+        self._outgoing: dict[Connection, list[Frame]] = {}
         self._failures: list[Exception] = []
 
     def listen(self, notice: str, listener: Notice) -> None:
@@ -52,8 +54,10 @@ class Delivery:
         self._repairs.append(repair)
 
     def deliver(self, items: Iterable[Item], published_at: float) -> Delivered:
-        """Deliver items in their order. All frames for one connection leave in one write, which costs as much for
-        twenty as for one."""
+        """Deliver items in their order. `published_at` is a Unix time.
+
+        All frames for one connection are sent in one write, which costs as much for twenty frames as for one.
+        """
         messages = 0
         for item in items:
             try:
@@ -67,7 +71,7 @@ class Delivery:
         return delivered
 
     def push_ready(self, topic: str, frames: list[Frame]) -> None:
-        """Push frames that were waiting for others to every subscriber of the topic."""
+        """Push frames, which were waiting for missing ones, to every subscriber of the topic."""
         if frames:
             connections = tuple(self._subscriptions.subscribers(topic))
             for connection in connections:
@@ -79,7 +83,7 @@ class Delivery:
             self._note_failures()
 
     def repair_loss(self) -> None:
-        """Start the repairs. One that fails is logged, and is no loss of its own: that would never end."""
+        """Start the repairs. A repair that raises is logged and does not count as a loss: that would never end."""
         for repair in self._repairs:
             try:
                 repair()
@@ -87,7 +91,7 @@ class Delivery:
                 logger.exception("the repair of a loss could not start")
 
     def _deliver_item(self, item: Item) -> int:
-        """Add the item's frames to what goes out, or make its calls. Returns the number of messages."""
+        """Queue the item's frames, or make its calls. Returns the number of deliveries of messages."""
         if isinstance(item, TopicItem):
             return self._deliver_to_topic(item)
         if isinstance(item, AddressItem):
@@ -103,7 +107,7 @@ class Delivery:
         return 0
 
     def _deliver_to_topic(self, item: TopicItem) -> int:
-        """Add the frame, and those that waited for it, to what goes out. Returns the number of messages."""
+        """Queue the frame and the frames that waited for it. Returns the number of deliveries of messages."""
         topic = item.topic
         order = self._orders.get(topic)
         if order is None:
@@ -127,7 +131,7 @@ class Delivery:
         outgoing, self._outgoing = self._outgoing, {}
         frames, started = 0, time.perf_counter()
         for connection, queued in outgoing.items():
-            # Not through `_attempt`: this is the loop that each message takes once for each socket.
+            # Not through `_attempt`: this loop runs once for each message and socket.
             try:
                 connection.push_frames(queued)
             except Exception as error:
@@ -136,7 +140,7 @@ class Delivery:
         return Delivered(frames, len(outgoing), time.perf_counter() - started)
 
     def _note_broken(self, connection: Connection, error: Exception) -> None:
-        """A connection that could not be written to has missed frames, and has to start anew."""
+        """Close a connection that could not be written to. It has missed frames and has to reconnect."""
         self._failures.append(error)
         connection.close(CloseCode.RESTART, "internal error")
 
@@ -147,7 +151,7 @@ class Delivery:
             self._failures.append(error)
 
     def _note_failures(self) -> None:
-        """What could not be delivered is lost to those it was for, so the repair of a loss starts."""
+        """Log the failures of this delivery and start the repairs."""
         if self._failures:
             failures, self._failures = self._failures, []
             logger.error("%d parts of a delivery failed", len(failures), exc_info=failures[0])
@@ -166,7 +170,7 @@ class Delivery:
 
 
 def _note_messages(items: Iterable[Item], deliveries: int) -> None:
-    """Count messages that went to sockets. The log names them by room and seq, as the writer's record does."""
+    """Count the deliveries of messages. The log names the messages by room and seq, as the writer's record does."""
     if deliveries:
         metrics.DELIVERED.inc(deliveries)
         if logger.isEnabledFor(logging.INFO):

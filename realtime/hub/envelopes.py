@@ -1,10 +1,10 @@
-"""Envelopes: the messages in which batches of items go through the channel layer, written and read.
+"""Envelopes: the messages that carry batches of items through the channel layer.
 
     {"type": "hub", "from": <sender>, "number": 7, "at": <Unix time>, "reads_named": true,
      "items": [], "batch": <bytes>}
 
-`batch` holds the items (realtime.hub.items). To a process of the previous release, which reads `items` alone, this
-is an empty message. While one is there, `items` holds them in its form, and there is no `batch`.
+`batch` has the items (realtime.hub.items). A process of the previous release reads only `items`, so this message is
+empty for it. While such a process runs, `items` has the items in the previous form, and there is no `batch`.
 """
 
 import logging
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """`complete` is False where an item could not be read."""
+    """A message that was read. `complete` is False if an item could not be read."""
 
     items: list[Item]
     published_at: float
@@ -30,7 +30,7 @@ class Envelope:
 
 
 class Envelopes:
-    """Of one process, whose id in the layer is `sender`."""
+    """Encodes and decodes envelopes for the process with the id `sender`."""
 
     def __init__(self, sender: str, previous: PreviousRelease) -> None:
         self._sender = sender
@@ -46,7 +46,7 @@ class Envelopes:
         return message | {"items": [], "batch": encode_items(items)}
 
     def decode(self, message: dict[str, Any]) -> Envelope:
-        """Raises KeyError, TypeError, ValueError or msgspec.DecodeError where the message is no envelope."""
+        """Raises KeyError, TypeError, ValueError or msgspec.DecodeError if the message is not an envelope."""
         if "batch" in message:
             decoded = decode_items(message["batch"])
         else:

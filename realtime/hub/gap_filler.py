@@ -1,4 +1,4 @@
-"""Fills gaps in the topics' order from their logs: the layer may lose a message, a log does not."""
+"""GapFiller: fetches frames that the channel layer lost from the topics' logs."""
 
 import asyncio
 import logging
@@ -14,19 +14,22 @@ from .topic_orders import TopicOrders
 
 logger = logging.getLogger(__name__)
 
-GRACE_SECONDS = 0.1  # another process's message is late far more often than lost
+# A message of another process is late far more often than lost.
+GRACE_SECONDS = 0.1
 CHECK_SECONDS = 4.0
 CHECK_TOPICS_AT_ONCE = 200
 EXACT_TOPICS_EACH_CHECK = 100
 FETCH_FRAMES_AT_ONCE = 200
 FETCHES_AT_ONCE = 4
 FETCH_TIMEOUT_SECONDS = 5.0
-MAX_GAP = 1_000  # more than that clients ask for themselves, by resume and history
+# Clients get larger gaps themselves, by `resume` and history.
+MAX_GAP = 1_000
+# A gap is given up after so many fetches in a row without progress.
 EMPTY_FETCHES = 5
 
 
 class TopicLog(Protocol):
-    """The source of missing frames. Each method may raise; it is asked again."""
+    """The source of missing frames. Each method may raise, and is called again later."""
 
     async def heads(self, topics: list[str]) -> dict[str, int]:
         """The highest seq of each topic that has a log, from the cached column. After a crash the true head may be
@@ -40,7 +43,8 @@ class TopicLog(Protocol):
 
 
 class GapFiller:
-    """`deliver(topic, frames)` gets what became ready. One task for each topic with a gap, one for the check."""
+    """`deliver(topic, frames)` gets frames that are ready. Each topic with a gap has a task of its own. One more task
+    compares positions with the logs' heads every CHECK_SECONDS."""
 
     def __init__(
         self, log: TopicLog, orders: TopicOrders, deliver: Callable[[str, list[Frame]], None]
@@ -60,7 +64,7 @@ class GapFiller:
         await loop.cancel(*self._fillers.values(), self._checker)
 
     def fill(self, topic: str) -> None:
-        """Have the gap in `topic` filled, by a late message or from the log."""
+        """Fill the gap in `topic`, by a late message or from the log; returns at once."""
         if topic not in self._fillers:
             self._fillers[topic] = loop.spawn(self._fill(topic), name="hub-gap-filler")
 
@@ -71,7 +75,8 @@ class GapFiller:
                 position, head = order.position, order.head
                 await asyncio.sleep(GRACE_SECONDS)
                 if (order := self._order_with_gap(topic)) is None or order.position != position:
-                    continue  # it was only late
+                    # The message was only late.
+                    continue
                 filled = await self._fetch(topic, order, head)
                 empty = 0 if filled else empty + 1
                 if empty >= EMPTY_FETCHES:
@@ -81,10 +86,10 @@ class GapFiller:
             del self._fillers[topic]
 
     async def _fetch(self, topic: str, order: TopicOrder, head: int) -> bool:
-        """Fetch everything from the position up to `head`; False for no progress.
+        """Fetch everything after the position up to `head`. False if that brought no progress.
 
-        That includes messages that have come meanwhile: after an outage every second message of a busy room may be
-        missing, and one fetch for each gap would never catch up.
+        Messages that have come meanwhile are fetched too. After an outage every second message of a busy room may
+        be missing, and one fetch for each gap would never catch up.
         """
         position = order.position
         while (gap := order.gap) is not None and gap[0] <= head:
@@ -98,9 +103,11 @@ class GapFiller:
             except Exception:
                 logger.warning("a gap in %s could not be filled yet", topic, exc_info=True)
                 await asyncio.sleep(CHECK_SECONDS / 2)
-                return True  # it is the database that is away, not the messages
+                # The database is away. That says nothing about the messages.
+                return True
             if self._orders.get(topic) is not order:
-                return True  # the topic has lost its subscribers meanwhile, and may have new ones
+                # The topic has lost its subscribers meanwhile, and may have new ones.
+                return True
             self._deliver(topic, order.fill(frames))
             if order.gap == gap:
                 break
@@ -117,10 +124,10 @@ class GapFiller:
             self._deliver(topic, order.skip())
 
     async def _check(self) -> None:
-        """The loss of the last message leaves no visible gap: compare with the heads of the logs.
+        """Compare positions with the heads of the logs, because the loss of the last message leaves no gap.
 
-        A message whose process died before it updated the cached head shows only in the log itself. Each check
-        reads the logs of some topics, in turn: with ten thousand topics a process would do nothing else.
+        A process may die before it updates the cached head, and then only the log itself shows the message. Each
+        check reads the logs of some topics, in turn: reading ten thousand of them would take all of its time.
         """
         turn = 0
         while True:

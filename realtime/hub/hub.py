@@ -1,8 +1,8 @@
-"""Fan-out between processes: one channel-layer channel for each process, and local delivery to its connections.
+"""Hub: delivers frames to this process's connections, and through the channel layer to those of other processes.
 
-A *topic* reaches its subscribers; an *address* (a user, a session) is a connection's own. Both are known only
-inside each process. An item goes to this process's connections at once and, joined with others, to all other
-processes over one common group (docs/decisions/0011). The hub knows no rooms or users, and reads no frames.
+A connection subscribes to a *topic* (a room), and has an *address* (its user, its session). Only its own process
+knows both. An item goes to this process's connections at once, and joined with others to all other processes over
+one common group (docs/decisions/0011-one-group-for-all-processes.md). The hub does not know rooms or read frames.
 """
 
 import logging
@@ -32,14 +32,14 @@ _log: TopicLog | None = None
 
 
 def use_log(log: TopicLog) -> None:
-    """Name the log that gaps are filled from; called once, where the process is put together."""
+    """Set the log that gaps are filled from. Called once, at start-up."""
     global _log
     _log = log
 
 
 @loop.one_per_loop
 def get_hub() -> "Hub":
-    """The hub of this process; it lives on the process's loop and is stopped with it."""
+    """The hub of this process. It lives on the process's loop and is stopped with it."""
     layer = get_channel_layer()
     assert layer is not None, "CHANNEL_LAYERS is not set"
     hub = Hub(layer, _log)
@@ -50,7 +50,7 @@ def get_hub() -> "Hub":
 class Hub:
     """All methods are called on the process's loop. `publish`, `send_to`, `send_control` and `notify` never wait.
 
-    The layer may lose an item on its way to another process: the log is the truth, a push only a hint. Frames
+    The layer may lose an item on its way to another process. A push is only a hint; the log is complete. Frames
     with a `seq` reach each connection in order, and missing ones are fetched from the log.
     """
 
@@ -68,7 +68,7 @@ class Hub:
     # --- connections ----------------------------------------------------------------------------------------
 
     async def attach(self, connection: Connection, *addresses: str) -> None:
-        """Make the connection reachable under these addresses, and no longer under any others it had."""
+        """Make the connection reachable under these addresses, which replace any others it had."""
         await self.start()
         self._subscriptions.attach(connection, addresses)
 
@@ -78,7 +78,7 @@ class Hub:
             self._orders.close(topic)
 
     def subscribe(self, connection: Connection, topic: str) -> None:
-        """Send the connection the frames of `topic` from now on. A topic with a log then needs its `note_head`."""
+        """Send the connection the frames of `topic` from now on. For a topic with a log, call `note_head` next."""
         if self._subscriptions.subscribe(connection, topic):
             self._orders.open(topic)
 
@@ -95,7 +95,7 @@ class Hub:
     # --- positions in the logs ------------------------------------------------------------------------------
 
     def note_head(self, topic: str, head: int) -> None:
-        """Learn the last seq in the log of `topic`, read after subscribing; everything later comes in order."""
+        """Take the last seq in the log of `topic`, read after subscribing. Later frames are delivered in order."""
         order = self._orders.get(topic)
         if order is not None:
             self._delivery.push_ready(topic, order.note_head(head))
@@ -108,12 +108,12 @@ class Hub:
         return None if order is None else order.position
 
     def start_position(self, topic: str) -> int | None:
-        """The first position of `topic`: those who subscribed before there was one get every frame after it."""
+        """The first position that `topic` had. A connection that subscribed before gets every frame after it."""
         order = self._orders.get(topic)
         return None if order is None else order.start
 
     def head(self, topic: str) -> int:
-        """The last seq of `topic` that this process has heard of. The log may be longer."""
+        """The highest seq of `topic` that this process has received. The log may be longer."""
         return self._orders.head(topic)
 
     # --- sending --------------------------------------------------------------------------------------------
@@ -142,7 +142,8 @@ class Hub:
         self._joiner.add(item, len(payload) + 50 * len(item.addresses))
 
     def send_control(self, addresses: Iterable[str], control: str, data: dict[str, Any]) -> None:
-        """Run the consumers' `@on_control(control)` for every connection that has one of the addresses."""
+        """Run the consumers' `@on_control(control)` for every connection, in every process, that has one of the
+        addresses."""
         item = ControlItem(addresses=list(addresses), control=control, data=data)
         self._joiner.add(item, 500 + 50 * len(item.addresses))
 
@@ -155,19 +156,21 @@ class Hub:
         self._delivery.listen(notice, listener)
 
     def on_loss(self, repair: Callable[[], None]) -> None:
-        """Have `repair` called when something that was sent here or by another process did not arrive here."""
+        """Have `repair` called when an item of this or another process could not be delivered here."""
         self._delivery.on_loss(repair)
 
     async def flush(self) -> None:
-        """Wait until everything sent so far has left this process, or was lost."""
+        """Wait until every item so far was sent to the layer, or given up."""
         self._joiner.flush()
         await self._link.flush()
 
     # --- life -----------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Join the layer, once. While the layer is away this returns all the same, and joining goes on in the
-        background: connections of this process reach each other, and the log makes up for the other processes."""
+        """Join the layer; safe to repeat. If it is away this returns too, and joining goes on in the background.
+
+        Until then connections of this process reach each other; other processes' messages come from the log.
+        """
         if self._gap_filler is not None:
             self._gap_filler.start()
         await self._link.start()
@@ -179,7 +182,7 @@ class Hub:
             await self._gap_filler.stop()
 
     async def check(self) -> None:
-        """Send a probe through the layer back to this process; raises TimeoutError when it does not return."""
+        """Send a probe through the layer back to this process. Raises TimeoutError if it does not return."""
         await self._link.check()
 
     def _deliver_sent(self, sent: list[SizedItem], sent_at: float) -> None:

@@ -1,4 +1,4 @@
-"""What one process sends to all others through the hub, and how a batch of it becomes bytes.
+"""Items: what a process sends to all others through the hub, and how a batch of items becomes bytes.
 
 An item is a MessagePack map such as `{"kind": "topic", "topic": "room:1", "payload": b"..", "seq": 7}`. A field
 that this release does not know is ignored, and a missing one takes its default. So a new field needs a default, and
@@ -16,7 +16,7 @@ class Item(msgspec.Struct, tag_field="kind", kw_only=True, omit_defaults=True):
 
 
 class TopicItem(Item, tag="topic"):
-    """A frame for every subscriber of a topic, but for the connections of `exclude_address`."""
+    """A frame for every subscriber of a topic, except the connections of `exclude_address`."""
 
     topic: str
     payload: bytes
@@ -35,7 +35,7 @@ class AddressItem(Item, tag="address"):
 
 
 class ControlItem(Item, tag="control"):
-    """A call of `@on_control(control)` for every connection that has one of the addresses."""
+    """A call of the consumers' `@on_control(control)` for every connection that has one of the addresses."""
 
     addresses: list[str]
     control: str
@@ -43,18 +43,18 @@ class ControlItem(Item, tag="control"):
 
 
 class NoticeItem(Item, tag="notice"):
-    """A call of what listens to `notice` in every process."""
+    """A call of the listeners to `notice` in every process."""
 
     notice: str
     data: dict[str, Any]
 
 
 class BeatItem(Item, tag="beat"):
-    """A sign of life, and nothing more."""
+    """A sign that the sender is alive, sent each second."""
 
 
 class Decoded(NamedTuple):
-    """A batch as it was read: its items, the kinds this release does not know, the number of unreadable items."""
+    """A batch that was read: its items, the kinds this release does not know, the number of unreadable items."""
 
     items: list[Item]
     unknown_kinds: set[str]
@@ -85,7 +85,7 @@ def encode_items(items: Sequence[Item]) -> bytes:
 
 
 def decode_items(batch: bytes) -> Decoded:
-    """Read a batch. Raises msgspec.DecodeError where it is no list of items at all."""
+    """Read a batch. Raises msgspec.DecodeError if it is not a list."""
     try:
         return Decoded(list(_batch_decoder.decode(batch)), set(), 0)
     except msgspec.ValidationError:
@@ -93,7 +93,7 @@ def decode_items(batch: bytes) -> Decoded:
 
 
 def _decode_one_by_one(batch: bytes) -> Decoded:
-    """Read what can be read of a batch in which something is unknown or wrong."""
+    """Read the readable items of a batch in which an item is unknown or wrong."""
     items: list[Item] = []
     unknown_kinds: set[str] = set()
     unreadable = 0

@@ -1,7 +1,7 @@
-"""The hub's items as the previous release has them: lists such as `["notice", "rooms:standing", {..}]`.
+"""The hub's items in the form of the previous release: lists such as `["notice", "rooms:standing", {..}]`.
 
-This release reads it, and writes it while a process of the previous release is there
-(docs/decisions/0015-typed-hub-items.md, which says when this module goes).
+This release reads that form, and writes it while a process of the previous release runs.
+docs/decisions/0015-typed-hub-items.md says when this module can be deleted.
 """
 
 import time
@@ -10,7 +10,7 @@ from typing import Any
 
 from .items import KINDS, Decoded, Item
 
-# The fields of each kind, in their places behind its name. Fixed: processes of that release take this number only.
+# The fields of each kind, in their order behind its name. Processes of that release accept no more and no fewer.
 FIELDS: dict[str, tuple[str, ...]] = {
     "topic": ("topic", "payload", "seq", "droppable", "exclude_address", "trace"),
     "address": ("addresses", "payload", "droppable"),
@@ -18,7 +18,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "notice": ("notice", "data"),
     "beat": (),
 }
-# Processes send a beat each second, so that ten are missed before one is taken to have ended.
+# Processes send a beat each second. After ten missed beats a process counts as ended.
 PRESENT_SECONDS = 10.0
 
 
@@ -47,7 +47,7 @@ def _encode(item: Item) -> list[Any]:
 
 
 class PreviousRelease:
-    """Whether a process of the previous release may be there. At its start a process assumes that one is."""
+    """Whether a process of the previous release may be running. At its start a process assumes that one is."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -57,7 +57,7 @@ class PreviousRelease:
         return self._clock() < self._until
 
     def note(self) -> bool:
-        """Take down that one was heard. True when it was not expected: it could not read what was sent so far."""
+        """Note a message of such a process. True if none was present, so that it could not read what was sent."""
         unexpected = not self.is_present()
         self._until = self._clock() + PRESENT_SECONDS
         return unexpected

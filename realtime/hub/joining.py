@@ -1,4 +1,4 @@
-"""Joins the items that this process sends in one turn of its loop, or within 10 ms (realtime.hub.pace)."""
+"""Joiner: joins the items that this process sends in one turn of its loop, or within 10 ms (realtime.hub.pace)."""
 
 import asyncio
 import contextvars
@@ -8,7 +8,8 @@ from collections.abc import Callable
 from .items import Item
 from .pace import Pace
 
-SizedItem = tuple[Item, int]  # with its size in bytes
+# An item and its size in bytes.
+SizedItem = tuple[Item, int]
 
 
 class Joiner:
@@ -21,7 +22,7 @@ class Joiner:
         self._sent_at = 0.0
 
     def add(self, item: Item, size_bytes: int) -> None:
-        """Have the item delivered; never waits."""
+        """Deliver the item in this turn of the loop or soon; never waits."""
         if not self._sent:
             self._sent_at = time.time()
             running = asyncio.get_running_loop()
@@ -32,7 +33,7 @@ class Joiner:
         self._sent.append((item, size_bytes))
 
     def flush(self) -> None:
-        """Deliver at once what was added so far. The context is empty: a delivery belongs to no single request."""
+        """Deliver now what was added so far, in an empty context: a delivery belongs to no single request."""
         sent, self._sent = self._sent, []
         if sent:
             contextvars.Context().run(self._deliver, sent, self._sent_at)

@@ -1,4 +1,4 @@
-"""This process's one channel in the channel layer: joins, receives, and joins again when the channel is silent."""
+"""Link: this process's one channel in the channel layer. It joins, receives, and joins again after silence."""
 
 import asyncio
 import logging
@@ -11,8 +11,8 @@ from channels.layers import BaseChannelLayer, InMemoryChannelLayer
 from foundation import loop
 from foundation.ids import uuid7
 
-from .envelopes import Envelopes
 from .arrivals import Arrivals
+from .envelopes import Envelopes
 from .items import Item
 from .items_previous import PreviousRelease
 from .publisher import Publisher
@@ -29,9 +29,9 @@ BEATS_MISSED = 3
 
 
 class Link:
-    """`take(items, published_at)` gets the items of other processes, each once and in order of its sender.
+    """`take(items, published_at)` gets the items of other processes: each once, and in the order of its sender.
 
-    `miss()` is called when a message of theirs was lost or could not be handled.
+    `miss()` is called when a message of another process was lost or could not be handled.
     """
 
     def __init__(
@@ -48,7 +48,8 @@ class Link:
         self._take = take
         self._miss = miss
         self._id = str(uuid7())
-        self._alone = isinstance(layer, InMemoryChannelLayer)  # it reaches no other process
+        # The in-memory layer reaches no other process.
+        self._alone = isinstance(layer, InMemoryChannelLayer)
         self._previous = PreviousRelease(clock=clock)
         self._envelopes = Envelopes(self._id, self._previous)
         self._publisher = Publisher(layer, group, self._envelopes)
@@ -61,7 +62,7 @@ class Link:
         self._probes: dict[str, asyncio.Event] = {}
 
     async def start(self) -> None:
-        """Join the layer, once. While it is away this returns too, and joining goes on in the background."""
+        """Join the layer; safe to repeat. If it is away this returns too, and joining goes on in the background."""
         if self._receiver is not None:
             return
         if self._starter is None:
@@ -71,7 +72,7 @@ class Link:
         await asyncio.wait([self._starter], timeout=START_TIMEOUT_SECONDS)
 
     async def stop(self) -> None:
-        """Stop receiving, and return when everything published has left this process, or was lost."""
+        """Stop receiving, and return when every item was sent or given up."""
         await loop.cancel(self._watcher, self._starter, self._receiver)
         await self._publisher.stop()
 
@@ -82,11 +83,11 @@ class Link:
                 self._publisher.add(item, size_bytes=size_bytes)
 
     async def flush(self) -> None:
-        """Wait until everything published so far has left this process, or was lost."""
+        """Wait until every item so far was sent or given up."""
         await self._publisher.flush()
 
     async def check(self) -> None:
-        """Send a probe through the layer back to this process; raises TimeoutError when it does not return."""
+        """Send a probe through the layer back to this process. Raises TimeoutError if it does not return."""
         await self.start()
         probe, returned = str(uuid7()), asyncio.Event()
         self._probes[probe] = returned
@@ -119,7 +120,7 @@ class Link:
                 self._accept(message)
 
     def _accept(self, message: dict[str, Any]) -> None:
-        """Hand on what the message holds. One that cannot be handled counts as lost: it does not come again."""
+        """Handle a message. One that cannot be handled counts as lost, because it does not come again."""
         try:
             complete = self._handle(message)
         except Exception:
@@ -129,7 +130,7 @@ class Link:
             self._miss()
 
     def _handle(self, message: dict[str, Any]) -> bool:
-        """False where something did not come: a message before this one, or an item in it."""
+        """Take the message's items. False if a message before it was lost, or one of its items was unreadable."""
         if "probe" in message:
             if (returned := self._probes.get(message["probe"])) is not None:
                 returned.set()
@@ -147,9 +148,9 @@ class Link:
         return envelope.complete and not lost
 
     async def _watch(self) -> None:
-        """Publish a beat each second, and join the layer again when this process no longer receives its own.
+        """Publish a beat each second, and join the layer again when this process no longer receives its own beats.
 
-        A host that dies silently leaves the TCP connection of the subscription open for a quarter of an hour.
+        If the layer's host dies silently, the TCP connection of the subscription stays open for 15 minutes.
         """
         missed = 0
         while True:

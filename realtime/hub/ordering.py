@@ -1,4 +1,4 @@
-"""The order of one topic's frames in this process: each seq is delivered once and in order, and gaps are known."""
+"""TopicOrder: the order of one topic's frames in this process, so that each seq is delivered once and in order."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -9,10 +9,11 @@ MAX_PARKED_FRAMES = 1_000
 
 
 class TopicOrder:
-    """`position` is the seq up to which everything was delivered, None until `note_head` gave a first one, `start`.
+    """`position` is the seq up to which everything was delivered. The first `note_head` sets it, and `start` keeps
+    that first value.
 
-    Frames behind a gap are parked, and with them frames without a seq that refer to the log: an edit must not
-    overtake its message. Past the bound no more are parked; they are fetched from the log.
+    Frames behind a gap are parked. Frames without a seq that refer to the log are parked with them, because an edit
+    must not overtake its message. At most MAX_PARKED_FRAMES are parked; later ones are fetched from the log.
     """
 
     def __init__(self) -> None:
@@ -20,7 +21,8 @@ class TopicOrder:
         self.start: int | None = None
         self.head = 0
         self._parked: dict[int, Frame] = {}
-        self._behind: deque[tuple[int, Frame]] = deque()  # (the seq that has to come first, frame)
+        # Pairs of the seq that has to come first and the frame.
+        self._behind: deque[tuple[int, Frame]] = deque()
 
     @property
     def has_gap(self) -> bool:
@@ -28,7 +30,7 @@ class TopicOrder:
 
     @property
     def gap(self) -> tuple[int, int] | None:
-        """The first and the last seq of the next gap, None where nothing is missing."""
+        """The first and the last seq of the next gap; None if nothing is missing."""
         if self.position is None or self.position >= self.head:
             return None
         return self.position + 1, min(self._parked, default=self.head + 1) - 1
@@ -56,7 +58,7 @@ class TopicOrder:
         return [ready for frame in frames for ready in self.accept(frame)]
 
     def note_head(self, head: int) -> list[Frame]:
-        """Learn that the log reaches `head`. The first time, everything up to there counts as delivered."""
+        """Take the log's head. The first time, everything up to there counts as delivered."""
         if self.position is None:
             self.position = self.start = head
             for seq in [seq for seq in self._parked if seq <= head]:
@@ -65,7 +67,7 @@ class TopicOrder:
         return self._ready()
 
     def skip(self) -> list[Frame]:
-        """Give up the next gap; clients see it and ask for it themselves."""
+        """Give up the next gap. Clients see it and request the messages themselves."""
         if self.gap is not None:
             self.position = self.gap[1]
         return self._ready()

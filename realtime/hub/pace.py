@@ -1,17 +1,17 @@
-"""Decides whether to delay outgoing frames (10 ms) so that several share one socket write (docs/decisions/0012)."""
+"""Pace: decides whether to delay outgoing frames (10 ms) so that several share one socket write (decision 12)."""
 
 import time
 from collections.abc import Callable
 
 HOLD_SECONDS = 0.010
-# Frames for each connection in one delivery, from which on a delay pays.
+# A delay pays from this number of frames for each connection in one delivery.
 JOINED = 2.0
-# Deliveries in a row without that, which end the delay. One happens by chance.
+# So many deliveries in a row below that end the delay. One may be chance.
 MISSES = 2
-# The share of the time spent writing to sockets, over SHARE_SECONDS, from which on a delay is tried unasked.
+# A delay is tried from this share of SHARE_SECONDS spent on writing to sockets.
 BUSY_SHARE = 0.25
 SHARE_SECONDS = 0.25
-# Between two trials: a sender that waits for each reply never sends two frames together.
+# The time between two trials. They are needed because a sender that waits for each reply never sends two together.
 TRIAL_SECONDS = 1.0
 
 
@@ -32,7 +32,7 @@ class Pace:
         return HOLD_SECONDS if self._hot else 0.0
 
     def note(self, *, frames: int, connections: int) -> None:
-        """Note a delivery of frames that this process sent: so many, to so many connections."""
+        """Note a delivery of frames that this process sent: how many frames, to how many connections."""
         if frames >= JOINED * connections > 0:
             self._hot, self._misses = True, 0
         elif self._hot:

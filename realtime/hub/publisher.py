@@ -1,7 +1,4 @@
-"""What leaves this process for the others: joined, in order, and kept a while when the layer is away.
-
-Knows the channel layer; must not know what an item says.
-"""
+"""Publisher: sends this process's items to the channel layer, in order, and retries while the layer is away."""
 
 import asyncio
 import logging
@@ -27,10 +24,10 @@ KEEP_SECONDS = 10.0
 
 
 class Publisher:
-    """`add` never waits. While one message to the layer is in flight, what comes is joined into the next.
+    """`add` never waits. While one message to the layer is in flight, new items are joined into the next one.
 
-    A message that may have got through is sent again. Each is numbered, so that receivers know what they have seen
-    and what they have missed (realtime.hub.arrivals).
+    A message whose sending failed is sent again, although it may have arrived. Messages are numbered, so that
+    receivers recognise repeats and losses (realtime.hub.arrivals).
     """
 
     def __init__(self, layer: BaseChannelLayer, group: str, envelopes: Envelopes) -> None:
@@ -48,29 +45,30 @@ class Publisher:
         )
 
     def add(self, item: Item, *, size_bytes: int) -> None:
+        """Queue an item. If MAX_PENDING_ITEMS wait it is lost, which the receivers notice."""
         if not self._drainer.add((item, size_bytes)):
             metrics.PUBLISH_FAILURES.inc()
             self.skip_number()
 
     def skip_number(self) -> None:
-        """Make the other processes see a loss, so that they look into the logs."""
+        """Make the other processes see a loss, so that they read the logs."""
         self._number += 1
 
     def beat(self) -> None:
-        """Publish a sign of life, unless something is on its way anyhow."""
+        """Publish a beat, unless items are being sent anyway."""
         if self._drainer.idle:
             self.add(BeatItem(), size_bytes=0)
 
     async def flush(self) -> None:
-        """Wait until what was given so far has left this process, or was lost."""
+        """Wait until every item so far was sent or given up."""
         await self._drainer.join()
 
     async def stop(self) -> None:
-        """Take no more, and return when what was given has left this process, or was lost."""
+        """Take no more items, and return when all were sent or given up."""
         await self._drainer.stop()
 
     async def _send(self, sized_items: list[tuple[Item, int]]) -> None:
-        """Send one message, again and again while the layer is away, until it is too old."""
+        """Send one message, and retry for KEEP_SECONDS while the layer is away."""
         items = [item for item, _ in sized_items]
         self._number += 1
         message = self._envelopes.encode(self._number, items)

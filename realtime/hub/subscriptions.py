@@ -1,4 +1,4 @@
-"""The index of this process's connections: by the topics they subscribed to, and by the addresses they have."""
+"""Subscriptions: the index of this process's connections by the topics they subscribed to and their addresses."""
 
 from collections.abc import Collection, Iterable
 
@@ -6,7 +6,7 @@ from realtime.session.connection import Connection
 
 
 class Subscriptions:
-    """A state core: it neither waits nor sends. An address is a connection's own, e.g. `user:<id>`."""
+    """It neither waits nor sends. An address belongs to the connection, for example `user:<id>`."""
 
     def __init__(self) -> None:
         self._subscribers: dict[str, set[Connection]] = {}
@@ -25,14 +25,14 @@ class Subscriptions:
             self._addressed.setdefault(address, set()).add(connection)
 
     def detach(self, connection: Connection) -> list[str]:
-        """Remove the connection; returns the topics that it was the last subscriber of."""
+        """Remove the connection. Returns the topics of which it was the last subscriber."""
         for address in self._addresses.pop(connection, ()):
             _discard(self._addressed, address, connection)
         topics = self._topics.pop(connection, set())
         return [topic for topic in topics if _discard(self._subscribers, topic, connection)]
 
     def subscribe(self, connection: Connection, topic: str) -> bool:
-        """Add a subscriber; True when it is the topic's first. Nothing happens where the connection is detached."""
+        """Add a subscriber. True if it is the topic's first. A detached connection is not added."""
         if connection not in self._topics:
             return False
         self._topics[connection].add(topic)
@@ -41,12 +41,12 @@ class Subscriptions:
         return first
 
     def unsubscribe(self, connection: Connection, topic: str) -> bool:
-        """Remove a subscriber; True when it was the topic's last."""
+        """Remove a subscriber. True if it was the topic's last."""
         self._topics.get(connection, set()).discard(topic)
         return _discard(self._subscribers, topic, connection)
 
     def subscribers(self, topic: str, *, exclude_address: str | None = None) -> Collection[Connection]:
-        """The topic's subscribers without those of `exclude_address`. Copy it before an await: it may change."""
+        """The topic's subscribers without those of `exclude_address`. Copy it before an await, since it may change."""
         subscribers = self._subscribers.get(topic, set())
         if not exclude_address:
             return subscribers
@@ -65,7 +65,7 @@ class Subscriptions:
 
 
 def _discard(index: dict[str, set[Connection]], key: str, connection: Connection) -> bool:
-    """Remove the connection under `key`; True when it was the last there."""
+    """Remove the connection under `key`. True if it was the last one there."""
     members = index.get(key)
     if members is None:
         return False

@@ -1,4 +1,4 @@
-"""The order of each topic that has a subscriber in this process, and the last seq of topics that have none."""
+"""TopicOrders: the order of each topic with a subscriber in this process, and the last seq of the other topics."""
 
 from .ordering import TopicOrder
 
@@ -6,15 +6,15 @@ MAX_OTHER_HEADS = 10_000
 
 
 class TopicOrders:
-    """A state core: it neither waits nor sends."""
+    """It neither waits nor sends."""
 
     def __init__(self) -> None:
         self._orders: dict[str, TopicOrder] = {}
-        # The heads of topics without a subscriber. Of too many the one that was longest without news is forgotten.
+        # The heads of topics without a subscriber. At the limit the one without a frame for longest is removed.
         self._other_heads: dict[str, int] = {}
 
     def open(self, topic: str) -> None:
-        """Begin an order, for the topic's first subscriber."""
+        """Start an order, for the topic's first subscriber."""
         self._orders[topic] = TopicOrder()
 
     def close(self, topic: str) -> None:
@@ -29,12 +29,12 @@ class TopicOrders:
         return [topic for topic, order in self._orders.items() if order.position is not None]
 
     def head(self, topic: str) -> int:
-        """The last seq of `topic` that this process has heard of. The log may be longer."""
+        """The highest seq of `topic` that this process has received. The log may be longer."""
         order = self._orders.get(topic)
         return max(0 if order is None else order.head, self._other_heads.get(topic, 0))
 
     def note_other_head(self, topic: str, seq: int | None) -> None:
-        """Take down a seq of a topic without a subscriber."""
+        """Note a seq of a topic without a subscriber."""
         if seq:
             self._other_heads[topic] = max(seq, self._other_heads.pop(topic, 0))
             if len(self._other_heads) > MAX_OTHER_HEADS:

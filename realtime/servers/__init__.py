@@ -1,1 +1,1 @@
-"""All that relies on uvicorn's private parts is here."""
+"""uvicorn's protocols as this server needs them. Only this package uses the private parts of uvicorn."""

@@ -1,7 +1,6 @@
 """CompactQueue and CompactEvent: asyncio's Queue and Event for one socket, in far less memory.
 
-An Event holds a deque of 600 bytes, and a Queue four of them. With ten thousand idle sockets those are most of the
-server's memory.
+An Event holds a deque of 600 bytes, and a Queue holds four: 30 MB for ten thousand idle sockets with one of each.
 """
 
 import asyncio

@@ -39,10 +39,10 @@ class ChatProtocol(WebSocketsSansIOProtocol):
     __slots__ = (
         "app", "app_state", "asgi_version", "client", "close_sent", "close_timeout", "close_timer",
         "config", "conn", "connections", "curr_msg_data_type", "default_headers", "disconnected",
-        "frames", "handshake_complete", "handshake_initiated", "received_at", "initial_response",
+        "frames", "handshake_complete", "handshake_initiated", "initial_response",
         "last_ping_rtt", "logger", "loop", "pending_ping_payload", "ping_interval", "ping_sent_at",
-        "ping_timeout", "ping_timer", "pong_timer", "queue", "read_paused", "request", "response",
-        "root_path", "scheme", "scope", "server", "tasks", "transport", "writable",
+        "ping_timeout", "ping_timer", "pong_timer", "queue", "read_paused", "received_at", "request",
+        "response", "root_path", "scheme", "scope", "server", "tasks", "transport", "writable",
     )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

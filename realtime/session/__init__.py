@@ -1,1 +1,1 @@
-"""One client's connection: endpoint, session, transport and event handlers. Imports wire, and no hub."""
+"""A socket from its handshake to its close: endpoint, session, connection, transport. Imports wire, and no hub."""

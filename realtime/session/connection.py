@@ -1,7 +1,4 @@
-"""One client's connection: who it is, and the bounded way out to it.
-
-Knows its transport; must not know events of apps, rooms, or where frames come from.
-"""
+"""Connection: one client's identity, the bounded way out to it, and the controls that wait for its consumers."""
 
 import asyncio
 import logging
@@ -31,7 +28,7 @@ Control = tuple[str, dict[str, Any]]
 
 @dataclass(slots=True)
 class Identity:
-    """Who an access token speaks for. `expires_at` moves when the client refreshes its token."""
+    """The user and session of an access token. `expires_at` changes when the client refreshes its token."""
 
     user_id: UUID
     session_id: UUID
@@ -39,7 +36,11 @@ class Identity:
 
 
 class Connection:
-    """`push` never waits: a peer that does not read is first denied what may be lost, then closed with 4408."""
+    """One open socket. `push` never waits: a peer that does not read misses droppable frames first, and is closed
+    with 4408 when MAX_BUFFERED_BYTES are queued for it.
+
+    `ended` is done when the connection closes or the peer has left.
+    """
 
     def __init__(self, *, identity: Identity, device_id: str | None, transport: Transport) -> None:
         self.id = str(uuid7())
@@ -63,11 +64,11 @@ class Connection:
         self.push_frames([Frame(payload)])
 
     def push_frames(self, frames: list[Frame]) -> None:
-        """Queue frames for the peer, to leave together; a peer that is closing gets none, a slow one is closed."""
+        """Queue frames to be sent together. A closing connection gets none; a slow peer is closed."""
         if self.closing is not None:
             return
         if buffered := self._transport.buffered_bytes():
-            frames = self._admitted(frames, buffered)
+            frames = self._admit(frames, buffered)
         if self._holds:
             self._held.extend(frames)
             if len(self._held) > MAX_HELD_FRAMES:
@@ -75,8 +76,8 @@ class Connection:
         elif frames:
             self._transport.write(frames)
 
-    def _admitted(self, frames: list[Frame], buffered: int) -> list[Frame]:
-        """What a peer that has not taken all before still gets: not what may be lost, or nothing more at all."""
+    def _admit(self, frames: list[Frame], buffered: int) -> list[Frame]:
+        """The frames that a peer with `buffered` bytes in its outbox still gets. Closes a peer that is too slow."""
         if buffered > DROPPABLE_BUFFERED_BYTES:
             kept = [frame for frame in frames if not frame.droppable]
             metrics.DROPPED.inc(len(frames) - len(kept))
@@ -92,14 +93,14 @@ class Connection:
         self.close(CloseCode.SLOW_READER, "outbox full")
 
     async def send(self, payload: bytes) -> None:
-        """Send a frame at the peer's own pace, past `hold`: for answers and replays the peer asked for."""
+        """Send an answer or a replay that the peer asked for. `hold` does not delay it; a slow peer does."""
         if self.closing is None:
             self._transport.write([Frame(payload)])
             if self._transport.buffered_bytes() > DROPPABLE_BUFFERED_BYTES:
                 await self._transport.drained()
 
     def hold(self) -> None:
-        """Keep pushed frames back, in order, until as many `release`: what is sent meanwhile has to come first."""
+        """Delay pushed frames until `release`, so that frames of `send` come first. Calls nest."""
         self._holds += 1
 
     def release(self) -> None:
@@ -109,9 +110,9 @@ class Connection:
             self.push_frames(held)
 
     def add_control(self, control: str, data: dict[str, Any]) -> None:
-        """Queue a control for the consumers of this connection; a peer that piles them up has to start anew.
+        """Queue a control for the consumers of this connection. If MAX_CONTROLS wait, the peer has to reconnect.
 
-        A connection that has ended takes none: nothing would wait for what it does.
+        A connection that has ended takes none, because nothing would run them.
         """
         if self.ended.done():
             return
@@ -123,33 +124,33 @@ class Connection:
             self._on_control()
 
     def watch_controls(self, on_control: Callable[[], None]) -> None:
-        """Have `on_control` called whenever there is something in `take_controls`, from now on."""
+        """Have `on_control` called whenever a control is queued, and now if some already are."""
         self._on_control = on_control
         if self._controls:
             on_control()
 
     def take_controls(self) -> list[Control]:
-        """What came since it was asked last, in its order."""
+        """The controls since the last call, in their order."""
         taken, self._controls = self._controls, []
         return taken
 
     def close(self, code: CloseCode, reason: str = "") -> None:
-        """Ask for the connection to end; the socket that serves it does so. The first code given stays."""
+        """Ask the session to close the connection. Of several codes the first one is used."""
         if self.closing is None:
             self.closing = (code, reason)
             self.end()
 
     def end(self) -> None:
-        """Have the socket that serves the connection go on from `ended`: it is closing, or the peer has left."""
+        """Mark `ended` as done: the connection is closing, or the peer has left."""
         if not self.ended.done():
             self.ended.set_result(None)
 
     async def finish(self, code: CloseCode, reason: str) -> None:
-        """End the transport after what is queued has left; called by the socket alone."""
+        """Close the transport after sending what is queued. Only the session calls this."""
         self.close(code, reason)
         await self._transport.close(code, reason)
 
     async def drop(self, code: CloseCode, reason: str) -> None:
-        """End the transport at once, throwing away what is queued; called by the socket alone."""
+        """Close the transport at once, without what is queued. Only the session calls this."""
         self.close(code, reason)
         await self._transport.drop(code, reason)

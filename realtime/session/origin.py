@@ -1,4 +1,4 @@
-"""Which web pages may open a socket here: cross-site WebSocket hijacking ends at the handshake with 403."""
+"""AllowedOrigins: which web pages may open a socket. Others get 403, which stops cross-site WebSocket hijacking."""
 
 from typing import Any
 from urllib.parse import urlparse, urlsplit
@@ -7,7 +7,7 @@ from channels.security.websocket import OriginValidator, WebsocketDenier
 
 
 class AllowedOrigins(OriginValidator):
-    """Allows the server's own origin, the listed ones, and clients that are no browser and send no Origin."""
+    """Allows the server's own origin, the listed origins, and clients that send no Origin and so are no browsers."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
         if self.allows(scope):
@@ -23,5 +23,6 @@ class AllowedOrigins(OriginValidator):
         try:
             parsed = urlsplit(origin)
             return parsed.netloc == host or self.valid_origin(urlparse(origin.decode("latin-1")))
-        except ValueError:  # no browser sends such a one
+        except ValueError:
+            # Not a URL; no browser sends that.
             return False

@@ -1,7 +1,4 @@
-"""How bytes leave for one peer: never blocking, always bounded.
-
-`AsgiTransport` needs nothing but ASGI's `send`, so it works on every server. Must not know events.
-"""
+"""Transport: the way out to one peer, which never blocks its writer. AsgiTransport works on every ASGI server."""
 
 import asyncio
 from collections import deque
@@ -16,16 +13,16 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class Transport(Protocol):
-    """What a Connection needs of the way out to its peer."""
+    """The methods that a Connection calls."""
 
     def write(self, frames: Sequence[Frame]) -> None:
-        """Queue text frames, to leave together; returns at once."""
+        """Queue text frames to be sent together; returns at once."""
 
     def buffered_bytes(self) -> int:
-        """Bytes that the peer has not taken yet, as far as this process can tell."""
+        """Bytes that are queued in this process, which the peer has not taken."""
 
     async def drained(self) -> None:
-        """Wait until nothing is buffered here, or the transport has closed."""
+        """Wait until nothing is queued, or the transport has closed."""
 
     async def close(self, code: CloseCode, reason: str) -> None:
         """Send what is queued, then a close frame, within `CLOSE_TIMEOUT_SECONDS`."""
@@ -38,10 +35,10 @@ CLOSE_TIMEOUT_SECONDS = 2.0
 
 
 class AsgiTransport:
-    """An outbox that one task empties through ASGI `send`.
+    """An outbox that one task empties through ASGI's `send`.
 
-    uvicorn's `send` waits while the peer does not read, so the queue here is what grows, and
-    `buffered_bytes` is what the Connection's bound is checked against.
+    uvicorn's `send` waits while the peer does not read, so the outbox grows. The Connection bounds it by
+    `buffered_bytes`.
     """
 
     def __init__(self, send: Send) -> None:
@@ -71,7 +68,8 @@ class AsgiTransport:
             async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
                 await self._idle.wait()
         except TimeoutError:
-            pass  # the peer does not read; the close frame below is all it may still get
+            # The peer does not read. It may still get the close frame.
+            pass
         await self.drop(code, reason)
 
     async def drop(self, code: CloseCode, reason: str) -> None:
@@ -83,7 +81,8 @@ class AsgiTransport:
             async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
                 await self._send({"type": "websocket.close", "code": int(code), "reason": reason})
         except (TimeoutError, OSError, RuntimeError):
-            pass  # gone, closed already, or stuck: the server's keepalive ends a stuck one
+            # The peer has left, the socket is closed already, or it is stuck: then the server's keepalive ends it.
+            pass
 
     async def _drain(self) -> None:
         try:
@@ -97,6 +96,7 @@ class AsgiTransport:
                     self._outbox_bytes -= len(payload)
                 self._idle.set()
         except (OSError, RuntimeError):
-            pass  # the peer has gone; the receive loop hears of it and ends the connection
+            # The peer has left. The receive loop gets a disconnect and ends the connection.
+            pass
         finally:
             self._idle.set()

@@ -1,1 +1,1 @@
-"""Socket.IO clients on the same services. All that relies on python-socketio's private parts is here."""
+"""Socket.IO clients on the same services. Only this package uses the private parts of python-socketio."""

@@ -1,4 +1,4 @@
-"""The codes a socket is closed with, and what each asks of the client (protocol.md)."""
+"""The codes that a socket is closed with. docs/protocol.md says what a client does after each."""
 
 from enum import IntEnum
 
@@ -14,7 +14,7 @@ class CloseCode(IntEnum):
 
 
 class CloseSocket(Exception):
-    """Raised by a consumer to end the connection it serves with a code of the contract."""
+    """Raised by a consumer to close its connection with this code."""
 
     def __init__(self, code: CloseCode, reason: str = "") -> None:
         self.code = code

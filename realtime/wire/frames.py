@@ -1,17 +1,16 @@
-"""A frame on its way out: its text, and the same as WebSocket bytes, made once for all who get it.
-
-Knows RFC 6455's framing of a server's text message; must not know events or connections.
-"""
+"""Frame: one outgoing frame, as JSON text and as WebSocket bytes, which are made once for all connections."""
 
 from functools import cached_property
 
-FIN_TEXT = 0x81  # final fragment, opcode 1 (RFC 6455, 5.2); a server's frames carry no mask
+# Final fragment, opcode 1 (RFC 6455, 5.2). A server's frames are not masked.
+FIN_TEXT = 0x81
 
 
 class Frame:
-    """`payload` is one JSON text; `droppable` ones are not sent to a peer that reads too slowly.
+    """`payload` is JSON text. A `droppable` frame is not sent to a peer that reads too slowly.
 
-    `seq` is the place in the log of its topic of what the frame tells, None where it tells of nothing there.
+    `seq` is the place of the frame's message in the log of its topic. It is None for a frame that is not in a log,
+    such as an edit or a typing event.
     """
 
     def __init__(self, payload: bytes, *, droppable: bool = False, seq: int | None = None) -> None:
@@ -21,10 +20,11 @@ class Frame:
 
     @cached_property
     def wire(self) -> bytes:
-        return framed(self.payload)
+        """The payload as one unmasked text message."""
+        return websocket_bytes(self.payload)
 
 
-def framed(payload: bytes) -> bytes:
+def websocket_bytes(payload: bytes) -> bytes:
     """The payload as one unmasked text message."""
     size = len(payload)
     if size < 126:

@@ -1,6 +1,7 @@
-"""The wire format of the socket: envelope, reply, error, event; decoded in two typed steps, encoded once.
+"""The frames of the socket as JSON: envelopes are decoded in two typed steps; replies, errors and events encoded.
 
-Knows msgspec and the error family; must not know any event of an app.
+from a client   {"event": "message:send", "data": {..}, "ref": 1}
+to a client     {"event": "reply", "data": {..}, "ref": 1}, {"event": "message:receive", "data": {..}}
 """
 
 from inspect import cleandoc
@@ -16,7 +17,7 @@ MAX_REF_CHARS = 64
 
 
 class Wire(msgspec.Struct, rename="camel", forbid_unknown_fields=True, omit_defaults=False):
-    """Base of everything that is decoded from, or shown on, the wire: snake_case here, camelCase there."""
+    """The base of every struct on the wire: snake_case in Python, camelCase in JSON."""
 
 
 class Empty(Wire):
@@ -24,7 +25,7 @@ class Empty(Wire):
 
 
 class Envelope(Wire):
-    """A client's frame. `ref` is any short string or number, and is echoed in the one answer to this frame."""
+    """A client's frame. `ref` is a short string or a whole number. The one answer to the frame has the same ref."""
 
     event: str
     data: msgspec.Raw = msgspec.Raw(b"{}")
@@ -32,7 +33,7 @@ class Envelope(Wire):
 
 
 class _Ref(msgspec.Struct):
-    """The least that is read of a frame that is no envelope, so that its sender knows which one was refused."""
+    """The ref of a frame that is not a valid envelope, so that its sender knows which frame was refused."""
 
     ref: str | int | None = None
 
@@ -44,7 +45,7 @@ _decoders: dict[type, msgspec.json.Decoder[Any]] = {}
 
 
 def decode_envelope(frame: str | bytes) -> Envelope:
-    """First step: which event is it. Raises Invalid for anything that is no envelope."""
+    """The first step: read the event's name. Raises Invalid if the frame is not an envelope."""
     envelope = _decode(_envelope_decoder, frame, "frame")
     if len(str(envelope.ref)) > MAX_REF_CHARS:
         raise Invalid(f"ref is longer than {MAX_REF_CHARS} characters.", fields={"ref": ["Too long."]})
@@ -52,7 +53,7 @@ def decode_envelope(frame: str | bytes) -> Envelope:
 
 
 def find_ref(frame: str) -> str | int | None:
-    """The ref of a frame that was refused before, or while, it was decoded; None where there is none to echo."""
+    """The ref of a frame that was refused before or while it was decoded. None if it has no valid ref."""
     try:
         ref = _ref_decoder.decode(frame).ref
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
@@ -61,7 +62,7 @@ def find_ref(frame: str) -> str | int | None:
 
 
 def decode_data(data: msgspec.Raw, shape: type[S]) -> S:
-    """Second step: the event's own data. Raises Invalid that names the field."""
+    """The second step: read the event's own data. Raises Invalid, which names the wrong field."""
     decoder = _decoders.get(shape)
     if decoder is None:
         decoder = _decoders[shape] = msgspec.json.Decoder(shape)
@@ -81,7 +82,7 @@ def _decode(decoder: msgspec.json.Decoder[Any], text: Any, what: str) -> Any:
 
 
 def split_path(problem: str) -> tuple[str, str]:
-    """msgspec's `Expected `str`, got `int` - at `$.roomId`` as (problem, field)."""
+    """Split msgspec's message "Expected `str`, got `int` - at `$.roomId`" into the problem and "roomId"."""
     problem, _, path = problem.partition(" - at `$")
     field = path.rstrip("`").lstrip(".")
     if not field and "`" in problem and "field" in problem:
@@ -101,7 +102,7 @@ def encode_error(error: ChatError, *, ref: str | int | None, request_id: str | N
 
 
 def json_schema(shape: Any, *, ref_template: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The JSON Schema of a struct or type, and the structs that it refers to, with their docstrings as Markdown."""
+    """The JSON Schema of a struct or type, and the schemas it refers to by name. Docstrings become descriptions."""
     (schema,), components = msgspec.json.schema_components([shape], ref_template=ref_template)
     for component in components.values():
         if "description" in component:
@@ -110,5 +111,5 @@ def json_schema(shape: Any, *, ref_template: str) -> tuple[dict[str, Any], dict[
 
 
 def to_builtins(data: Any) -> Any:
-    """What `data` looks like after a trip over the wire: plain dicts, lists, strings and numbers."""
+    """`data` as a client decodes it: plain dicts, lists, strings and numbers."""
     return msgspec.to_builtins(data)
