@@ -43,7 +43,7 @@ class TopicLog(Protocol):
 
 
 class GapFiller:
-    """`deliver(topic, frames)` gets frames that are ready. Each topic with a gap has a task of its own. One more task
+    """`deliver(topic, frames)` gets frames that are ready. Each topic with a gap has a task of its own; one more
     compares positions with the logs' heads every CHECK_SECONDS."""
 
     def __init__(

@@ -142,8 +142,7 @@ class Hub:
         self._joiner.add(item, len(payload) + 50 * len(item.addresses))
 
     def send_control(self, addresses: Iterable[str], control: str, data: dict[str, Any]) -> None:
-        """Run the consumers' `@on_control(control)` for every connection, in every process, that has one of the
-        addresses."""
+        """Run `@on_control(control)` for every connection, in every process, that has one of the addresses."""
         item = ControlItem(addresses=list(addresses), control=control, data=data)
         self._joiner.add(item, 500 + 50 * len(item.addresses))
 
@@ -167,10 +166,7 @@ class Hub:
     # --- life -----------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Join the layer; safe to repeat. If it is away this returns too, and joining goes on in the background.
-
-        Until then connections of this process reach each other; other processes' messages come from the log.
-        """
+        """Join the layer; safe to repeat. If it is away this returns too, and joining goes on in the background."""
         if self._gap_filler is not None:
             self._gap_filler.start()
         await self._link.start()

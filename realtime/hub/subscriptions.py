@@ -46,7 +46,7 @@ class Subscriptions:
         return _discard(self._subscribers, topic, connection)
 
     def subscribers(self, topic: str, *, exclude_address: str | None = None) -> Collection[Connection]:
-        """The topic's subscribers without those of `exclude_address`. Copy it before an await, since it may change."""
+        """The topic's subscribers without those of `exclude_address`. Copy it before an await: it changes."""
         subscribers = self._subscribers.get(topic, set())
         if not exclude_address:
             return subscribers
