@@ -128,8 +128,7 @@ class Hub:
         exclude_address: str | None = None,
         trace: str | None = None,
     ) -> None:
-        """Send a frame to every subscriber of `topic` in every process. `seq` is its place in the topic's log, and
-        `trace` the parent of its delivery's span."""
+        """Send a frame to every subscriber of `topic`. `trace` is the parent of its delivery's span."""
         item = TopicItem(
             topic=topic, payload=payload, seq=seq, droppable=droppable,
             exclude_address=exclude_address, trace=trace,
