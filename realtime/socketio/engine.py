@@ -50,13 +50,16 @@ class Engine:
 
     async def send(self, engine_sid: str, packet: CountedPacket) -> None:
         """Queue a packet for the client. Raises ConnectionResetError if its transport has closed."""
+        # python-engineio only logs a warning for a transport that it does not know.
+        if not self.is_open(engine_sid):
+            raise ConnectionResetError
         try:
             await self._server.send_packet(engine_sid, packet)
         except (EngineIOError, KeyError) as error:
             raise ConnectionResetError from error
 
     async def close(self, engine_sid: str) -> None:
-        """Close a transport after its queued packets; python-engineio alone would leave a WebSocket open."""
+        """Close a transport after its client has taken what is queued. The caller has to bound the wait."""
         socket = self._server.sockets.get(engine_sid)
         if socket is not None:
             try:
@@ -64,6 +67,7 @@ class Engine:
             except (EngineIOError, KeyError):
                 pass  # it has closed meanwhile
             finally:
+                # python-engineio alone would leave a WebSocket open.
                 socket.queue.put_nowait(None)
 
     def close_if_idle_later(self, engine_sid: str) -> None:

@@ -101,8 +101,6 @@ class Peer:
         while self._untaken >= MAX_UNTAKEN_PACKETS:
             self._has_room.clear()
             await self._has_room.wait()
-        if not self._engine.is_open(self.engine_sid):
-            raise ConnectionResetError
         self._untaken += 1
         await self._engine.send(self.engine_sid, CountedPacket(event_packet(frame), self._note_taken))
 

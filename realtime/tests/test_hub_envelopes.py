@@ -120,10 +120,3 @@ def test_list_when_it_is_one_longer_or_shorter_then_is_read_or_incomplete(envelo
     envelope = envelopes.decode(message)
     assert envelope.items == [TopicItem(topic="room", payload=b"x", seq=1), NoticeItem(notice="n", data={})]
     assert not envelope.complete
-
-
-def test_previous_release_when_heard_after_a_pause_then_is_unexpected(clock: Clock) -> None:
-    previous = PreviousRelease(clock=clock)
-    assert (previous.is_present(), previous.note()) == (True, False)
-    clock.seconds += PRESENT_SECONDS
-    assert (previous.is_present(), previous.note(), previous.is_present()) == (False, True, True)
