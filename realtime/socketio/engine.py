@@ -65,7 +65,8 @@ class Engine:
             try:
                 await self._server.disconnect(engine_sid)
             except (EngineIOError, KeyError):
-                pass  # it has closed meanwhile
+                # It has closed meanwhile.
+                pass
             finally:
                 # python-engineio alone would leave a WebSocket open.
                 socket.queue.put_nowait(None)

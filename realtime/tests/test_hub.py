@@ -1,4 +1,4 @@
-"""What a hub knows of logs that nobody in its process listens to."""
+"""The hub: the context of its work, and the heads of topics with and without subscribers."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ async def hub() -> AsyncIterator[Hub]:
 
 
 class NotingLayer:
-    """A layer to other processes. It notes the log fields of the context that each of its methods is called in."""
+    """A layer to other processes, which notes the log fields of the context in which each method is called."""
 
     def __init__(self) -> None:
         self._layer = InMemoryChannelLayer()
@@ -52,7 +52,7 @@ class NotingLayer:
 
 
 class NotingLog:
-    """A log with a message that nobody sent; it notes the log fields as NotingLayer does."""
+    """A log with messages that were lost on the way. It notes the log fields as NotingLayer does."""
 
     def __init__(self) -> None:
         self.seen: dict[str, list[dict[str, str]]] = {}
@@ -72,7 +72,7 @@ class NotingLog:
         return [Frame(b"%d" % seq, seq=seq) for seq in range(first_seq, last_seq + 1)]
 
 
-async def test_work_of_the_hub_when_a_request_woke_it_then_its_context_names_no_request(
+async def test_hub_when_a_request_wakes_it_then_its_context_is_empty(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("realtime.hub.gap_filler.CHECK_SECONDS", 0.01)
@@ -102,34 +102,35 @@ def note_log_fields(record: logging.LogRecord) -> bool:
     return True
 
 
-async def say(hub: Hub, *seqs: int) -> None:
+async def publish(hub: Hub, *seqs: int) -> None:
     for seq in seqs:
         hub.publish("room", b"%d" % seq, seq=seq)
     await hub.flush()
 
 
-async def test_head_of_a_log_that_nobody_listens_to_is_what_was_heard_of_it(hub: Hub) -> None:
+async def test_head_when_no_connection_subscribed_then_is_the_last_seq(hub: Hub) -> None:
     assert hub.head("room") == 0
-    await say(hub, 3, 4)
+    await publish(hub, 3, 4)
     assert hub.head("room") == 4
 
 
-async def test_head_when_the_last_listener_has_left_then_is_kept_and_moves_on(hub: Hub) -> None:
+async def test_head_when_the_last_subscriber_leaves_then_is_kept(hub: Hub) -> None:
     connection, peer = await connect(hub, uuid7())
     hub.subscribe(connection, "room")
     hub.note_head("room", 7)
-    await say(hub, 8)
+    await publish(hub, 8)
     assert (hub.head("room"), peer.payloads) == (8, [b"8"])
     hub.detach(connection)
     assert hub.head("room") == 8
-    await say(hub, 9)
+    await publish(hub, 9)
     assert hub.head("room") == 9
 
 
-async def test_listener_who_begins_at_the_hubs_head_gets_what_follows_and_nothing_twice(hub: Hub) -> None:
-    await say(hub, 4)
+async def test_subscriber_when_it_starts_at_the_head_then_gets_later_frames(hub: Hub) -> None:
+    await publish(hub, 4)
     connection, peer = await connect(hub, uuid7())
     hub.subscribe(connection, "room")
-    hub.note_head("room", max(3, hub.head("room")))  # a row that lags behind says 3
-    await say(hub, 4, 5)
+    # The cached head of the row is behind: 3.
+    hub.note_head("room", max(3, hub.head("room")))
+    await publish(hub, 4, 5)
     assert peer.payloads == [b"5"]

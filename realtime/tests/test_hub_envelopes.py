@@ -1,4 +1,4 @@
-"""What this release and the previous one make of each other's envelopes."""
+"""Envelopes: this release and the previous one read each other's messages."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from realtime.hub.items_previous import PRESENT_SECONDS, PreviousRelease
 
 from .test_hub_items import ITEMS
 
-# As Redis had it from a process of the previous release that sent ITEMS, all but the beat.
+# Recorded in Redis from a process of the previous release that sent ITEMS, except the beat.
 RECORDED = (
     b"\x85\xa4type\xa3hub\xa4from\xa8previous\xa6number\x01\xa5items\x95\x97\xa5topic\xa4room\xc4\x03one\x01\xc2"
     b"\xa6user:x\xa900-a-b-01\x97\xa5topic\xa4room\xc4\x06typing\xc0\xc3\xc0\xc0\x94\xa7address\x91\xa6user:a\xc4"
@@ -33,7 +33,7 @@ class Clock:
 
 
 def previous_release_reads(message: dict[str, Any]) -> list[tuple[Any, ...]]:
-    """What the previous release's `Link._accept` and `Hub._deliver` took from a message, with their unpacking."""
+    """The items of a message, unpacked as `Link._accept` and `Hub._deliver` of the previous release did."""
     taken: list[tuple[Any, ...]] = []
     assert {"from", "number", "at"} <= set(message)
     for kind, target, *rest in message["items"]:
@@ -69,7 +69,7 @@ def envelopes(clock: Clock) -> Envelopes:
 
 @pytest.fixture
 def alone(envelopes: Envelopes, clock: Clock) -> Envelopes:
-    """After the time in which a process of the previous release would have been heard."""
+    """Envelopes after the time in which a process of the previous release would have sent a beat."""
     clock.seconds += PRESENT_SECONDS
     return envelopes
 

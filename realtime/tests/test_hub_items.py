@@ -1,4 +1,4 @@
-"""The hub's items as bytes: what another release may add to them, and what this one then reads."""
+"""The hub's items as bytes, and how this release reads the fields and kinds that another release adds."""
 
 from typing import Any
 

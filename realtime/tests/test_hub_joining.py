@@ -1,4 +1,4 @@
-"""Items that are sent in one turn of the loop leave in one delivery."""
+"""Joiner: items that are sent in one turn of the loop are delivered together."""
 
 import asyncio
 

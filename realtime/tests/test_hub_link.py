@@ -1,4 +1,4 @@
-"""Two releases side by side over one Redis: this one's link, and messages as the others send them."""
+"""Link: this release's link over a real Redis, beside processes of the previous and the next release."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ WAIT_SECONDS = 20
 
 
 class Others:
-    """The other processes: all that they send is sent here, and all that they would hear is heard here."""
+    """The other processes: sends their messages, and receives those of the link."""
 
     def __init__(self, url: str) -> None:
         self.prefix = str(uuid7())
@@ -32,7 +32,8 @@ class Others:
         self._pubsub = self._client.pubsub(ignore_subscribe_messages=True)
         self._channel = f"{self.prefix}__group__{GROUP}"
         self._number = 0
-        self.numbers: set[int] = set()  # of the link's messages
+        # The numbers of the link's messages.
+        self.numbers: set[int] = set()
 
     async def open(self) -> None:
         await self._pubsub.subscribe(self._channel)
@@ -59,7 +60,7 @@ class Others:
             }
         )
 
-    async def heard(self, payload: bytes) -> dict[str, Any]:
+    async def received(self, payload: bytes) -> dict[str, Any]:
         """The message of the link in which this payload went out."""
         async with asyncio.timeout(WAIT_SECONDS):
             while True:
@@ -73,7 +74,7 @@ class Others:
 
 
 class Taken:
-    """The items of other processes, as the link gave them; items with the payload `poison` raise."""
+    """The items that the link took from other processes. Items with the payload `poison` raise."""
 
     def __init__(self) -> None:
         self.items: asyncio.Queue[Item] = asyncio.Queue()
@@ -155,22 +156,22 @@ async def test_link_when_the_previous_release_joins_then_writes_its_form(
     link: Link, others: Others, taken: Taken, clock: Clock
 ) -> None:
     publish(link, b"at first")
-    assert (await others.heard(b"at first"))["items"] == [
+    assert (await others.received(b"at first"))["items"] == [
         ["topic", "room", b"at first", None, False, None, None]
     ]
     clock.seconds += PRESENT_SECONDS
     publish(link, b"alone")
-    named = await others.heard(b"alone")
+    named = await others.received(b"alone")
     assert named["items"] == []
     others.numbers.clear()
     await others.send(RECORDED)
     await taken.next(len(ITEMS) - 1)
     publish(link, b"with it")
-    positional = await others.heard(b"with it")
+    positional = await others.received(b"with it")
     assert positional["items"] == [["topic", "room", b"with it", None, False, None, None]]
     follow = set(range(named["number"] + 1, positional["number"] + 1))
     missing = follow - others.numbers
-    assert len(missing) == 1, "to the others something was lost: they look into the logs"
+    assert len(missing) == 1, "the others see a loss and read the logs"
 
 
 async def test_message_when_taking_it_raises_then_is_a_loss(link: Link, others: Others, taken: Taken) -> None:

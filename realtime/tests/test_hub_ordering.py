@@ -1,4 +1,4 @@
-"""TopicOrder: whatever comes, in whatever order, is delivered once and in order."""
+"""TopicOrder: each seq is delivered once and in order, whatever order frames arrive in."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,7 +42,7 @@ def test_accept_when_the_head_is_not_known_yet_then_frames_wait_for_it():
     assert seqs(order.note_head(6)) == [7, 8]
 
 
-def test_accept_when_there_is_a_gap_then_what_tells_of_the_log_waits_behind_it():
+def test_accept_when_there_is_a_gap_then_edits_wait_behind_it():
     order = started()
     order.accept(frame(2))
     edit, typing = Frame(b"edit"), Frame(b"typing", droppable=True)
@@ -65,7 +65,7 @@ def test_skip_when_a_gap_cannot_be_filled_then_the_rest_goes_on():
     assert order.position == 3
 
 
-def test_accept_when_too_much_is_parked_then_the_rest_is_left_to_the_log():
+def test_accept_when_too_many_are_parked_then_the_log_has_the_rest():
     order = started()
     last = MAX_PARKED_FRAMES + 10
     for seq in range(2, last + 1):
@@ -75,7 +75,7 @@ def test_accept_when_too_much_is_parked_then_the_rest_is_left_to_the_log():
 
 
 @given(st.lists(st.integers(1, 12), max_size=60), st.integers(0, 5))
-def test_accept_when_anything_comes_then_what_is_delivered_is_dense(arrivals: list[int], head: int):
+def test_accept_when_seqs_come_in_any_order_then_delivery_is_dense(arrivals: list[int], head: int):
     order, delivered = started(head), list[int | None]()
     for seq in arrivals:
         delivered += seqs(order.accept(frame(seq)))

@@ -1,4 +1,4 @@
-"""When the hub lets what is sent wait for what comes behind it."""
+"""Pace: when the hub delays frames so that later ones can join them."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def make_busy(pace: Pace, clock: Clock) -> None:
     pace.note_writing(SHARE_SECONDS)
 
 
-def test_pace_while_deliveries_carry_one_frame_each_holds_nothing(pace: Pace, clock: Clock) -> None:
+def test_pace_when_deliveries_have_one_frame_each_then_does_not_delay(pace: Pace, clock: Clock) -> None:
     for _ in range(100):
         pace.note_writing(0.001)
         pace.note(frames=200, connections=200)
@@ -35,10 +35,11 @@ def test_pace_while_deliveries_carry_one_frame_each_holds_nothing(pace: Pace, cl
         clock.now += 0.05
 
 
-def test_pace_after_a_delivery_that_joined_holds_until_two_in_a_row_did_not(pace: Pace) -> None:
+def test_pace_when_a_delivery_joined_then_delays_until_two_did_not(pace: Pace) -> None:
     pace.note(frames=400, connections=200)
     assert pace.hold_seconds() == HOLD_SECONDS
-    for _ in range(5):  # one that did not join is chance
+    # A single delivery that did not join may be chance.
+    for _ in range(5):
         pace.note(frames=200, connections=200)
         assert pace.hold_seconds() == HOLD_SECONDS
         pace.note(frames=500, connections=200)
@@ -47,9 +48,7 @@ def test_pace_after_a_delivery_that_joined_holds_until_two_in_a_row_did_not(pace
     assert pace.hold_seconds() == 0
 
 
-def test_pace_when_writing_takes_much_of_the_time_tries_once_a_second_whether_holding_helps(
-    pace: Pace, clock: Clock
-) -> None:
+def test_pace_when_busy_with_writing_then_tries_a_delay_each_second(pace: Pace, clock: Clock) -> None:
     make_busy(pace, clock)
     pace.note(frames=200, connections=200)
     assert pace.hold_seconds() == HOLD_SECONDS
@@ -65,6 +64,6 @@ def test_pace_when_writing_takes_much_of_the_time_tries_once_a_second_whether_ho
     assert pace.hold_seconds() == HOLD_SECONDS
 
 
-def test_pace_when_nobody_was_reached_holds_nothing(pace: Pace) -> None:
+def test_pace_when_no_connection_was_reached_then_does_not_delay(pace: Pace) -> None:
     pace.note(frames=0, connections=0)
     assert pace.hold_seconds() == 0

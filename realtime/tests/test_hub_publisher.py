@@ -1,4 +1,4 @@
-"""Publisher: what leaves for other processes is joined, numbered, kept while the layer is away, and bounded."""
+"""Publisher: items are joined into numbered messages, resent while the layer is away, and bounded."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ from realtime.hub.publisher import Publisher
 
 
 class Layer:
-    """Takes messages when it is let go, after it has failed for each of `failures`."""
+    """A channel layer that takes messages once `go` is set, and raises the `failures` first."""
 
     def __init__(self, *failures: Exception) -> None:
         self.failures = list(failures)
@@ -50,7 +50,7 @@ def put(publisher: Publisher, *notices: str, size_bytes: int = 1) -> None:
         publisher.add(NoticeItem(notice=notice, data={}), size_bytes=size_bytes)
 
 
-async def test_add_when_a_message_is_in_flight_then_the_next_joins_what_came_in_its_order() -> None:
+async def test_add_when_a_message_is_in_flight_then_items_join_the_next() -> None:
     layer = Layer()
     one = publisher_to(layer)
     put(one, "a")
@@ -61,7 +61,7 @@ async def test_add_when_a_message_is_in_flight_then_the_next_joins_what_came_in_
     assert layer.shown() == [(1, ["a"]), (2, ["b", "c"])]
 
 
-async def test_add_when_items_are_large_then_a_message_ends_with_the_one_that_reaches_the_bound() -> None:
+async def test_add_when_items_are_large_then_a_message_ends_at_the_bound() -> None:
     layer = Layer()
     layer.go.set()
     one = publisher_to(layer)
@@ -70,7 +70,7 @@ async def test_add_when_items_are_large_then_a_message_ends_with_the_one_that_re
     assert layer.shown() == [(1, ["a", "b"]), (2, ["c"])]
 
 
-async def test_flush_when_the_layer_fails_then_the_same_message_is_sent_again_under_its_number(
+async def test_flush_when_the_layer_fails_then_resends_under_the_same_number(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "RETRY_SECONDS", 0.001)
@@ -84,7 +84,7 @@ async def test_flush_when_the_layer_fails_then_the_same_message_is_sent_again_un
     assert layer.shown() == [(1, ["a"]), (1, ["a"]), (1, ["a"]), (2, ["b"])]
 
 
-async def test_flush_when_the_layer_stays_away_then_the_message_is_given_up_and_its_number_is_spent(
+async def test_flush_when_the_layer_stays_away_then_gives_the_message_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "KEEP_SECONDS", -1.0)
@@ -98,7 +98,7 @@ async def test_flush_when_the_layer_stays_away_then_the_message_is_given_up_and_
     assert layer.shown() == [(1, ["a"]), (2, ["b"])]
 
 
-async def test_add_when_too_many_wait_then_the_new_ones_are_lost_and_receivers_can_tell(
+async def test_add_when_too_many_items_wait_then_a_number_is_skipped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "MAX_PENDING_ITEMS", 2)
@@ -115,7 +115,7 @@ async def test_add_when_too_many_wait_then_the_new_ones_are_lost_and_receivers_c
     assert [notices for _, notices in layer.shown()] == [["a"], ["b", "c"], ["d"]]
 
 
-async def test_beat_when_something_is_under_way_then_nothing_is_added() -> None:
+async def test_beat_when_items_are_being_sent_then_adds_nothing() -> None:
     layer = Layer()
     one = publisher_to(layer)
     one.beat()

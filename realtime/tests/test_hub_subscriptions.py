@@ -1,4 +1,4 @@
-"""Who hears what: the index of connections by topic and by address."""
+"""Subscriptions: the index of connections by topic and by address."""
 
 from foundation import times
 from foundation.ids import uuid7

@@ -1,4 +1,4 @@
-"""The orders of topics, and the heads of topics without a subscriber."""
+"""TopicOrders: the orders of topics, and the heads of topics without a subscriber."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def test_head_when_the_last_subscriber_leaves_then_is_kept() -> None:
     assert (orders.get("room"), orders.with_position(), orders.head("room")) == (None, [], 5)
 
 
-def test_heads_when_too_many_then_the_longest_silent_is_forgotten(
+def test_heads_when_too_many_then_the_longest_silent_is_removed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(topic_orders, "MAX_OTHER_HEADS", 2)

@@ -1,4 +1,4 @@
-"""Ways out to a peer: on the server of our own, on plain uvicorn and on daphne; and peers that do not read."""
+"""Delivery over our protocol, plain uvicorn and daphne, and to peers that do not read. About a minute."""
 
 import asyncio
 import json
@@ -16,10 +16,11 @@ from tests.kit.users import ChatUser
 
 CONTENT = "x" * 4000
 MAX_MESSAGES = 3_000
-HELD_SECONDS = 4  # longer than two pings; nothing shows from outside that the server has not read a pong
+# Longer than two pings. No condition to wait for: nothing outside shows that the server has not read a pong.
+HELD_SECONDS = 4
 
 
-async def test_delivery_when_many_send_at_once_then_every_frame_is_whole_and_in_order(server: ChatServer):
+async def test_delivery_when_many_send_at_once_then_frames_keep_their_order(server: ChatServer):
     senders = [server.sign_up() for _ in range(4)]
     room_id = senders[0].make_room(*senders[1:])
     async with senders[0].connect() as watcher:
@@ -40,10 +41,11 @@ async def test_delivery_when_many_send_at_once_then_every_frame_is_whole_and_in_
         assert own == [f"{number} {'é' * number * 20}" for number in range(50)]
 
 
-async def test_text_that_is_no_utf8_then_closes_with_1007_and_is_no_error_of_the_servers(server: ChatServer):
+async def test_text_when_it_is_not_utf8_then_closes_with_1007(server: ChatServer):
     user = server.sign_up()
     async with user.connect() as client:
-        await client.ws.send([b'{"event": "ping", "ref": "\xc3', b'\xa9"}'], text=True)  # cut within a letter
+        # The fragments divide a character.
+        await client.ws.send([b'{"event": "ping", "ref": "\xc3', b'\xa9"}'], text=True)
         assert (await client.expect("reply"))["ref"] == "é"
     for text in (b"\xff", [b'{"event": "ping", "ref": "\xc3', b'"}']):
         async with user.connect() as client:
@@ -71,7 +73,7 @@ async def test_delivery_when_the_server_has_no_extension_then_it_works_over_asgi
 
 
 @pytest.mark.once  # buffers of the kernel
-async def test_delivery_when_a_peer_does_not_read_then_it_is_closed_and_nobody_else_notices(
+async def test_delivery_when_a_peer_does_not_read_then_only_it_is_closed(
     start_server: Callable[..., ChatServer],
 ):
     server = start_server()
@@ -81,7 +83,7 @@ async def test_delivery_when_a_peer_does_not_read_then_it_is_closed_and_nobody_e
         await ws.recv()
         sent = 0
         while not _cut(server):
-            assert sent < MAX_MESSAGES, "the peer that does not read was never closed"
+            assert sent < MAX_MESSAGES, "the server did not close the peer that does not read"
             sent += 1
             await writer.reply("message:send", {"roomId": room_id, "content": CONTENT})
             assert (await neighbour.expect("message:receive"))["data"]["seq"] == sent
@@ -94,7 +96,7 @@ async def test_delivery_when_a_peer_does_not_read_then_it_is_closed_and_nobody_e
 
 
 def _stuck(user: ChatUser) -> connect:
-    """A client that reads only when it is asked to, and whose kernel takes little for it."""
+    """A client that reads only on request, with a small receive buffer in the kernel."""
     peer = socket.socket()
     peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32 * 1024)
     peer.connect(("127.0.0.1", user.server.port))
@@ -104,7 +106,7 @@ def _stuck(user: ChatUser) -> connect:
 
 
 async def _read_all(ws: ClientConnection) -> tuple[list[int], int | None]:
-    """The seqs of all that was queued, each frame whole, and the code the server closed with."""
+    """The seqs of all queued messages, and the code that the server closed with. Each frame must be whole."""
     seqs = []
     try:
         while True:
@@ -121,7 +123,7 @@ def _cut(server: ChatServer) -> bool:
 
 
 @pytest.mark.once  # locks SQLite's file
-async def test_ping_when_the_server_is_slow_to_read_a_peer_then_its_late_pong_does_not_end_it(
+async def test_ping_when_the_pong_waits_behind_frames_then_the_peer_stays(
     start_server: Callable[..., ChatServer],
 ):
     server = start_server(PING_SECONDS="1", LIMIT_FRAMES="10000/1s", DATABASE_URL="")
@@ -129,7 +131,7 @@ async def test_ping_when_the_server_is_slow_to_read_a_peer_then_its_late_pong_do
     room_id = user.make_room()
     async with user.connect() as client:
         await client.reply("message:send", {"roomId": room_id, "content": "first"})
-        # Sends wait behind the lock, and more of them than the server reads ahead.
+        # The sends wait for the lock. They are more than the server reads ahead.
         database = sqlite3.connect(Path(server.env["DATA_DIR"]) / "chat.sqlite3", isolation_level=None)
         database.execute("BEGIN IMMEDIATE")
         for number in range(200):

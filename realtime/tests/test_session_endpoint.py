@@ -1,4 +1,4 @@
-"""The socket as a protocol: envelopes, refs, origins, sizes and limits. About ten seconds."""
+"""The socket at /ws/chat/ of a real server: envelopes, refs, origins, sizes and limits. About ten seconds."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ from tests.kit.users import ChatUser
 READY_KEYS = {"userId", "connectionId", "deviceId", "serverTime", "expiresAt", "rooms", "limits"}
 
 
-async def test_ready_when_connected_then_is_the_first_frame_and_tells_all(
+async def test_ready_when_connected_then_is_the_first_frame_and_complete(
     ann: ChatUser, ben: ChatUser
 ) -> None:
     room_id = ann.make_room(ben)
@@ -47,7 +47,7 @@ async def test_ref_when_sent_then_is_echoed_in_the_one_answer(ann: ChatUser, ref
     assert list(answers[0]["data"]) == ["serverTime"]
 
 
-async def test_frame_without_ref_when_it_succeeds_then_is_not_answered_and_when_it_fails_is(
+async def test_frame_when_it_has_no_ref_then_only_errors_are_answered(
     ann: ChatUser,
 ) -> None:
     async with ann.connect() as client:
@@ -102,7 +102,7 @@ async def test_frame_when_bad_then_gets_one_named_error_and_the_connection_lives
 ) -> None:
     async with ann.connect() as client:
         await client.send_raw(frame)
-        # What is told of ann's last socket may come between.
+        # A presence update about ann's previous socket may come in between.
         answers = [answer for answer in await client.read_all() if answer["event"] != "presence:update"]
         assert [(answer["event"], answer.get("ref")) for answer in answers] == [(f"error:{code}", ref)]
         assert set(answers[0]) - {"ref"} == {"event", "data"}
@@ -110,12 +110,12 @@ async def test_frame_when_bad_then_gets_one_named_error_and_the_connection_lives
         assert len(json.dumps(answers[0])) < 1000
 
 
-async def test_unknown_event_when_near_to_one_then_names_it(ann: ChatUser) -> None:
+async def test_unknown_event_when_similar_to_a_known_one_then_names_it(ann: ChatUser) -> None:
     async with ann.connect() as client:
         assert "message:send" in (await client.error("message:sent"))["message"]
 
 
-async def test_frame_when_at_the_size_limit_then_is_served_and_over_it_closes_with_1009(
+async def test_frame_when_over_the_size_limit_then_closes_with_1009(
     ann: ChatUser,
 ) -> None:
     frame = json.dumps({"event": "ping", "ref": "big"})
@@ -133,7 +133,7 @@ async def test_frame_when_at_the_size_limit_then_is_served_and_over_it_closes_wi
 
 
 async def handshake(server: ChatServer, user: ChatUser, **headers: str) -> int:
-    """The status of a handshake; 101 when it was accepted."""
+    """The status of a handshake: 101 if it was accepted."""
     all_headers = {"Authorization": f"Bearer {user.access_token}", **headers}
     try:
         async with connect(server.ws_url, additional_headers=all_headers):
@@ -163,7 +163,7 @@ async def test_origin_when_own_or_absent_then_is_allowed(server: ChatServer, ann
     assert await handshake(server, ann) == 101
 
 
-async def test_socket_at_another_path_then_gets_403(server: ChatServer, ann: ChatUser) -> None:
+async def test_socket_when_at_another_path_then_gets_403(server: ChatServer, ann: ChatUser) -> None:
     with pytest.raises(InvalidStatus) as refused:
         async with connect(server.ws_url + "other"):
             pass
@@ -172,7 +172,7 @@ async def test_socket_at_another_path_then_gets_403(server: ChatServer, ann: Cha
 
 @pytest.fixture(scope="module")
 def limited() -> Iterator[ChatServer]:
-    """A server with small limits; those over time are so long that no test outlasts them."""
+    """A server with small limits. The rates last an hour, longer than any test."""
     server = ChatServer(
         RATE_LIMITS="on",
         LIMIT_SIGNUP_IP="100/1h",
@@ -203,7 +203,7 @@ async def test_origin_when_listed_then_is_allowed(limited: ChatServer) -> None:
         assert await handshake(limited, user, Origin=origin) == status
 
 
-async def test_messages_over_the_users_limit_then_are_refused_on_socket_and_rest_and_not_stored(
+async def test_messages_when_over_a_limit_then_socket_and_rest_refuse_them(
     limited: ChatServer,
 ) -> None:
     user, other = limited.sign_up(), limited.sign_up()
@@ -226,7 +226,7 @@ async def test_messages_over_the_users_limit_then_are_refused_on_socket_and_rest
     assert [message["content"] for message in user.history(room_id)] == ["m0", "m1", "m2", "o0", "o1"]
 
 
-async def test_frames_over_the_limit_then_are_refused_and_who_goes_on_is_closed_with_4429(
+async def test_frames_when_over_the_limit_then_are_refused_and_closed_with_4429(
     limited: ChatServer,
 ) -> None:
     user = limited.sign_up()
@@ -244,7 +244,7 @@ async def test_frames_over_the_limit_then_are_refused_and_who_goes_on_is_closed_
     assert len([frame for frame in client.frames if frame["event"] == "reply"]) == 10
 
 
-async def test_connections_over_the_users_limit_then_are_closed_with_4429(limited: ChatServer) -> None:
+async def test_connections_when_over_the_limit_then_are_closed_with_4429(limited: ChatServer) -> None:
     user = limited.sign_up()
     async with user.connect() as one, user.connect():
         async with user.connect(ready=False) as third:

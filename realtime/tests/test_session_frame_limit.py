@@ -1,4 +1,4 @@
-"""The limit of one connection's frames."""
+"""FrameLimiter: the limit of one connection's frames."""
 
 import pytest
 

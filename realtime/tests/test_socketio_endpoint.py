@@ -1,100 +1,37 @@
-"""Clients of the stock socket.io-client, in processes of their own, as the guide writes them. About 40 seconds."""
+"""SocketIo: stock socket.io-clients and raw sockets against real servers. About 40 seconds."""
 
 import asyncio
 import contextlib
 import json
-import queue
 import socket
-import subprocess
-import threading
 from collections.abc import Callable, Iterator
-from itertools import count
 from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.kit.paths import ROOT
 from tests.kit.redis_servers import RedisServer
 from tests.kit.servers import ChatServer
 from tests.kit.users import ChatUser
 from tests.kit.waiting import until
 
-WAIT_SECONDS = 30.0
-CLIENT = ROOT / "realtime" / "tests" / "guide.mjs"
+from .stock_client import WAIT_SECONDS, StockClient
 
-
-class Guide:
-    """A node process around one stock client."""
-
-    def __init__(self, server: ChatServer, token: str, **options: Any) -> None:
-        self.process = subprocess.Popen(
-            ["node", str(CLIENT), server.base_url, token, json.dumps(options)],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.seen: list[dict[str, Any]] = []
-        self._unread: list[dict[str, Any]] = []
-        self._lines: queue.Queue[str] = queue.Queue()
-        self._ids = count(1)
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self._lines.put(line)
-
-    def command(self, **command: Any) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(command) + "\n")
-        self.process.stdin.flush()
-
-    def emit(self, event: str, *args: Any) -> Any:
-        """Emit with an acknowledgement, and return it."""
-        number = next(self._ids)
-        self.command(id=number, event=event, args=args)
-        return self.expect(lambda line: line.get("id") == number)["answer"]
-
-    def expect(self, wanted: str | Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        matches = (lambda line: line.get("event") == wanted) if isinstance(wanted, str) else wanted
-        for line in self._unread:
-            if matches(line):
-                self._unread.remove(line)
-                return line
-        while True:
-            try:
-                line = json.loads(self._lines.get(timeout=WAIT_SECONDS))
-            except queue.Empty:
-                raise AssertionError(f"{wanted} did not come; seen were {self.seen[-10:]}") from None
-            self.seen.append(line)
-            if matches(line):
-                return line
-            self._unread.append(line)
-
-    def stop(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        self._reader.join()
-
-
-Open = Callable[..., Guide]
+Open = Callable[..., StockClient]
 
 
 @pytest.fixture
-def open_guide(node: Any) -> Iterator[Open]:
-    opened: list[Guide] = []
+def open_client(node: Any) -> Iterator[Open]:
+    opened: list[StockClient] = []
 
-    def open_one(user: ChatUser, **options: Any) -> Guide:
-        opened.append(Guide(user.server, options.pop("token", user.access_token), **options))
+    def open_one(user: ChatUser, **options: Any) -> StockClient:
+        opened.append(StockClient(user.server, options.pop("token", user.access_token), **options))
         return opened[-1]
 
     yield open_one
-    for guide in opened:
-        guide.stop()
+    for client in opened:
+        client.stop()
 
 
 async def closed(ws: ClientConnection) -> None:
@@ -113,21 +50,21 @@ def polling(server: ChatServer) -> socket.socket:
     return client
 
 
-def test_guide_when_two_clients_use_two_processes_then_they_talk(
-    redis_server: RedisServer, start_server: Callable[..., ChatServer], open_guide: Open
+def test_clients_when_on_two_processes_then_reach_each_other(
+    redis_server: RedisServer, start_server: Callable[..., ChatServer], open_client: Open
 ) -> None:
     here = start_server(REDIS_URL=redis_server.url, RATE_LIMITS="on", LIMIT_MESSAGES_USER="3/1h")
     there = start_server(REDIS_URL=redis_server.url, DATA_DIR=here.env["DATA_DIR"])
     alice, bob = here.sign_up("alice"), here.sign_up("bob").on(there)
-    one, two = open_guide(alice), open_guide(bob, transports=["websocket"])
-    for guide, user in ((one, alice), (two, bob)):
-        assert guide.expect("ready")["data"]["userId"] == user.id
+    one, two = open_client(alice), open_client(bob, transports=["websocket"])
+    for client, user in ((one, alice), (two, bob)):
+        assert client.expect("ready")["data"]["userId"] == user.id
 
     sent = one.emit("message:send", {"toUserId": bob.id, "content": "Hello!", "clientMessageId": "a-1"})
     assert (sent["seq"], sent["duplicate"], sent["clientMessageId"]) == (1, False, "a-1")
     room_id = sent["roomId"]
-    for guide in (one, two):
-        message = guide.expect("message:receive")["data"]
+    for client in (one, two):
+        message = client.expect("message:receive")["data"]
         assert (message["from"], message["to"], message["content"]) == (alice.id, bob.id, "Hello!")
         assert message["id"] == sent["serverMessageId"]
     again = one.emit("message:send", {"toUserId": bob.id, "content": "Hello!", "clientMessageId": "a-1"})
@@ -147,99 +84,100 @@ def test_guide_when_two_clients_use_two_processes_then_they_talk(
     assert [message["content"] for message in bob.history(room_id)] == ["Hello!", "third of three"]
 
 
-def test_socket_io_when_a_socket_of_the_other_kind_is_in_the_room_then_both_hear_the_same(
-    ann: ChatUser, ben: ChatUser, open_guide: Open
+def test_socket_io_when_messages_come_by_rest_then_gets_the_same_data(
+    ann: ChatUser, ben: ChatUser, open_client: Open
 ) -> None:
     room_id = ann.make_room(ben)
-    guide = open_guide(ben)
-    assert guide.expect("upgrade")["data"] == {"transport": "websocket"}
-    assert room_id in guide.expect("ready")["data"]["rooms"]
+    client = open_client(ben)
+    assert client.expect("upgrade")["data"] == {"transport": "websocket"}
+    assert room_id in client.expect("ready")["data"]["rooms"]
     ann.send(room_id, "by REST")
-    heard = guide.expect("message:receive")["data"]
-    assert heard == ben.history(room_id)[0]
-    missed = guide.emit("resume", {"rooms": {room_id: 0}})
+    received = client.expect("message:receive")["data"]
+    assert received == ben.history(room_id)[0]
+    missed = client.emit("resume", {"rooms": {room_id: 0}})
     assert missed["rooms"] == {room_id: {"complete": True, "from": 1, "through": 1}}
-    assert guide.expect("message:receive")["data"] == heard
+    assert client.expect("message:receive")["data"] == received
 
 
-def test_socket_io_when_only_polling_is_left_then_it_works_too(
-    ann: ChatUser, ben: ChatUser, open_guide: Open
+def test_socket_io_when_only_polling_is_possible_then_it_works(
+    ann: ChatUser, ben: ChatUser, open_client: Open
 ) -> None:
-    guide = open_guide(ben, transports=["polling"])
-    guide.expect("ready")
-    for number in range(40):  # more in one POST than python-engineio takes by itself
-        guide.command(event="ping", args=[{}])
-        guide.command(id=1000 + number, event="ping", args=[{}])
+    client = open_client(ben, transports=["polling"])
+    client.expect("ready")
+    # More packets in one POST than python-engineio accepts by default.
     for number in range(40):
-        assert guide.expect(lambda line, n=number: line.get("id") == 1000 + n)["answer"]["serverTime"]
+        client.command(event="ping", args=[{}])
+        client.command(id=1000 + number, event="ping", args=[{}])
+    for number in range(40):
+        assert client.expect(lambda line, n=number: line.get("id") == 1000 + n)["answer"]["serverTime"]
     ann.send(ann.make_room(ben), "polled")
-    assert guide.expect("message:receive")["data"]["content"] == "polled"
+    assert client.expect("message:receive")["data"]["content"] == "polled"
 
 
 def test_socket_io_when_the_token_is_bad_then_connect_error_says_so(
-    server: ChatServer, ben: ChatUser, open_guide: Open
+    server: ChatServer, ben: ChatUser, open_client: Open
 ) -> None:
     for token in ("", "nonsense"):
-        error = open_guide(ben, token=token, transports=["websocket"]).expect("connect_error")["data"]
+        error = open_client(ben, token=token, transports=["websocket"]).expect("connect_error")["data"]
         assert error["code"] == "unauthenticated"
         assert "token" in error["message"]
     header = {"extraHeaders": {"Authorization": f"Bearer {ben.access_token}"}}
-    assert open_guide(ben, token="", **header).expect("ready")["data"]["userId"] == ben.id
+    assert open_client(ben, token="", **header).expect("ready")["data"]["userId"] == ben.id
 
 
-def test_socket_io_when_the_session_ends_then_it_is_told_and_does_not_come_back(
-    server: ChatServer, open_guide: Open
+def test_socket_io_when_the_session_ends_then_it_stays_disconnected(
+    server: ChatServer, open_client: Open
 ) -> None:
     user = server.sign_up()
-    guide = open_guide(user)
-    guide.expect("ready")
+    client = open_client(user)
+    client.expect("ready")
     user.http.post("/api/auth/logout", json={"refreshToken": user.refresh_token})
-    assert guide.expect("close")["data"] == {"code": 4401, "reason": "session ended"}
-    assert guide.expect("disconnect")["data"] == {"reason": "io server disconnect"}
-    late = open_guide(user).expect("connect_error")["data"]
+    assert client.expect("close")["data"] == {"code": 4401, "reason": "session ended"}
+    assert client.expect("disconnect")["data"] == {"reason": "io server disconnect"}
+    late = open_client(user).expect("connect_error")["data"]
     assert late["closeCode"] == 4401
 
 
-def test_socket_io_when_the_server_restarts_then_the_client_comes_back_by_itself(
-    start_server: Callable[..., ChatServer], open_guide: Open
+def test_socket_io_when_the_server_restarts_then_clients_reconnect(
+    start_server: Callable[..., ChatServer], open_client: Open
 ) -> None:
     server = start_server()
     user = server.sign_up()
-    guides = [open_guide(user, transports=[transport]) for transport in ("websocket", "polling")]
-    for guide in guides:
-        guide.expect("ready")
-    polling(server).close()  # one that has gone
+    clients = [open_client(user, transports=[transport]) for transport in ("websocket", "polling")]
+    for client in clients:
+        client.expect("ready")
+    # A poll whose client has left.
+    polling(server).close()
     with polling(server):
         server.send_signal(15)
         server.wait(WAIT_SECONDS)
-    # Polls wait for news for longer than the server waits for them.
+    # A poll waits for news longer than the server waits for the poll.
     assert "timeout graceful shutdown exceeded" not in server.log.read_text()
     server.start(migrate=False)
-    for guide in guides:
-        guide.expect("disconnect")
-        assert guide.expect("ready")["data"]["userId"] == user.id
+    for client in clients:
+        client.expect("disconnect")
+        assert client.expect("ready")["data"]["userId"] == user.id
 
 
-def test_socket_io_when_events_are_wrong_then_errors_teach_and_the_connection_stays(
-    ben: ChatUser, open_guide: Open
-) -> None:
-    guide = open_guide(ben, transports=["websocket"])
-    guide.expect("ready")
-    unknown = guide.emit("mesage:send", {})
+def test_socket_io_when_events_are_wrong_then_gets_errors_and_stays(ben: ChatUser, open_client: Open) -> None:
+    client = open_client(ben, transports=["websocket"])
+    client.expect("ready")
+    unknown = client.emit("mesage:send", {})
     assert (unknown["error"]["code"], "message:send" in unknown["error"]["message"]) == (
         "unknown_event",
         True,
     )
     for args in ([{"content": 1}], ["text"], [{}, {}], [None], [{"content": "\ud800"}]):
-        refused = guide.emit("message:send", *args)
+        refused = client.emit("message:send", *args)
         assert refused["error"]["code"] == "invalid", args
-    guide.command(event="typing", args=[{"roomId": "nowhere"}])  # without an acknowledgement
-    assert guide.expect("error:invalid")
-    assert guide.emit("ping")["serverTime"]
-    assert not [line for line in guide.seen if line.get("event") == "disconnect"]
+    # Without an acknowledgement.
+    client.command(event="typing", args=[{"roomId": "nowhere"}])
+    assert client.expect("error:invalid")
+    assert client.emit("ping")["serverTime"]
+    assert not [line for line in client.seen if line.get("event") == "disconnect"]
 
 
-async def test_socket_io_when_packets_are_none_then_each_ends_its_connection_and_nothing_else(
+async def test_socket_io_when_packets_are_invalid_then_only_they_disconnect(
     server: ChatServer, ben: ChatUser
 ) -> None:
     logged = len(server.log.read_text())
@@ -275,7 +213,7 @@ async def test_socket_io_when_nobody_logs_in_then_the_transport_is_closed(server
         await closed(ws)
 
 
-def test_socket_io_when_a_strangers_page_asks_then_it_is_refused(server: ChatServer) -> None:
+def test_socket_io_when_another_origin_connects_then_is_refused(server: ChatServer) -> None:
     query = {"EIO": "4", "transport": "polling"}
     with server.http(Origin="https://evil.example") as http:
         assert http.get("/socket.io/", params=query).status_code == 400
@@ -285,20 +223,20 @@ def test_socket_io_when_a_strangers_page_asks_then_it_is_refused(server: ChatSer
 
 
 def test_socket_io_when_used_then_neither_token_nor_text_is_in_the_log(
-    server: ChatServer, ann: ChatUser, ben: ChatUser, open_guide: Open
+    server: ChatServer, ann: ChatUser, ben: ChatUser, open_client: Open
 ) -> None:
-    guide = open_guide(ben, query={"token": ben.access_token})
-    guide.expect("ready")
-    guide.emit("message:send", {"toUserId": ann.id, "content": "a secret of mine"})
-    guide.command(close=True)
-    guide.expect("disconnect")
+    client = open_client(ben, query={"token": ben.access_token})
+    client.expect("ready")
+    client.emit("message:send", {"toUserId": ann.id, "content": "a secret of mine"})
+    client.command(close=True)
+    client.expect("disconnect")
     log = server.log.read_text()
     assert "a secret of mine" not in log
     assert ben.access_token not in log
 
 
 @pytest.mark.once  # a queue in memory
-async def test_socket_io_when_a_client_takes_nothing_then_it_is_closed_as_a_slow_reader(
+async def test_socket_io_when_a_client_takes_nothing_then_closes_with_4408(
     server: ChatServer, ann: ChatUser
 ) -> None:
     slow = server.sign_up()
