@@ -17,7 +17,7 @@ from rooms.membership_reconciler import get_audit
 pytestmark = pytest.mark.once  # nothing here uses the database
 
 
-async def test_stop_order_when_all_objects_are_made_then_names_each_and_no_other() -> None:
+async def test_stop_order_when_all_objects_exist_then_names_exactly_them() -> None:
     loop.adopt()
     getters = (
         get_redis,

@@ -1,4 +1,4 @@
-"""`ready`, the first frame on a connection: its shape, and the limits it tells the client."""
+"""`ready`, the first frame on a connection: its data, and the limits that a client has to know."""
 
 from uuid import UUID
 
