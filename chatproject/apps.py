@@ -1,4 +1,4 @@
-"""The composition root as a Django app: it says whose pages may use REST."""
+"""The composition root as a Django app: declares the stop order, and registers which origins may use REST."""
 
 from django.apps import AppConfig
 
