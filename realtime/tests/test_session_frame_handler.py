@@ -15,6 +15,7 @@ from realtime.session.connection import Connection, Identity
 from realtime.session.frame_handler import FrameHandler
 from realtime.session.handlers import EventConsumer, EventRegistry, on
 from realtime.wire.close_codes import CloseCode, CloseSocket
+from realtime.wire.events import Allowed
 from realtime.wire.protocol import Wire
 from tests.kit.connections import Peer
 
@@ -26,7 +27,7 @@ class Ask(Wire):
 
 
 class Answering(EventConsumer):
-    @on("test:ask", Ask, reply=Ask)
+    @on("test:ask", Ask, reply=Ask, allowed=Allowed.ANYONE)
     async def ask(self, data: Ask) -> Ask:
         """Ask."""
         match data.what:
