@@ -1,36 +1,57 @@
-"""What each role may do in a room. Knows memberships; must not know requests or sockets."""
+"""What each role may do in a room."""
+
+from uuid import UUID
 
 from foundation import times
 from foundation.errors import Forbidden, Muted
 
-from .models import Membership
-from .write_access import Standing
+from . import selectors
+from .models import Membership, Room
+from .write_access import WriteAccess
 
-RANK = {Membership.Role.MEMBER: 0, Membership.Role.ADMIN: 1, Membership.Role.OWNER: 2}
+Role = Membership.Role
+RANK = {Role.MEMBER: 0, Role.ADMIN: 1, Role.OWNER: 2}
 
 
 def require_role(membership: Membership, role: Membership.Role) -> None:
-    if RANK[Membership.Role(membership.role)] < RANK[role]:
+    """Raise Forbidden for a member with a lower role."""
+    if RANK[Role(membership.role)] < RANK[role]:
         raise Forbidden(f"This needs the role {role.value} in the room; yours is {membership.role}.")
 
 
 def require_outranks(membership: Membership, other: Membership) -> None:
-    """An admin manages members; only an owner manages admins and owners."""
+    """Raise Forbidden unless the member may manage the other. Admins manage members, owners everybody."""
     if membership.pk == other.pk:
         return
-    if (
-        RANK[Membership.Role(membership.role)] <= RANK[Membership.Role(other.role)]
-        and membership.role != "owner"
-    ):
+    if RANK[Role(membership.role)] <= RANK[Role(other.role)] and membership.role != Role.OWNER:
         raise Forbidden(f"A member with the role {other.role} can only be managed by an owner.")
 
 
-def require_may_write(standing: Standing) -> None:
-    """Who may send and edit: a member who is not muted, in a room that is not locked."""
-    if standing.locked_at is not None:
+def require_may_grant(membership: Membership, role: str) -> None:
+    """Raise Forbidden unless the member may give others this role: only an owner makes admins and owners."""
+    if role != Role.MEMBER:
+        require_role(membership, Role.OWNER)
+
+
+def require_managed_group(room_id: UUID, actor_id: UUID, role: Membership.Role) -> Membership:
+    """The actor's membership, with its room.
+
+    Raises NotFound for a stranger, Forbidden in a direct room or with a lower role. The room has its true head:
+    the caller publishes it, or starts a new member there.
+    """
+    actor = selectors.require_shown_member(room_id=room_id, user_id=actor_id)
+    if actor.room.kind == Room.Kind.DIRECT:
+        raise Forbidden("A direct room has its two users and nothing to manage.")
+    require_role(actor, role)
+    return actor
+
+
+def require_may_write(access: WriteAccess) -> None:
+    """Raise Forbidden in a locked room, Muted for a muted member."""
+    if access.locked_at is not None:
         raise Forbidden("This room is locked by the moderators; nobody writes in it for now.")
-    if standing.muted_until is not None and standing.muted_until > times.now():
+    if access.muted_until is not None and access.muted_until > times.now():
         raise Muted(
-            f"You are muted in this room until {times.to_wire(standing.muted_until)}.",
-            retry_after=(standing.muted_until - times.now()).total_seconds(),
+            f"You are muted in this room until {times.to_wire(access.muted_until)}.",
+            retry_after=(access.muted_until - times.now()).total_seconds(),
         )

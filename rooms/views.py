@@ -1,4 +1,4 @@
-"""REST of rooms and their members. Knows services and selectors; no rule of its own."""
+"""The REST endpoints of rooms and their members."""
 
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from foundation import loop
 from foundation.ids import parse_uuid
 from realtime.wire.protocol import Wire, to_builtins
 
-from . import selectors, services, snapshots
+from . import selectors, snapshots
 from .events import RoomData, RoomDetail, RoomMember, member_data
 from .models import Room
 from .serializers import (
@@ -24,6 +24,7 @@ from .serializers import (
     OpenDirectSerializer,
     UpdateRoomSerializer,
 )
+from .services import direct, members, rooms
 
 
 class RoomPage(Wire):
@@ -38,50 +39,49 @@ class RecentActivityPage(CursorPage):
 
 @extend_schema(tags=["rooms"])
 class RoomViewSet(viewsets.GenericViewSet):
-    queryset = Room.objects.none()  # every read goes through the selectors, which see one's own rooms only
+    # Every read goes through the selectors, which find one's own rooms only.
+    queryset = Room.objects.none()
     serializer_class = CreateRoomSerializer
-    error_codes = {"create": ("conflict",)}  # too many members
+    error_codes = {"create": ("conflict",)}
     pagination_class = RecentActivityPage
     lookup_field = "room_id"
 
-    @extend_schema(summary="My rooms, newest activity first", responses=RoomPage)
+    @extend_schema(summary="List my rooms, newest activity first", responses=RoomPage)
     def list(self, request: Request) -> Response:
         user_id = user_of(request).pk
         page = self.paginate_queryset(selectors.user_rooms(user_id=user_id)) or []
         return self.get_paginated_response(to_builtins(snapshots.room_list(user_id=user_id, rooms=page)))
 
-    @extend_schema(summary="Make a group room", request=CreateRoomSerializer, responses={201: RoomDetail})
+    @extend_schema(summary="Create a group", request=CreateRoomSerializer, responses={201: RoomDetail})
     def create(self, request: Request) -> Response:
         body = validated(CreateRoomSerializer, request)
-        room = loop.call(services.create_group(creator_id=user_of(request).pk, **body))
+        room = loop.call(rooms.create_group(creator_id=user_of(request).pk, **body))
         return self._detail(request, room.pk, status=201)
 
     @extend_schema(
-        summary="The direct room with a user, made when there is none",
+        summary="Get or create the direct room with a user",
         request=OpenDirectSerializer,
         responses={201: RoomDetail, 200: RoomDetail},
     )
     def direct(self, request: Request) -> Response:
         body = validated(OpenDirectSerializer, request)
-        room, made = loop.call(services.open_direct(user_id=user_of(request).pk, other_id=body["user_id"]))
-        return self._detail(request, room.pk, status=201 if made else 200)
+        room, created = loop.call(direct.open_direct(user_id=user_of(request).pk, other_id=body["user_id"]))
+        return self._detail(request, room.pk, status=201 if created else 200)
 
-    @extend_schema(summary="One of my rooms, with its members", responses=RoomDetail)
+    @extend_schema(summary="Get one of my rooms, with its members", responses=RoomDetail)
     def retrieve(self, request: Request, room_id: str) -> Response:
         return self._detail(request, parse_uuid(room_id))
 
-    @extend_schema(
-        summary="Rename a room or change its meta", request=UpdateRoomSerializer, responses=RoomDetail
-    )
+    @extend_schema(summary="Change a group, as an admin", request=UpdateRoomSerializer, responses=RoomDetail)
     def partial_update(self, request: Request, room_id: str) -> Response:
         changes = validated(UpdateRoomSerializer, request)
         room = parse_uuid(room_id)
-        loop.call(services.update_room(room_id=room, actor_id=user_of(request).pk, changes=changes))
+        loop.call(rooms.update_room(room_id=room, actor_id=user_of(request).pk, changes=changes))
         return self._detail(request, room)
 
-    @extend_schema(summary="Delete a room, as its owner", responses={204: None})
+    @extend_schema(summary="Delete a group, as its owner", responses={204: None})
     def destroy(self, request: Request, room_id: str) -> Response:
-        loop.call(services.delete_room(room_id=parse_uuid(room_id), actor_id=user_of(request).pk))
+        loop.call(rooms.delete_room(room_id=parse_uuid(room_id), actor_id=user_of(request).pk))
         return Response(status=204)
 
     def _detail(self, request: Request, room_id: UUID, status: int = 200) -> Response:
@@ -102,7 +102,7 @@ class MemberViewSet(viewsets.GenericViewSet):
     def create(self, request: Request, room_id: str) -> Response:
         body = validated(AddMemberSerializer, request)
         added = loop.call(
-            services.add_member(room_id=parse_uuid(room_id), actor_id=user_of(request).pk, **body)
+            members.add_member(room_id=parse_uuid(room_id), actor_id=user_of(request).pk, **body)
         )
         return Response(to_builtins(member_data(added)), status=201)
 
@@ -112,7 +112,7 @@ class MemberViewSet(viewsets.GenericViewSet):
     def partial_update(self, request: Request, room_id: str, user_id: str) -> Response:
         changes = validated(ChangeMemberSerializer, request)
         changed = loop.call(
-            services.change_member(
+            members.change_member(
                 room_id=parse_uuid(room_id),
                 actor_id=user_of(request).pk,
                 user_id=parse_uuid(user_id),
@@ -121,10 +121,10 @@ class MemberViewSet(viewsets.GenericViewSet):
         )
         return Response(to_builtins(member_data(changed)))
 
-    @extend_schema(summary="Remove a member, or leave", responses={204: None})
+    @extend_schema(summary="Remove a member, or leave the room", responses={204: None})
     def destroy(self, request: Request, room_id: str, user_id: str) -> Response:
         loop.call(
-            services.remove_member(
+            members.remove_member(
                 room_id=parse_uuid(room_id), actor_id=user_of(request).pk, user_id=parse_uuid(user_id)
             )
         )

@@ -1,7 +1,7 @@
-"""Who may write where, as this process knows it: asked of the database once, and forgotten when it changes.
+"""Which members may write in which rooms, cached by this process.
 
-A hint that spares a query for each message; the writer asks the database again with each batch, so a change
-whose event was lost lets nothing through. Knows memberships and the hub; must not know messages.
+The cache saves a query for each message. It is a hint: the writer reads the database again for each batch, so a
+change whose notice was lost lets no message through.
 """
 
 import time
@@ -18,21 +18,23 @@ from realtime.hub.hub import get_hub
 from . import selectors
 from .models import Membership
 
+# Processes of the previous release listen to this name and send it, so it stays as it is.
 NOTICE = "rooms:standing"
-MAX_STANDINGS = 100_000
+MAX_CACHED = 100_000
 TTL_SECONDS = 60.0
 
 
-class Standing(NamedTuple):
-    """What a member's right to write hangs on."""
+class WriteAccess(NamedTuple):
+    """What decides whether a member may write. `locked_at` and `first_seq` are the room's."""
 
     membership_id: UUID
     muted_until: datetime | None
-    locked_at: datetime | None  # the room's
-    first_seq: int = 1  # of the room's log when this was read: what comes before it is archived
+    locked_at: datetime | None
+    # When this was read; messages before it are archived.
+    first_seq: int = 1
 
     @classmethod
-    def of(cls, membership: Membership) -> "Standing":
+    def of(cls, membership: Membership) -> "WriteAccess":
         room = membership.room
         return cls(membership.pk, membership.muted_until, room.locked_at, room.first_seq)
 
@@ -41,54 +43,59 @@ class Standing(NamedTuple):
 
 
 @loop.one_per_loop
-def get_standings() -> "Standings":
-    """The standings of this process; they listen to the process's hub."""
-    standings = Standings()
-    get_hub().listen(NOTICE, standings.forget)
-    get_hub().on_loss(standings.forget_all)
-    return standings
+def get_write_access_cache() -> "WriteAccessCache":
+    """The cache of this process, which listens to the hub for changes."""
+    cache = WriteAccessCache()
+    get_hub().listen(NOTICE, cache.forget)
+    get_hub().on_loss(cache.forget_all)
+    return cache
 
 
-def tell_standing_changed(*, room_id: UUID, user_ids: Iterable[UUID] | None = None) -> None:
-    """Have every process forget what it knows of these members, or of all in the room; called after the write."""
+def forget_write_access(*, room_id: UUID, user_ids: Iterable[UUID] | None = None) -> None:
+    """Make every process forget the write access of these members, or of all members; called after the write."""
     names = None if user_ids is None else [str(user_id) for user_id in user_ids]
     get_hub().notify(NOTICE, {"room_id": str(room_id), "user_ids": names})
 
 
-class Standings:
-    """Lives on the process's loop. Of too many the longest unused are forgotten."""
+class WriteAccessCache:
+    """Used on the process's loop only. When it is full, the entries that were unused for longest are dropped."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._known: OrderedDict[tuple[UUID, UUID], tuple[Standing, float]] = OrderedDict()
+        self._cached: OrderedDict[tuple[UUID, UUID], tuple[WriteAccess, float]] = OrderedDict()
         self._changes = 0
 
-    async def require(self, *, room_id: UUID, user_id: UUID) -> Standing:
-        """The member's standing. NotFound for strangers; only who may write is remembered."""
+    async def require(self, *, room_id: UUID, user_id: UUID) -> WriteAccess:
+        """The member's access, from the cache or the database. NotFound for strangers.
+
+        Only members who may write are cached, so an unmuted member may write at once.
+        """
         key, now = (room_id, user_id), self._clock()
-        known = self._known.get(key)
-        if known is not None and now < known[1]:
-            self._known.move_to_end(key)
-            return known[0]
+        cached = self._cached.get(key)
+        if cached is not None and now < cached[1]:
+            self._cached.move_to_end(key)
+            return cached[0]
         changes = self._changes
         membership = await run_db(selectors.require_member, room_id=room_id, user_id=user_id)
-        standing = Standing.of(membership)
-        if changes == self._changes and standing.may_write():  # else it may have changed since it was read
-            self._known[key] = (standing, now + TTL_SECONDS)
-            while len(self._known) > MAX_STANDINGS:
-                self._known.popitem(last=False)
-        return standing
+        access = WriteAccess.of(membership)
+        # A notice that came during the read may be about what was read: then nothing is cached.
+        if changes == self._changes and access.may_write():
+            self._cached[key] = (access, now + TTL_SECONDS)
+            while len(self._cached) > MAX_CACHED:
+                self._cached.popitem(last=False)
+        return access
 
     def forget(self, changed: dict[str, Any]) -> None:
+        """Drop the entries that a notice names: `{"room_id": "..", "user_ids": [".."] or None for all}`."""
         self._changes += 1
         room_id, user_ids = UUID(changed["room_id"]), changed["user_ids"]
         if user_ids is None:
-            keys = [key for key in self._known if key[0] == room_id]
+            keys = [key for key in self._cached if key[0] == room_id]
         else:
             keys = [(room_id, UUID(user_id)) for user_id in user_ids]
         for key in keys:
-            self._known.pop(key, None)
+            self._cached.pop(key, None)
 
     def forget_all(self) -> None:
         self._changes += 1
-        self._known.clear()
+        self._cached.clear()

@@ -18,9 +18,10 @@ from messaging.log.heads import read_heads
 from messaging.log.message_log import MessageLog
 from messaging.models import Message
 from rooms import selectors as room_selectors
-from rooms import services, snapshots
+from rooms import snapshots
 from rooms.marks import pending_marks
 from rooms.models import Membership, Room
+from rooms.services import watermarks
 
 
 class Chat:
@@ -103,7 +104,7 @@ HOT: dict[str, Callable[[Chat], Any]] = {
     "membership": lambda chat: room_selectors.require_member(room_id=chat.room.pk, user_id=chat.ann.pk),
     "memberships": lambda chat: room_selectors.user_memberships(user_id=chat.ann.pk),
     "receipts": lambda chat: selectors.message_receipts(**the_message(chat)),
-    "watermarks": lambda chat: services.advance_watermarks(
+    "watermarks": lambda chat: watermarks.advance_watermarks(
         room_id=chat.room.pk, user_id=chat.ann.pk, delivered_seq=10, read_seq=10
     ),
     "heads": lambda chat: read_heads(chat.rooms),

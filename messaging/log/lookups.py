@@ -9,26 +9,26 @@ from django.db.models import QuerySet
 from messaging.drafts import Draft
 from messaging.models import Message
 from rooms.models import Membership
-from rooms.write_access import Standing
+from rooms.write_access import WriteAccess
 
 
-def read_write_access(drafts: list[Draft]) -> dict[tuple[UUID, UUID], Standing]:
+def read_write_access(drafts: list[Draft]) -> dict[tuple[UUID, UUID], WriteAccess]:
     """Whether the senders may write, by (room id, sender id). Senders who are not members are left out.
 
     Reads by membership id where the draft has it. A second query, by room and user, finds those who left and were
     added again since.
     """
-    standings = _read(pk__in={draft.membership_id for draft in drafts if draft.membership_id})
-    unknown = [draft for draft in drafts if (draft.room_id, draft.sender_id) not in standings]
+    accesses = _read(pk__in={draft.membership_id for draft in drafts if draft.membership_id})
+    unknown = [draft for draft in drafts if (draft.room_id, draft.sender_id) not in accesses]
     if unknown:
         room_ids, sender_ids = {draft.room_id for draft in unknown}, {draft.sender_id for draft in unknown}
-        standings |= _read(room_id__in=room_ids, user_id__in=sender_ids)
-    return standings
+        accesses |= _read(room_id__in=room_ids, user_id__in=sender_ids)
+    return accesses
 
 
-def _read(**conditions: Any) -> dict[tuple[UUID, UUID], Standing]:
+def _read(**conditions: Any) -> dict[tuple[UUID, UUID], WriteAccess]:
     return {
-        (room_id, user_id): Standing(pk, muted_until, locked_at, first_seq)
+        (room_id, user_id): WriteAccess(pk, muted_until, locked_at, first_seq)
         for room_id, user_id, pk, muted_until, locked_at, first_seq in _columns().filter(**conditions)
     }
 

@@ -70,15 +70,15 @@ class MessageLog:
 
     def _check_senders(self, drafts: list[Draft], outcomes: dict[UUID, Outcome]) -> None:
         """Refuse drafts whose senders are not members (any more), or may not write. One query for the batch."""
-        standings = read_write_access(drafts)
+        accesses = read_write_access(drafts)
         for draft in drafts:
             try:
-                standing = standings.get((draft.room_id, draft.sender_id))
-                if standing is None:
+                access = accesses.get((draft.room_id, draft.sender_id))
+                if access is None:
                     raise NotFound(NO_ROOM)
-                require_may_write(standing)
-                draft.membership_id = standing.membership_id
-                draft.in_archived_room = standing.first_seq > 1
+                require_may_write(access)
+                draft.membership_id = access.membership_id
+                draft.in_archived_room = access.first_seq > 1
             except ChatError as error:
                 outcomes[draft.id] = error
 

@@ -12,7 +12,7 @@ from foundation import loop
 from messaging import retention
 from messaging.archive import Archive, Damaged
 from rooms.models import Room
-from rooms.services import announce_room
+from rooms.services.rooms import republish_room
 
 from .progress import Progress
 
@@ -94,7 +94,7 @@ def _with_update(room: Room, work: Iterator[int]) -> Iterator[int]:
     try:
         yield from work
     finally:
-        loop.call(announce_room(room_id=room.pk))
+        loop.call(republish_room(room_id=room.pk))
 
 
 def _rooms(room_ids: Iterable[UUID]) -> Iterator[Room]:

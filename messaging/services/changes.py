@@ -13,7 +13,7 @@ from messaging.selectors import require_existing
 from rooms import selectors as rooms
 from rooms.models import Membership, Room
 from rooms.permissions import require_may_write, require_role
-from rooms.write_access import Standing
+from rooms.write_access import WriteAccess
 
 from .content import check_content
 from .publishing import publish_deleted, publish_updated
@@ -36,7 +36,7 @@ async def edit_message(
 
 def _edit(room_id: UUID, message_id: UUID, actor_id: UUID, content: str) -> tuple[Message, Room]:
     membership = rooms.require_member(room_id=room_id, user_id=actor_id)
-    require_may_write(Standing.of(membership))
+    require_may_write(WriteAccess.of(membership))
     message = require_existing(room=membership.room, message_id=message_id)
     if message.sender_id != actor_id:
         raise Forbidden("Only its author edits a message.")

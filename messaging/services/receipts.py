@@ -7,7 +7,7 @@ from foundation.errors import Invalid
 from messaging import selectors
 from messaging.events import Watermarks
 from rooms import selectors as rooms
-from rooms.services import advance_watermarks
+from rooms.services.watermarks import advance_watermarks
 
 from .publishing import publish_watermarks
 

@@ -10,8 +10,8 @@ from foundation.limits.shared import get_rate_limiter
 from messaging.drafts import Draft, Stored, key_id
 from messaging.models import ArchivedKey, Message
 from rooms.permissions import require_may_write
-from rooms.services import open_direct
-from rooms.write_access import get_standings
+from rooms.services.direct import open_direct
+from rooms.write_access import get_write_access_cache
 
 from .content import check_attributes, check_content
 from .writer import get_writer
@@ -44,8 +44,8 @@ async def send_message(
         room_id = (await open_direct(user_id=sender_id, other_id=to_user_id))[0].pk
     assert room_id is not None
     # Before the limits, so that a stranger cannot use up the limit of a room. The log checks again at the commit.
-    standing = await get_standings().require(room_id=room_id, user_id=sender_id)
-    require_may_write(standing)
+    access = await get_write_access_cache().require(room_id=room_id, user_id=sender_id)
+    require_may_write(access)
     if reply_to is not None:
         await run_db(_require_reply_target, room_id, reply_to, sender_id, client_message_id)
     await get_rate_limiter().check(MESSAGES_USER.of(sender_id), MESSAGES_ROOM.of(room_id))
@@ -53,7 +53,7 @@ async def send_message(
         Draft(
             room_id=room_id,
             sender_id=sender_id,
-            membership_id=standing.membership_id,
+            membership_id=access.membership_id,
             content=content,
             type=type,
             client_message_id=client_message_id,

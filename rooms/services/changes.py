@@ -1,0 +1,18 @@
+"""Saves the fields of a row that differ."""
+
+from typing import Any
+
+from ..models import Membership, Room
+
+
+def save_changes(row: Room | Membership, changes: dict[str, Any]) -> bool:
+    """Set and save the fields whose values differ; False where none does.
+
+    Writes those columns only: others, such as watermarks, may change at the same time.
+    """
+    changed = [name for name, value in changes.items() if getattr(row, name) != value]
+    for name in changed:
+        setattr(row, name, changes[name])
+    if changed:
+        row.save(update_fields=changed)
+    return bool(changed)

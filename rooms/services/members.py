@@ -1,0 +1,132 @@
+"""Adds, changes and removes members of groups."""
+
+from typing import Any, NoReturn
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError
+
+from accounts import selectors as accounts
+from foundation.database import run_db
+from foundation.errors import Conflict, Invalid
+
+from .. import selectors
+from ..models import Membership, Room
+from ..permissions import require_managed_group, require_may_grant, require_outranks, require_role
+from .changes import save_changes
+from .publishing import notify_added, notify_removed, publish_member_changed
+
+Role = Membership.Role
+LAST_OWNER = "This is the room's only owner. Make another member owner first, or delete the room."
+
+
+async def add_member(*, room_id: UUID, actor_id: UUID, user_id: UUID, role: str = Role.MEMBER) -> Membership:
+    """Add a user to a group, as its admin; only an owner adds admins and owners. Conflict for a member."""
+    membership = await run_db(_add_member, room_id, actor_id, user_id, role)
+    notify_added(room_id, [user_id])
+    publish_member_changed(room_id, user_id, membership)
+    return membership
+
+
+def _add_member(room_id: UUID, actor_id: UUID, user_id: UUID, role: str) -> Membership:
+    actor = require_managed_group(room_id, actor_id, Role.ADMIN)
+    require_may_grant(actor, role)
+    require_users([user_id], field="userId")
+    if selectors.count_members(room_id=room_id) >= settings.MAX_ROOM_MEMBERS:
+        refuse_full()
+    membership = join(actor.room, user_id, role)
+    if membership is None:
+        raise Conflict("This user is a member already.", fields={"userId": ["Already a member."]})
+    # Several users may have been added at once. Each that counts too many members is removed again, so the limit
+    # holds: the last of those who stay counted all the others.
+    if selectors.count_members(room_id=room_id) > settings.MAX_ROOM_MEMBERS:
+        Membership.objects.filter(pk=membership.pk).delete()
+        refuse_full()
+    return membership
+
+
+async def change_member(
+    *, room_id: UUID, actor_id: UUID, user_id: UUID, changes: dict[str, Any]
+) -> Membership:
+    """Change a member's `role` or `muted_until`, as an admin. Conflict if no owner would be left."""
+    membership, changed = await run_db(_change_member, room_id, actor_id, user_id, changes)
+    if changed:
+        publish_member_changed(room_id, user_id, membership)
+    return membership
+
+
+def _change_member(
+    room_id: UUID, actor_id: UUID, user_id: UUID, changes: dict[str, Any]
+) -> tuple[Membership, bool]:
+    actor = require_managed_group(room_id, actor_id, Role.ADMIN)
+    membership = selectors.get_membership(room_id=room_id, user_id=user_id)
+    require_outranks(actor, membership)
+    if "role" in changes and changes["role"] != membership.role:
+        require_may_grant(actor, changes["role"])
+        if membership.role == Role.OWNER:
+            _require_another_owner(room_id)
+            Membership.objects.filter(pk=membership.pk).update(role=changes["role"])
+            # Two owners may have stepped down at once.
+            if not _has_owner(room_id):
+                Membership.objects.filter(pk=membership.pk).update(role=Role.OWNER)
+                raise Conflict(LAST_OWNER)
+    return membership, save_changes(membership, changes)
+
+
+async def remove_member(*, room_id: UUID, actor_id: UUID, user_id: UUID) -> None:
+    """Remove a user from a group, as an admin; a member who removes oneself leaves.
+
+    Conflict for the only owner, unless the room has no other member.
+    """
+    await run_db(_remove_member, room_id, actor_id, user_id)
+    notify_removed(room_id, [user_id], reason="left" if user_id == actor_id else "removed")
+    publish_member_changed(room_id, user_id, None)
+
+
+def _remove_member(room_id: UUID, actor_id: UUID, user_id: UUID) -> None:
+    actor = require_managed_group(room_id, actor_id, Role.MEMBER)
+    membership = actor
+    if user_id != actor_id:
+        require_role(actor, Role.ADMIN)
+        membership = selectors.get_membership(room_id=room_id, user_id=user_id)
+        require_outranks(actor, membership)
+    last_out = selectors.count_members(room_id=room_id) == 1
+    if membership.role == Role.OWNER and not last_out:
+        _require_another_owner(room_id)
+    Membership.objects.filter(pk=membership.pk).delete()
+    # Two owners may have left at once.
+    if membership.role == Role.OWNER and not last_out and not _has_owner(room_id):
+        membership.save(force_insert=True)
+        raise Conflict(LAST_OWNER)
+
+
+def join(room: Room, user_id: UUID, role: str) -> Membership | None:
+    """Store a membership for which all messages are read; None for a member."""
+    if Membership.objects.filter(room=room, user_id=user_id).exists():
+        return None
+    try:
+        return Membership.create_at_head(room=room, user_id=user_id, role=role)
+    except IntegrityError:
+        return None
+
+
+def require_users(user_ids: list[UUID], *, field: str) -> None:
+    """Raise Invalid, which names `field`, unless all users exist and are active."""
+    found = {user.pk for user in accounts.get_users(user_ids=user_ids).values() if user.is_active}
+    if missing := [str(user_id) for user_id in user_ids if user_id not in found]:
+        raise Invalid(
+            "No such user.", fields={field: [f"No such user: {user_id}." for user_id in missing[:10]]}
+        )
+
+
+def refuse_full() -> NoReturn:
+    raise Conflict(f"A room holds at most {settings.MAX_ROOM_MEMBERS} members.")
+
+
+def _require_another_owner(room_id: UUID) -> None:
+    if Membership.objects.filter(room_id=room_id, role=Role.OWNER).count() < 2:
+        raise Conflict(LAST_OWNER)
+
+
+def _has_owner(room_id: UUID) -> bool:
+    return Membership.objects.filter(room_id=room_id, role=Role.OWNER).exists()

@@ -1,0 +1,85 @@
+"""Creates, changes and deletes rooms."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from foundation import times
+from foundation.database import run_db
+
+from .. import selectors
+from ..models import Membership, Room
+from ..permissions import require_managed_group
+from .changes import save_changes
+from .members import refuse_full, require_users
+from .publishing import notify_added, notify_removed, publish_room_updated
+
+Role = Membership.Role
+
+
+async def create_group(
+    *, creator_id: UUID, name: str, member_ids: Iterable[UUID] = (), **fields: Any
+) -> Room:
+    """Create a group with the creator as its owner.
+
+    `fields` are other fields that a client may set, such as `meta`. Raises Invalid for unknown users, Conflict for
+    more than MAX_ROOM_MEMBERS of them. A retry creates a second room.
+    """
+    room, user_ids = await run_db(_create_group, creator_id, list(member_ids), {"name": name, **fields})
+    notify_added(room.pk, user_ids)
+    return room
+
+
+def _create_group(
+    creator_id: UUID, member_ids: list[UUID], fields: dict[str, Any]
+) -> tuple[Room, list[UUID]]:
+    others = [user_id for user_id in dict.fromkeys(member_ids) if user_id != creator_id]
+    if len(others) + 1 > settings.MAX_ROOM_MEMBERS:
+        refuse_full()
+    require_users(others, field="memberIds")
+    room = Room.objects.create(kind=Room.Kind.GROUP, created_by_id=creator_id, **fields)
+    memberships = [Membership(room=room, user_id=user_id) for user_id in others]
+    memberships.append(Membership(room=room, user_id=creator_id, role=Role.OWNER))
+    Membership.objects.bulk_create(memberships)
+    return room, [creator_id, *others]
+
+
+async def update_room(*, room_id: UUID, actor_id: UUID, changes: dict[str, Any]) -> Room:
+    """Change fields of a group, as its admin. `changes` maps a field's name to its new value.
+
+    Publishes only if a value differs. Safe to repeat.
+    """
+    room, changed = await run_db(_update_room, room_id, actor_id, changes)
+    if changed:
+        publish_room_updated(room)
+    return room
+
+
+def _update_room(room_id: UUID, actor_id: UUID, changes: dict[str, Any]) -> tuple[Room, bool]:
+    room = require_managed_group(room_id, actor_id, Role.ADMIN).room
+    return room, save_changes(room, changes)
+
+
+async def delete_room(*, room_id: UUID, actor_id: UUID) -> None:
+    """Delete a group, as its owner: all members lose it at once; its log stays for the moderators."""
+    user_ids = await run_db(_delete_room, room_id, actor_id)
+    notify_removed(room_id, user_ids, reason="deleted")
+
+
+def _delete_room(room_id: UUID, actor_id: UUID) -> list[UUID]:
+    return end_room(require_managed_group(room_id, actor_id, Role.OWNER).room)
+
+
+def end_room(room: Room) -> list[UUID]:
+    """Remove all members and mark the room as deleted; returns the members' user ids. Safe to repeat."""
+    user_ids = selectors.member_ids(room_id=room.pk)
+    Membership.objects.filter(room=room).delete()
+    Room.objects.filter(pk=room.pk).update(deleted_at=times.now())
+    return user_ids
+
+
+async def republish_room(*, room_id: UUID) -> None:
+    """Publish the room as it is stored now; for a command that has changed `first_seq`."""
+    publish_room_updated(await run_db(selectors.get_room, room_id=room_id))
