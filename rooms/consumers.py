@@ -1,4 +1,4 @@
-"""Rooms on a connection: hears all rooms of its user, and follows joins and leaves while it lives."""
+"""Subscribes a connection to the rooms of its user, and follows joins and removals."""
 
 from typing import Any
 from uuid import UUID
@@ -19,38 +19,41 @@ class RoomsConsumer(EventConsumer):
     sends = (ROOM_ADDED, ROOM_UPDATED, ROOM_REMOVED, ROOM_MEMBER)
 
     async def connected(self) -> dict[str, Any]:
-        """Subscribe first and read the heads after: a message between the two is then either seen or counted."""
+        """Subscribe first, then read the heads: a message in between is either delivered or counted."""
         get_audit().start()
         user_id = self.connection.user_id
         memberships = await run_db(selectors.user_memberships, user_id=user_id)
         for room_id in memberships:
             get_hub().subscribe(self.connection, room_topic(room_id))
-        # Joins and leaves since then wait as controls of this connection, and run after `ready`.
+        # Joins and removals since then wait as controls of this connection, and run after `ready`.
         current = await run_db(selectors.user_memberships, user_id=user_id, room_ids=memberships)
         heads = {str(room_id): _note_head(membership.room) for room_id, membership in current.items()}
         return {"rooms": heads}
 
     @on_control("room:added")
     async def room_added(self, data: dict[str, Any]) -> None:
-        """What is said in the room meanwhile waits, since a client that does not know the room would drop it."""
+        """Send `room:added`, then the room's messages: a client would drop those of a room it does not know."""
         room_id, user_id = UUID(data["room_id"]), self.connection.user_id
         topic, hub = room_topic(room_id), get_hub()
         self.connection.hold()
         try:
             hub.subscribe(self.connection, topic)
-            heard_from = hub.position(topic)
+            start_seq = hub.position(topic)
             membership = await run_db(selectors.require_shown_member, room_id=room_id, user_id=user_id)
-            # Settled before anything else is waited for: another connection may begin to hear the room too.
-            heard_from = hub.start_position(topic) if heard_from is None else heard_from
-            shown = snapshots.joined_at(membership, heard_from=heard_from)
-            hub.note_head(topic, shown)
-            _note_head(membership.room)  # what lies between the two comes, from the log if need be
-            room = await run_db(snapshots.room_as_joined, membership, shown)
+            # Decided before the next await, because another connection may subscribe to the room during it.
+            start_seq = hub.start_position(topic) if start_seq is None else start_seq
+            head = snapshots.shown_head(membership, start_seq=start_seq)
+            hub.note_head(topic, head)
+            # Messages between the shown head and the true one are delivered, from the log if they do not come.
+            _note_head(membership.room)
+            room = await run_db(snapshots.room_at_head, membership, head)
             await self.connection.send(ROOM_ADDED.encode(room))
-        except NotFound:  # removed again before this was done
+        except NotFound:
+            # The user was removed again in the meantime.
             hub.unsubscribe(self.connection, topic)
         except Exception:
-            hub.unsubscribe(self.connection, topic)  # the audit finds the room missing, and tries again
+            # The reconciler finds that the subscription is missing, and tries again.
+            hub.unsubscribe(self.connection, topic)
             raise
         finally:
             self.connection.release()
@@ -62,9 +65,9 @@ class RoomsConsumer(EventConsumer):
 
 
 def _note_head(room: Room) -> int:
-    """Note how far the room's log reaches, and return it: a connection that has just begun hears what comes after.
+    """Note the head of the room's log in the hub, and return it: a new connection gets everything after it.
 
-    What the hub has given to others already may not be in the row yet (rooms.marks), and will not come again.
+    The row may lack messages that the hub has delivered to others already (rooms.marks), and delivers only once.
     """
     topic = room_topic(room.pk)
     head = max(room.last_seq, get_hub().head(topic))

@@ -1,5 +1,10 @@
-"""Shapes of room events and of rooms on the wire. Knows models; must not know the database or sockets."""
+"""The shapes of rooms, members and room events on the wire.
 
+A field of a room is declared here once. `RoomUpdated` has the fields that all members see alike and hear of when
+they change; `RoomData` adds the fields that depend on the reader or change with each message.
+"""
+
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -23,23 +28,31 @@ class RoomMember(Wire):
     read_seq: int
 
 
-class RoomData(Wire):
-    """A room as one of its members sees it. `to` is the other user of a direct room.
+class RoomUpdated(Wire):
+    """`room:updated`: the fields that every member sees alike.
 
-    Messages before `firstSeq` are archived; in a room with `lockedAt` nobody writes.
+    Messages before `firstSeq` are archived. Nobody can write in a room with `lockedAt`.
     """
 
     id: UUID
     kind: str
     name: str
     meta: dict[str, Any]
+    locked_at: str | None
+    first_seq: int
+    last_seq: int
+
+
+class RoomData(RoomUpdated):
+    """A room as one of its members sees it. `to` is the other user of a direct room.
+
+    Messages before `firstSeq` are archived. Nobody can write in a room with `lockedAt`.
+    """
+
     to: UUID | None
     created_by: UUID | None
     created_at: str | None
     last_activity_at: str | None
-    locked_at: str | None
-    first_seq: int
-    last_seq: int
     unread_count: int
     last_message: Annotated[
         dict[str, Any] | None, msgspec.Meta(description="As history shows it; null while there is none.")
@@ -51,20 +64,8 @@ class RoomDetail(RoomData):
     members: list[RoomMember]
 
 
-class RoomUpdated(Wire):
-    """`room:updated`: what every member sees alike."""
-
-    id: UUID
-    kind: str
-    name: str
-    meta: dict[str, Any]
-    locked_at: str | None
-    first_seq: int
-    last_seq: int
-
-
 class RoomRemoved(Wire):
-    """`room:removed`: the room is no longer the receiver's; `reason` is left, removed or deleted."""
+    """`room:removed`: the receiver is no longer a member; `reason` is left, removed or deleted."""
 
     room_id: UUID
     reason: str
@@ -82,16 +83,16 @@ ROOM_ADDED = ServerEvent(
     "room:added",
     RoomDetail,
     audience=Audience.USER,
-    summary="A room became yours; its live events flow from here on.",
+    summary="You became a member of a room; its live events follow from here on.",
 )
 ROOM_UPDATED = ServerEvent(
     "room:updated",
     RoomUpdated,
     audience=Audience.MEMBERS,
-    summary="A room's name or meta changed, it was locked, or its log begins elsewhere (`firstSeq`).",
+    summary="A field of the room changed, for example its name, `lockedAt` or `firstSeq`.",
 )
 ROOM_REMOVED = ServerEvent(
-    "room:removed", RoomRemoved, audience=Audience.USER, summary="A room is no longer yours."
+    "room:removed", RoomRemoved, audience=Audience.USER, summary="You are no longer a member of a room."
 )
 ROOM_MEMBER = ServerEvent(
     "room:member",
@@ -99,6 +100,9 @@ ROOM_MEMBER = ServerEvent(
     audience=Audience.MEMBERS,
     summary="A membership of one of your rooms changed.",
 )
+
+# Fields of RoomData that are no columns of the room, or that take another name there.
+COMPUTED_FIELDS = frozenset({"to", "created_by", "unread_count", "last_message", "role"})
 
 
 def member_data(membership: Membership) -> RoomMember:
@@ -112,18 +116,31 @@ def member_data(membership: Membership) -> RoomMember:
     )
 
 
+def updated_data(room: Room) -> RoomUpdated:
+    return RoomUpdated(**_columns(room, RoomUpdated))
+
+
+def room_data(
+    room: Room, membership: Membership, *, to: UUID | None, last_message: dict[str, Any] | None
+) -> RoomData:
+    """The room as the member sees it. `to` and `last_message` are read elsewhere."""
+    return RoomData(
+        **_columns(room, RoomData),
+        to=to,
+        created_by=room.created_by_id,
+        unread_count=unread_count(membership, room),
+        last_message=last_message,
+        role=membership.role,
+    )
+
+
 def unread_count(membership: Membership, room: Room) -> int:
-    """What the room still has of what was not read."""
+    """How many messages after `read_seq` the room still has in the database."""
     return max(0, room.last_seq - max(membership.read_seq, room.first_seq - 1))
 
 
-def updated_data(room: Room) -> RoomUpdated:
-    return RoomUpdated(
-        id=room.pk,
-        kind=room.kind,
-        name=room.name,
-        meta=room.meta,
-        locked_at=to_wire(room.locked_at),
-        first_seq=room.first_seq,
-        last_seq=room.last_seq,
-    )
+def _columns(room: Room, shape: type[RoomUpdated]) -> dict[str, Any]:
+    """The columns of the room that the shape has, by the shape's own names; times as text."""
+    names = [name for name in shape.__struct_fields__ if name not in COMPUTED_FIELDS]
+    values = {name: getattr(room, name) for name in names}
+    return {name: to_wire(value) if isinstance(value, datetime) else value for name, value in values.items()}

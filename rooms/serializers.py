@@ -1,4 +1,4 @@
-"""Bodies of room requests. Answers are the event structs of `events`, so REST and socket show one shape."""
+"""The bodies of room requests. Answers are the structs of `events`, so REST and sockets have the same shapes."""
 
 from rest_framework import serializers
 
@@ -9,17 +9,22 @@ from api.text import MetaField, TextField
 from .models import Membership
 
 
-@example(name="lunch", memberIds=["01a20bd1-bed6-707d-bd3a-71bea614e6cb"], meta={"colour": "green"})
-class CreateRoomSerializer(Serializer):
-    name = TextField(max_length=100)
-    member_ids = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=10_000)
-    meta = MetaField(required=False)
+class RoomFieldsSerializer(Serializer):
+    """The fields of a room that clients set, when they create it and later."""
 
-
-@example(name="late lunch")
-class UpdateRoomSerializer(Serializer):
     name = TextField(max_length=100, required=False)
     meta = MetaField(required=False)
+
+
+@example(name="lunch", memberIds=["01a20bd1-bed6-707d-bd3a-71bea614e6cb"], meta={"colour": "green"})
+class CreateRoomSerializer(RoomFieldsSerializer):
+    name = TextField(max_length=100)
+    member_ids = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=10_000)
+
+
+@example(name="late lunch", meta={"colour": "blue"})
+class UpdateRoomSerializer(RoomFieldsSerializer):
+    pass
 
 
 @example(userId="01a20bd1-bed6-707d-bd3a-71bea614e6cb")

@@ -1,4 +1,4 @@
-"""A user's rooms as the contract shows them, put together in a bounded number of queries.
+"""A user's rooms in the shapes of the wire, read in a bounded number of queries.
 
 The last messages come from the log that messaging provides (rooms.log).
 """
@@ -9,18 +9,17 @@ from uuid import UUID
 
 import msgspec
 
-from foundation.times import to_wire
-
 from . import selectors
-from .events import RoomData, RoomDetail, member_data, unread_count
+from .events import RoomData, RoomDetail, member_data, room_data
 from .log import get_room_log
 from .models import Membership, Room
 
-MAX_TOLD = 500  # messages since the joining; more than that clients page for
+# A client that joined longer ago than this many messages reads the history instead.
+MAX_DELIVERED = 500
 
 
 def room_list(*, user_id: UUID, rooms: Iterable[Room]) -> list[RoomData]:
-    """Each of `rooms`, in their order, as `user_id` sees it; rooms they are no member of are left out."""
+    """The rooms in the given order as the user sees them; without rooms where the user is no member."""
     rooms = list(rooms)
     memberships = selectors.user_memberships(user_id=user_id, room_ids=[room.pk for room in rooms])
     last_messages = get_room_log().last_messages(rooms)
@@ -36,18 +35,20 @@ def room_detail(*, room_id: UUID, user_id: UUID) -> RoomDetail:
     return _detail(selectors.require_shown_member(room_id=room_id, user_id=user_id))
 
 
-def joined_at(membership: Membership, *, heard_from: int | None) -> int:
-    """The seq behind which a connection that is brought into the room hears all, which is where it is shown to be.
+def shown_head(membership: Membership, *, start_seq: int | None) -> int:
+    """The head that a connection is shown when it is added to a room. Everything after it is delivered to it.
 
-    `heard_from` is that of those who listen already; where nobody does it is the joining, unless it is long past.
+    `start_seq` is the seq after which the connection gets everything, None while no other connection of this
+    process listens. Then it is the seq of the joining, or the head if that is more than MAX_DELIVERED messages
+    ago.
     """
-    first, head = membership.joined_seq if heard_from is None else heard_from, membership.room.last_seq
-    return first if head <= first + MAX_TOLD else head
+    first, head = membership.joined_seq if start_seq is None else start_seq, membership.room.last_seq
+    return first if head <= first + MAX_DELIVERED else head
 
 
-def room_as_joined(membership: Membership, shown_seq: int) -> RoomDetail:
-    """The room as if `shown_seq` were its last: what came since is told, and dropped if it was counted already."""
-    membership.room.last_seq = shown_seq
+def room_at_head(membership: Membership, head: int) -> RoomDetail:
+    """The room as if `head` were its last seq: a client drops later messages if it has counted them."""
+    membership.room.last_seq = head
     return _detail(membership)
 
 
@@ -61,19 +62,4 @@ def _detail(membership: Membership) -> RoomDetail:
 
 def _room_data(room: Room, membership: Membership, last_message: dict[str, Any] | None) -> RoomData:
     peer = selectors.direct_peer(room=room, user_id=membership.user_id) if room.direct_key else None
-    return RoomData(
-        id=room.pk,
-        kind=room.kind,
-        name=room.name,
-        meta=room.meta,
-        to=peer,
-        created_by=room.created_by_id,
-        created_at=to_wire(room.created_at),
-        last_activity_at=to_wire(room.last_activity_at),
-        locked_at=to_wire(room.locked_at),
-        first_seq=room.first_seq,
-        last_seq=room.last_seq,
-        unread_count=unread_count(membership, room),
-        last_message=last_message,
-        role=membership.role,
-    )
+    return room_data(room, membership, to=peer, last_message=last_message)
