@@ -17,7 +17,7 @@ from realtime.wire.protocol import Empty
 
 from . import keys, selectors
 from .events import AuthRefreshed, Pong, RefreshAuth
-from .session_reconciler import get_session_audit
+from .session_reconciler import get_session_reconciler
 from .tokens import verify_access
 from .topics import session_address, user_address
 
@@ -27,7 +27,7 @@ class AccountsConsumer(EventConsumer):
 
     async def connected(self) -> dict[str, Any]:
         """Attach first and look after: a session that ends between the two is then told or seen."""
-        get_session_audit().start()
+        get_session_reconciler().start()
         identity = self.connection.identity
         await self._attach(identity)
         try:

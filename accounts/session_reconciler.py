@@ -1,6 +1,6 @@
-"""Sockets compared with sessions when something was lost on its way: it may have been a logout.
+"""Compares this process's sockets with the sessions in the database after a loss, which may have been a logout.
 
-Knows the hub and sessions; must not know sockets or tokens. Without a loss each end of a session is heard of.
+Without a loss every end of a session reaches its sockets as a control.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from foundation import loop
 from foundation.database import run_db
 from foundation.errors import Forbidden, Unauthenticated
 from realtime.hub.hub import get_hub
-from realtime.hub.reconciler import Audit
+from realtime.hub.reconciler import Reconciler
 from realtime.session.connection import Connection
 from realtime.wire.close_codes import CloseCode
 
@@ -22,10 +22,10 @@ RETRY_SECONDS = 1.0
 SESSIONS_AT_ONCE = 500
 
 
-class SessionAudit(Audit):
-    """Waits for a loss, and then looks at every socket, as often as it takes to have looked."""
+class SessionReconciler(Reconciler):
+    """Checks every socket after a loss, and repeats that until it succeeds."""
 
-    name = "session audit"
+    name = "session reconciler"
 
     async def _run(self) -> None:
         while True:
@@ -34,18 +34,19 @@ class SessionAudit(Audit):
             try:
                 connections = get_hub().connections()
                 for start in range(0, len(connections), SESSIONS_AT_ONCE):
-                    await self._look(connections[start : start + SESSIONS_AT_ONCE])
+                    await self._compare(connections[start : start + SESSIONS_AT_ONCE])
             except Exception:
-                logger.warning("sessions could not be looked at", exc_info=True)
+                logger.warning("sessions could not be compared with the sockets", exc_info=True)
                 await asyncio.sleep(RETRY_SECONDS)
                 self._lost.set()
 
-    async def _look(self, connections: list[Connection]) -> None:
-        looked_at = {connection: connection.identity.session_id for connection in connections}
-        sessions = await run_db(selectors.get_sessions, session_ids=set(looked_at.values()))
-        for connection, session_id in looked_at.items():
+    async def _compare(self, connections: list[Connection]) -> None:
+        session_ids = {connection: connection.identity.session_id for connection in connections}
+        sessions = await run_db(selectors.get_sessions, session_ids=set(session_ids.values()))
+        for connection, session_id in session_ids.items():
+            # It has taken a newer token since, whose session was checked then.
             if connection.identity.session_id != session_id:
-                continue  # it took a newer token meanwhile, which was looked at
+                continue
             try:
                 selectors.require_live(sessions.get(session_id))
             except Unauthenticated:
@@ -54,4 +55,4 @@ class SessionAudit(Audit):
                 connection.close(CloseCode.DEACTIVATED, "deactivated")
 
 
-get_session_audit = loop.one_per_loop(SessionAudit)
+get_session_reconciler = loop.one_per_loop(SessionReconciler)

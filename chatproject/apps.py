@@ -6,8 +6,8 @@ from django.apps import AppConfig
 # and publishes over the hub.
 STOP_ORDER = (
     "socket.io",
-    "membership audit",
-    "session audit",
+    "membership reconciler",
+    "session reconciler",
     "writer",
     "marks",
     "presence",

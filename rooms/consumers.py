@@ -10,7 +10,7 @@ from realtime.session.handlers import EventConsumer, on_control
 
 from . import selectors, snapshots
 from .events import ROOM_ADDED, ROOM_MEMBER, ROOM_REMOVED, ROOM_UPDATED
-from .membership_reconciler import get_audit
+from .membership_reconciler import get_membership_reconciler
 from .models import Room
 from .topics import room_topic
 
@@ -20,7 +20,7 @@ class RoomsConsumer(EventConsumer):
 
     async def connected(self) -> dict[str, Any]:
         """Subscribe first, then read the heads: a message in between is either delivered or counted."""
-        get_audit().start()
+        get_membership_reconciler().start()
         user_id = self.connection.user_id
         memberships = await run_db(selectors.user_memberships, user_id=user_id)
         for room_id in memberships:

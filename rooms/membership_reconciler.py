@@ -1,7 +1,4 @@
-"""Sockets compared with memberships, a part of them at a time: a join or a kick may have been lost on its way.
-
-Knows the hub and memberships; must not know sockets or what a client is shown.
-"""
+"""Compares this process's sockets with the memberships in the database, and repairs lost joins and removals."""
 
 import asyncio
 import logging
@@ -10,7 +7,7 @@ from uuid import UUID
 from foundation import loop
 from foundation.database import run_db
 from realtime.hub.hub import get_hub
-from realtime.hub.reconciler import Audit
+from realtime.hub.reconciler import Reconciler
 from realtime.session.connection import Connection
 
 from . import selectors
@@ -21,43 +18,46 @@ logger = logging.getLogger(__name__)
 
 PERIOD_SECONDS = 3.0
 SECOND_LOOK_SECONDS = 1.0
-PARTS = 10  # every socket is looked at within PARTS periods
+# Every socket is compared once within PARTS periods.
+PARTS = 10
 MIN_CONNECTIONS_AT_ONCE = 50
 
+# A room that the connection has and its user should not have, or the other way round.
 Difference = tuple[Connection, UUID]
 
 
-class MembershipAudit(Audit):
-    """A part of the sockets in each period; all of them, twice, when something was lost.
+class MembershipReconciler(Reconciler):
+    """Compares some of the sockets in each period, and all of them twice after a loss.
 
-    A difference counts when it is there in two looks: the first may have been ahead of the event.
+    A difference is repaired when two comparisons in a row have found it. The first may have read a change whose
+    event was still on its way.
     """
 
-    name = "membership audit"
+    name = "membership reconciler"
 
     def __init__(self) -> None:
         super().__init__()
-        self._waiting: list[Connection] = []
-        self._seen: set[Difference] = set()
+        self._remaining: list[Connection] = []
+        self._found_before: set[Difference] = set()
 
     async def _run(self) -> None:
         while True:
-            hurried = await self._pause()
+            after_loss = await self._wait()
             try:
-                if hurried:
-                    await self._look(set(get_hub().connections()))
+                if after_loss:
+                    await self._compare(set(get_hub().connections()))
                     await asyncio.sleep(SECOND_LOOK_SECONDS)
-                    await self._look(set(get_hub().connections()))
+                    await self._compare(set(get_hub().connections()))
                 else:
-                    await self._look(self._next_part())
+                    await self._compare(self._next_part())
             except Exception:
-                logger.warning("memberships could not be compared", exc_info=True)
-                if hurried:
+                logger.warning("memberships could not be compared with the sockets", exc_info=True)
+                if after_loss:
                     await asyncio.sleep(SECOND_LOOK_SECONDS)
                     self._lost.set()
 
-    async def _pause(self) -> bool:
-        """Wait for the next look; whether it is one of all sockets."""
+    async def _wait(self) -> bool:
+        """Wait for a period, or for a loss; True for a loss."""
         try:
             async with asyncio.timeout(PERIOD_SECONDS):
                 await self._lost.wait()
@@ -67,35 +67,36 @@ class MembershipAudit(Audit):
         return True
 
     def _next_part(self) -> set[Connection]:
-        if not self._waiting:
-            self._waiting = get_hub().connections()
-            self._part = max(MIN_CONNECTIONS_AT_ONCE, len(self._waiting) // PARTS)
-        part, self._waiting = self._waiting[: self._part], self._waiting[self._part :]
-        return {*part, *(connection for connection, _ in self._seen)}
+        if not self._remaining:
+            self._remaining = get_hub().connections()
+            self._part_size = max(MIN_CONNECTIONS_AT_ONCE, len(self._remaining) // PARTS)
+        part, self._remaining = self._remaining[: self._part_size], self._remaining[self._part_size :]
+        return {*part, *(connection for connection, _ in self._found_before)}
 
-    async def _look(self, connections: set[Connection]) -> None:
-        heard = {connection: _rooms_heard(connection) for connection in connections}
+    async def _compare(self, connections: set[Connection]) -> None:
+        subscribed = {connection: _subscribed_rooms(connection) for connection in connections}
         user_ids = {connection.user_id for connection in connections}
         rooms = await run_db(selectors.rooms_of_users, user_ids=user_ids)
         found: set[Difference] = set()
-        # Those that ended meanwhile hear nothing any more, which is no difference to make up for.
+        # A connection that has ended since has no subscriptions left, which is no difference.
         for connection in connections.intersection(get_hub().connections()):
-            for room_id in heard[connection] ^ rooms[connection.user_id]:
+            for room_id in subscribed[connection] ^ rooms[connection.user_id]:
                 found.add((connection, room_id))
-        for connection, room_id in found & self._seen:
-            logger.warning("a change of membership in room %s was lost; made up for", room_id)
-            _make_up(connection, room_id, is_member=room_id in rooms[connection.user_id])
-        self._seen = found - self._seen
+        for connection, room_id in found & self._found_before:
+            logger.warning("a change of membership in room %s was lost; the socket is corrected", room_id)
+            _correct(connection, room_id, is_member=room_id in rooms[connection.user_id])
+        self._found_before = found - self._found_before
 
 
-get_audit = loop.one_per_loop(MembershipAudit)
+get_membership_reconciler = loop.one_per_loop(MembershipReconciler)
 
 
-def _rooms_heard(connection: Connection) -> set[UUID]:
+def _subscribed_rooms(connection: Connection) -> set[UUID]:
     return {room_id for topic in get_hub().topics(connection) if (room_id := room_of(topic)) is not None}
 
 
-def _make_up(connection: Connection, room_id: UUID, *, is_member: bool) -> None:
+def _correct(connection: Connection, room_id: UUID, *, is_member: bool) -> None:
+    """Give the connection the control that it has missed."""
     if is_member:
         connection.add_control("room:added", {"room_id": str(room_id)})
     else:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from accounts.session_reconciler import get_session_audit
+from accounts.session_reconciler import get_session_reconciler
 from chatproject.apps import STOP_ORDER
 from chatproject.routing import get_socket_io
 from foundation import loop
@@ -12,7 +12,7 @@ from messaging.mark_writer import get_mark_writer
 from messaging.services.writer import get_writer
 from presence.services import get_heartbeat
 from realtime.hub.hub import get_hub
-from rooms.membership_reconciler import get_audit
+from rooms.membership_reconciler import get_membership_reconciler
 
 pytestmark = pytest.mark.once  # nothing here uses the database
 
@@ -30,8 +30,8 @@ async def test_stop_order_when_all_objects_exist_then_names_exactly_them() -> No
     )
     for get in getters:
         get()
-    get_audit().start()
-    get_session_audit().start()
+    get_membership_reconciler().start()
+    get_session_reconciler().start()
     assert sorted(loop._stoppers) == sorted(STOP_ORDER)
     await loop.stop()
     assert not loop._stoppers

@@ -1,6 +1,6 @@
-"""Audits: tasks of a process that compare what its sockets are given with the database, where something was lost.
+"""The base of the reconcilers: tasks that compare the sockets of this process with the database after a loss.
 
-Knows the hub; must not know what is compared.
+An app that gives its sockets something which the database can revoke (a session, a membership) has one.
 """
 
 import asyncio
@@ -10,8 +10,12 @@ from foundation import loop
 from .hub import get_hub
 
 
-class Audit:
-    """Runs from `start`, which is safe to repeat, until the process's loop stops; `_run` waits for `_lost`."""
+class Reconciler:
+    """Runs from `start`, which may be repeated, until the process's loop stops.
+
+    Subclasses implement `_run`, which waits for `_lost`: the hub sets it when a message of another process was
+    lost.
+    """
 
     name: str
 

@@ -1,16 +1,16 @@
-"""Audits: the context they run in."""
+"""Reconcilers: the context they run in."""
 
 import asyncio
 
 from foundation import context, loop
-from realtime.hub.reconciler import Audit
+from realtime.hub.reconciler import Reconciler
 
 
-async def test_audit_when_a_connection_starts_it_then_its_records_name_no_user() -> None:
+async def test_reconciler_when_a_connection_starts_it_then_its_records_name_no_user() -> None:
     found: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
 
-    class Looking(Audit):
-        name = "session audit"
+    class Looking(Reconciler):
+        name = "session reconciler"
 
         async def _run(self) -> None:
             found.set_result(context.log_fields())
