@@ -1,6 +1,6 @@
-"""The log of messages as rooms and the hub read it.
+"""The log of messages, as rooms and the hub use it.
 
-messaging keeps the log, and rooms may not import messaging. So messaging provides it when Django starts
+Messaging keeps the log, and rooms may not import messaging. Messaging therefore provides it when Django starts
 (`MessagingConfig.ready`), in every process: servers, management commands and shells.
 """
 
@@ -15,15 +15,15 @@ from .models import Room
 
 
 class RoomLog(TopicLog, Protocol):
-    """The log of every room. The methods of its own are synchronous and called through `run_db` from async code."""
+    """The log of every room. The methods below are synchronous; async code calls them through `run_db`."""
 
     def last_messages(self, rooms: Iterable[Room]) -> dict[UUID, dict[str, Any]]:
-        """The last message of each room as the contract shows it, by room id; empty rooms are left out."""
+        """The last message of each room in its shape on the wire, by room id; without empty rooms."""
 
     def advance_marks(self, room: Room) -> bool:
-        """Move the room's head and the watermarks of those who wrote up to the end of the log.
+        """Move the room's head, and the watermarks of the senders, up to the end of the log.
 
-        False where nothing lay beyond the head. Safe to repeat.
+        False if the log does not reach beyond the head. Safe to repeat.
         """
 
 
@@ -31,7 +31,7 @@ _log: RoomLog | None = None
 
 
 def use_room_log(log: RoomLog) -> None:
-    """Provide the log, for rooms and for what the hub repairs from it; called once, before anything is served."""
+    """Provide the log to rooms and to the hub; called once, before the process serves requests."""
     global _log
     _log = log
     use_log(log)

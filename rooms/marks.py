@@ -1,6 +1,7 @@
-"""Heads of rooms and watermarks of members, moved up for a whole batch of messages in one statement each.
+"""Advances the heads of rooms and the watermarks of senders for a whole batch of messages, one statement for each.
 
-Part of the services, for the writer alone; never down, whatever order processes come in. Safe to repeat.
+These are called marks. Only the writer of messages advances them. Marks never move down: processes may write in any
+order, and may repeat a write.
 """
 
 import threading
@@ -16,13 +17,14 @@ from django.db.models.functions import Greatest
 
 from .models import Membership, Room
 
-MAX_ROWS = 200  # in one statement, whose size grows with them
+# In one statement, whose size grows with its rows.
+MAX_ROWS = 200
 
 T = TypeVar("T")
 
 
 class Head(NamedTuple):
-    """The last message of a room, and when it was stored."""
+    """The last message of a room, and the time it was stored."""
 
     seq: int
     message_id: UUID
@@ -30,7 +32,10 @@ class Head(NamedTuple):
 
 
 class PendingMarks:
-    """What stored batches have still to move up, merged; of one process, for any thread (docs/decisions/0014)."""
+    """The marks that this process has still to write, merged from all stored batches. Thread-safe.
+
+    docs/decisions/0014 says why they are not written with their messages.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -52,10 +57,11 @@ class PendingMarks:
                 self._own_read[membership_id] = max(seq, self._own_read.get(membership_id, seq))
 
     def write(self) -> None:
-        """Return when all that was added before is written; what could not be is kept, and the error raised."""
+        """Write all marks that were added before the call. On an error they are kept, and it is raised."""
         if not self and not self._writing.locked():
             return
-        with self._writing:  # whoever reads next must find what another thread has taken and not yet written
+        # A reader that comes here next must wait for the marks that another thread has taken and not yet written.
+        with self._writing:
             with self._lock:
                 heads, own_read = self._heads, self._own_read
                 self._heads, self._own_read = {}, {}
@@ -70,33 +76,34 @@ pending_marks = PendingMarks()
 
 
 def marks_follow() -> bool:
-    """Whether marks are moved up behind their messages, where no transaction holds them together."""
+    """Whether marks are written after their messages, because the database has no transactions."""
     return not connection.features.supports_transactions
 
 
 def move_up(heads: Mapping[UUID, Head], own_read: Mapping[UUID, int]) -> None:
-    """Move rooms' hints, by room, and both watermarks of members up to their own last messages, by membership.
+    """Advance heads by room id, and both watermarks of senders to their own last messages by membership id.
 
-    Heads last: what a crash leaves beyond a head tells whose watermarks were not moved either.
+    Heads are written last: after a crash, the messages beyond a head show whose watermarks were not written either.
     """
-    for marks in _parts(own_read):
+    for marks in _chunks(own_read):
         _mark_own_read(marks)
-    for reached in _parts(heads):
+    for reached in _chunks(heads):
         _advance_heads(reached)
 
 
-def _parts(rows: Mapping[UUID, T]) -> Iterator[dict[UUID, T]]:
+def _chunks(rows: Mapping[UUID, T]) -> Iterator[dict[UUID, T]]:
     items = iter(rows.items())
-    while part := dict(islice(items, MAX_ROWS)):
-        yield part
+    while chunk := dict(islice(items, MAX_ROWS)):
+        yield chunk
 
 
 def _advance_heads(heads: Mapping[UUID, Head]) -> None:
+    # The ORM prepares plain values in a third of the time that expressions take.
     if len(heads) == 1:
         ((room_id, head),) = heads.items()
         behind = Room.objects.filter(pk=room_id, last_seq__lt=head.seq, last_activity_at__lte=head.at)
         if behind.update(last_seq=head.seq, last_message_id=head.message_id, last_activity_at=head.at):
-            return  # values alone, which the ORM prepares in a third of the time that expressions take
+            return
     seqs = {room_id: head.seq for room_id, head in heads.items()}
     last_ids = {room_id: head.message_id for room_id, head in heads.items()}
     moments = {room_id: head.at for room_id, head in heads.items()}
@@ -121,9 +128,9 @@ def _mark_own_read(seqs: Mapping[UUID, int]) -> None:
 
 
 class ValueByKey(Expression):
-    """The value that belongs to each row's primary key, a UUID, for rows filtered by these keys.
+    """A value for each row, by its primary key, a UUID. The rows must be filtered by these keys.
 
-    What Case(When(pk=..), ..) says in two expressions a row, each resolved for half a hundred microseconds.
+    The same as Case(When(pk=..), ..), which has two expressions for each row and takes some 50 µs to resolve each.
     """
 
     def __init__(self, values: Mapping[UUID, Any], output_field: Field) -> None:
@@ -144,13 +151,13 @@ class ValueByKey(Expression):
         return f"CASE {key} {cases} END", [*params, *(part for pair in pairs for part in pair)]
 
     def as_djongo(self, key: str, connection: Any) -> dict[str, Any]:
-        """For MongoDB, `key` being the path of the key: one lookup in two arrays."""
+        """For MongoDB: one lookup in two arrays. `key` is the path of the key."""
         keys, values = self._prepared(connection)
         position = {"$indexOfArray": [{"$literal": keys}, key]}
         return {"$arrayElemAt": [{"$literal": values}, position]}
 
     def _prepared(self, connection: Any) -> tuple[list[Any], list[Any]]:
-        """Keys and values as the database takes them."""
+        """Keys and values in the form that the database takes."""
         key, value = self.key.target.get_db_prep_value, self.output_field.get_db_prep_value
         pairs = self.values.items()
         return [key(pk, connection) for pk, _ in pairs], [value(each, connection) for _, each in pairs]

@@ -1,4 +1,4 @@
-"""Rooms and who is in them. Knows users; must not know messages beyond the number of the last one."""
+"""Rooms and their members. Of messages they have only the seqs and the last id."""
 
 from uuid import UUID
 
@@ -12,10 +12,12 @@ from foundation.ids import uuid7
 class Room(models.Model):
     """A group, or the one direct room of two users.
 
-    `last_seq`, `last_message_id` and `last_activity_at` are hints for lists: the writer moves them with its
-    batches (rooms.marks), and the log of messages is the truth. A deleted room keeps its row and its log for
-    the moderators, but no members. In a locked one nobody writes. Messages before `first_seq` are archived: the
-    database has them no more.
+    `last_seq`, `last_message_id` and `last_activity_at` are cached for lists. The writer moves them with its
+    batches (rooms.marks), and after a crash they may be behind the log. A deleted room keeps its row and its log
+    for the moderators, but has no members. Nobody can write in a locked room. Messages before `first_seq` are
+    archived and no longer in the database.
+
+    CONTRIBUTING.md lists what belongs to a new field ("A new field of a room").
     """
 
     class Kind(models.TextChoices):
@@ -26,7 +28,7 @@ class Room(models.Model):
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.GROUP)
     name = models.CharField(max_length=100, blank=True, default="")
     meta = models.JSONField(default=dict, blank=True)
-    # "<smaller user id>:<larger user id>" in a direct room: unique, so both sides opening it at once find one.
+    # "<smaller user id>:<larger user id>" in a direct room. Unique, so two users who open it at once get one room.
     direct_key = models.CharField(max_length=73, null=True, blank=True, unique=True, editable=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", editable=False
@@ -34,7 +36,8 @@ class Room(models.Model):
     created_at = models.DateTimeField(default=times.now, editable=False)
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_seq = models.BigIntegerField(default=0, editable=False)
-    # Finds a page's last messages by their keys. May be another message than that of last_seq: compare before use.
+    # Lets a list of rooms read its last messages by primary key. May not be the message of last_seq: compare
+    # before use.
     last_message_id = models.UUIDField(null=True, editable=False)
     last_activity_at = models.DateTimeField(default=times.now, editable=False)
     locked_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -52,9 +55,10 @@ class Room(models.Model):
 
 
 class Membership(models.Model):
-    """One user's place in one room: role, mute, and the two watermarks, which only ever move up.
+    """One user's membership of one room: role, mute, and two watermarks, which only move up.
 
-    `joined_seq` is how far the log reached when the user came: what is older may be read, and has no receipt.
+    `joined_seq` is the head of the room when the user joined. The user may read older messages, and sends no
+    receipts for them.
     """
 
     class Role(models.TextChoices):
@@ -81,10 +85,11 @@ class Membership(models.Model):
 
     @classmethod
     def create_at_head(cls, *, room: Room, user_id: UUID, role: str = Role.MEMBER) -> "Membership":
-        """Store the place of someone who comes now, and has nothing unread. Raises IntegrityError for a member."""
+        """Store a membership with all messages read. Raises IntegrityError for a member."""
         seqs = dict.fromkeys(("joined_seq", "delivered_seq", "read_seq"), room.last_seq)
         return cls.objects.create(room=room, user_id=user_id, role=role, **seqs)
 
 
 def direct_key(a: UUID, b: UUID) -> str:
+    """The key of the two users' direct room, the same for either order."""
     return ":".join(sorted((str(a), str(b))))

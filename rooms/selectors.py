@@ -1,8 +1,8 @@
-"""Reads of rooms and memberships: keyword-only, synchronous, called through `run_db` from async code.
+"""Reads of rooms and memberships: keyword-only and synchronous; async code calls them through `run_db`.
 
-Must not write, and must not know requests or sockets. Before heads or watermarks are shown, what this process has
-still to move up is written (`pending_marks`): whoever was told of a message finds it counted. Not by
-`require_member`, which is asked on the way of each message.
+Before a selector reads heads or watermarks to show them, it writes the marks of this process (`pending_marks`), so
+that a client that has received a message finds it counted. `require_member` does not, because it runs for each
+message.
 """
 
 from collections.abc import Iterable
@@ -31,9 +31,10 @@ def require_member(*, room_id: UUID, user_id: UUID) -> Membership:
 
 
 def require_shown_member(*, room_id: UUID, user_id: UUID) -> Membership:
-    """As `require_member`, for those who show its watermarks or the room's head, or go by it.
+    """As `require_member`, with the true head and watermarks, to show them or to decide by them.
 
-    Where marks follow their messages, those of other processes may not be there yet: the log itself is asked.
+    Where marks are written after their messages, those of other processes may be missing: this reads the log
+    itself.
     """
     pending_marks.write()
     membership = require_member(room_id=room_id, user_id=user_id)
@@ -43,7 +44,7 @@ def require_shown_member(*, room_id: UUID, user_id: UUID) -> Membership:
 
 
 def get_membership(*, room_id: UUID, user_id: UUID) -> Membership:
-    """Any member of a room, for those who may already see it."""
+    """Any member of a room, with the user. The caller has checked that the room may be seen."""
     pending_marks.write()
     membership = Membership.objects.select_related("user").filter(room_id=room_id, user_id=user_id).first()
     if membership is None:
@@ -52,7 +53,7 @@ def get_membership(*, room_id: UUID, user_id: UUID) -> Membership:
 
 
 def user_memberships(*, user_id: UUID, room_ids: Iterable[UUID] | None = None) -> dict[UUID, Membership]:
-    """The user's memberships by room id, with their rooms; all of them or those in `room_ids`."""
+    """The user's memberships by room id, with their rooms: all, or only those in `room_ids`."""
     pending_marks.write()
     memberships = Membership.objects.select_related("room").filter(user_id=user_id)
     if room_ids is not None:
@@ -61,7 +62,7 @@ def user_memberships(*, user_id: UUID, room_ids: Iterable[UUID] | None = None) -
 
 
 def rooms_of_users(*, user_ids: Iterable[UUID]) -> dict[UUID, set[UUID]]:
-    """The ids of each user's rooms, of many users in one query."""
+    """The room ids of each user, in one query for all users."""
     rooms: dict[UUID, set[UUID]] = {user_id: set() for user_id in user_ids}
     members = Membership.objects.filter(user_id__in=list(rooms))
     for user_id, room_id in members.values_list("user_id", "room_id"):
@@ -70,7 +71,7 @@ def rooms_of_users(*, user_ids: Iterable[UUID]) -> dict[UUID, set[UUID]]:
 
 
 def user_rooms(*, user_id: UUID) -> QuerySet[Room]:
-    """The user's rooms; ids first, so that the list walks an index of rooms and joins nothing."""
+    """The user's rooms. Reads their ids first, so that the query needs no join and can follow an index of rooms."""
     pending_marks.write()
     room_ids = list(Membership.objects.filter(user_id=user_id).values_list("room_id", flat=True))
     return Room.objects.filter(pk__in=room_ids)
@@ -86,14 +87,14 @@ def member_ids(*, room_id: UUID) -> list[UUID]:
 
 
 def direct_peer(*, room: Room, user_id: UUID) -> UUID:
-    """The other user of a direct room; a note to oneself has oneself there."""
+    """The other user of a direct room; the user itself in a room with oneself."""
     assert room.direct_key is not None
     one, other = (UUID(part) for part in room.direct_key.split(":"))
     return other if one == user_id else one
 
 
 def peers_among(*, user_id: UUID, user_ids: Iterable[UUID]) -> set[UUID]:
-    """Which of `user_ids` share a room with the user, or are the user."""
+    """Those of `user_ids` that share a room with the user, or are the user."""
     wanted = list(user_ids)
     my_rooms = list(Membership.objects.filter(user_id=user_id).values_list("room_id", flat=True))
     shared = Membership.objects.filter(room_id__in=my_rooms, user_id__in=wanted)
@@ -101,9 +102,9 @@ def peers_among(*, user_id: UUID, user_ids: Iterable[UUID]) -> set[UUID]:
 
 
 def presence_peers(*, user_ids: Iterable[UUID]) -> dict[UUID, set[UUID]]:
-    """Who hears of each user's presence: those in a common room of at most PRESENCE_ROOM_LIMIT members.
+    """The users who see each user's presence: those in a common room of at most PRESENCE_ROOM_LIMIT members.
 
-    One query for all of them, and two for every MAX_ROOMS_AT_ONCE of their rooms.
+    Takes one query for all users, and two for every MAX_ROOMS_AT_ONCE of their rooms.
     """
     rooms = rooms_of_users(user_ids=user_ids)
     room_ids = list(set().union(*rooms.values()))
@@ -121,7 +122,7 @@ def presence_peers(*, user_ids: Iterable[UUID]) -> dict[UUID, set[UUID]]:
 
 
 def get_room(*, room_id: UUID) -> Room:
-    """Any room, also one of others: for those who may see them all."""
+    """Any room, whoever its members are; for callers that may see all rooms."""
     pending_marks.write()
     room = Room.objects.filter(pk=room_id).first()
     if room is None:
@@ -130,7 +131,7 @@ def get_room(*, room_id: UUID) -> Room:
 
 
 def member_counts(*, room_ids: Iterable[UUID]) -> dict[UUID, int]:
-    """How many members each of the rooms has, in one query; empty rooms are left out."""
+    """The number of members of each room, in one query; without empty rooms."""
     sizes = Membership.objects.filter(room_id__in=list(room_ids)).values_list("room_id").order_by("room_id")
     return dict(sizes.annotate(size=Count("pk")))
 

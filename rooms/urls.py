@@ -1,4 +1,4 @@
-"""Paths of rooms under /api/. Spelled out: the contract's paths have no trailing slash and a few odd verbs."""
+"""The paths of rooms under /api/. No router: the paths of the contract have no trailing slash."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""What room tests share: users deactivated as an operator does it, and a hub in the test's process."""
+"""Fixtures of the room tests: users deactivated by an operator, and a hub in the process of the test."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -21,7 +21,7 @@ loop.call(deactivate_user(user_id="{user_id}"))
 
 @pytest.fixture(scope="session")
 def deactivate(server: ChatServer) -> Callable[[ChatUser], None]:
-    """Ends an account for good."""
+    """Deactivates an account."""
 
     def run(user: ChatUser) -> None:
         server.manage("shell", "-v0", "-c", DEACTIVATE.format(user_id=user.id))
