@@ -1,4 +1,4 @@
-"""How REST requests authenticate: a Bearer access token whose session lives. One query for each request."""
+"""Authenticates REST requests by a Bearer access token with a live session. One query for each request."""
 
 from typing import Any
 from uuid import UUID
@@ -27,8 +27,8 @@ class SessionJWTAuthentication(BaseAuthentication):
         try:
             return self._identify(token.strip())
         except ChatError:
-            # DRF remembers that nobody is logged in for errors of its own only; without that the browsable API
-            # would authenticate again, and fail again, while it shows this very error.
+            # DRF notes a failed authentication only for its own errors. Without the note, the browsable API would
+            # authenticate again while it shows this error, and fail again.
             request._not_authenticated()  # type: ignore[attr-defined]
             raise
 
@@ -45,13 +45,13 @@ class SessionJWTAuthentication(BaseAuthentication):
 
 
 def user_of(request: Request) -> User:
-    """Who asks, in a view that only the authenticated reach."""
+    """The user who asks; for views that need authentication."""
     assert isinstance(request.user, User)
     return request.user
 
 
 def session_id_of(request: Request) -> UUID | None:
-    """The session of the token that came with the request; None in the browsable API, which uses a cookie."""
+    """The session of the request's token; None in the browsable API, which uses a cookie."""
     return request.auth.session_id if isinstance(request.auth, Identity) else None
 
 

@@ -1,4 +1,4 @@
-"""Accounts on a connection: it lives as long as its token, its session and its account do."""
+"""Closes a connection when its token, its session or its account ends."""
 
 import asyncio
 from typing import Any
@@ -26,7 +26,7 @@ class AccountsConsumer(EventConsumer):
     _expiry: asyncio.TimerHandle | None = None
 
     async def connected(self) -> dict[str, Any]:
-        """Attach first and look after: a session that ends between the two is then told or seen."""
+        """Attach first, then read the session: an end in between is either received or read."""
         get_session_reconciler().start()
         identity = self.connection.identity
         await self._attach(identity)
@@ -47,12 +47,13 @@ class AccountsConsumer(EventConsumer):
     @on("auth:refresh", RefreshAuth, reply=AuthRefreshed, allowed=Allowed.SELF)
     @sensitive_variables("data")
     async def refresh(self, data: RefreshAuth) -> AuthRefreshed:
-        """Keep the connection open past its token's end, with a newer access token of the same user."""
+        """Keep the connection open after its token expires, with a newer access token of the same user."""
         await keys.refresh()
         identity, old = verify_access(data.token), self.connection.identity
         if identity.user_id != old.user_id:
             raise Unauthenticated("This token is of another user. Open a connection of its own with it.")
-        await self._attach(old, identity)  # under both until it is known which: either may end meanwhile
+        # Attached to both sessions until one is chosen, because either may end in the meantime.
+        await self._attach(old, identity)
         try:
             await run_db(selectors.live_session, session_id=identity.session_id)
         except BaseException:
@@ -65,7 +66,7 @@ class AccountsConsumer(EventConsumer):
 
     @on("ping", Empty, reply=Pong, allowed=Allowed.ANYONE)
     async def ping(self, data: Empty) -> Pong:
-        """The server's time, and a sign that the connection lives."""
+        """Check the connection and get the server's time."""
         return Pong(server_time=str(times.to_wire(times.now())))
 
     @on_control("session:ended")

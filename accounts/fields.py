@@ -1,7 +1,4 @@
-"""KeyField: text that every database compares byte by byte, so that a range finds a prefix.
-
-Must not know what the keys are of.
-"""
+"""KeyField: text that every database compares byte by byte, so that a range query finds a prefix."""
 
 from typing import Any
 
@@ -10,7 +7,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 
 class KeyField(models.CharField):
-    """SQLite and MongoDB compare bytes as they are; PostgreSQL would use the language's rules unless told."""
+    """SQLite and MongoDB compare bytes; PostgreSQL does so with the collation `C` only."""
 
     def db_parameters(self, connection: BaseDatabaseWrapper) -> dict[str, Any]:
         parameters: dict[str, Any] = {**super().db_parameters(connection)}

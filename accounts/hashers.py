@@ -1,14 +1,13 @@
-"""How a password's hash is made: Django's Argon2, with as much memory as the deployment gives it.
-
-Knows one setting; must not know users, and what is hashed when (passwords.py).
-"""
+"""The password hasher: Django's Argon2 with the memory that the deployment sets (PASSWORD_MEMORY_KIB)."""
 
 from django.conf import settings
 from django.contrib.auth.hashers import Argon2PasswordHasher
 
 
 class Argon2Hasher(Argon2PasswordHasher):
-    """A hash says what it was made with, so that those made before the setting was changed are still good, and
-    are made anew when their owners log in."""
+    """A hash names its parameters, so hashes from before a change of the setting still work.
+
+    They are renewed when their users log in.
+    """
 
     memory_cost: int = settings.PASSWORD_MEMORY_KIB

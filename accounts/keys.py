@@ -1,7 +1,7 @@
-"""The keys that sign tokens: one signs, several are accepted. Must not know what a token says.
+"""The keys that sign tokens: one signs, several are accepted.
 
-A key is made of two secrets, one in the environment and one in the database, so neither of the two alone forges a
-token. docs/decisions/0010 says how keys rotate while many processes run.
+A key is derived from two secrets, one in the environment and one in the database (the seed), so neither alone can
+forge a token. docs/decisions/0010 says how keys are rotated while many processes run.
 """
 
 import logging
@@ -24,12 +24,13 @@ logger = logging.getLogger(__name__)
 
 SALT = "accounts.keys"
 REREAD_SECONDS = 10.0
-# A new key begins to sign when every process has read it, with room for clocks that differ.
+# A new key signs when every process has read it, with a margin for clocks that differ.
 SIGNS_AFTER = timedelta(seconds=60)
 # A process whose clock is behind signs with the old key for a little longer.
 CLOCK_SKEW = timedelta(minutes=5)
 
-FIRST_SEED = ""  # what signs before the first rotation
+# Used until the first rotation.
+FIRST_SEED = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class SigningKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """`active` signs; whatever has a key in `by_kid` is accepted."""
+    """`active` signs. Tokens signed by any key in `by_kid` are accepted."""
 
     active: SigningKey
     by_kid: dict[str, SigningKey]
@@ -51,17 +52,17 @@ class KeyRing:
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """What a rotation did: who signs from when, until when the key before it is accepted, how many are gone."""
+    """The new key, when it signs, how long older keys are accepted, and how many seeds were deleted."""
 
     kid: str
     signs_from: datetime
     old_accepted_until: datetime
-    forgotten: int
+    deleted: int
 
 
 @lru_cache(maxsize=128)
 def _derive(secret: str, seed: str) -> SigningKey:
-    """A key of its own for tokens, and a public name for it, from which neither it nor its parts can be found."""
+    """The signing key and its public name, `kid`, from which neither the key nor its secrets can be found."""
     material = f"{secret}{seed}"
     key = salted_hmac(f"{SALT}.sign", "token", secret=material, algorithm="sha256").digest()
     kid = salted_hmac(f"{SALT}.kid", "token", secret=material, algorithm="sha256").hexdigest()[:16]
@@ -73,8 +74,11 @@ _read_at = 0.0
 
 
 def get_key_ring() -> KeyRing:
-    """The newest seed that is due signs, with SECRET_KEY. Seeds are accepted until the last token they signed has
-    ended, each with SECRET_KEY and with those of SECRET_KEY_FALLBACKS until they are taken off the list."""
+    """The keys that this process uses now.
+
+    The newest seed whose time has come signs, with SECRET_KEY. A seed is accepted until the last token that it
+    signed has expired, with SECRET_KEY and with each of SECRET_KEY_FALLBACKS.
+    """
     now = times.now()
     accepted, active = [FIRST_SEED], FIRST_SEED
     for signs_from, seed in _seeds or ():
@@ -89,22 +93,25 @@ def get_key_ring() -> KeyRing:
 
 
 async def refresh() -> None:
-    """Read the seeds anew if that is due: called before tokens are signed or checked on the loop.
+    """Read the seeds again if they are older than REREAD_SECONDS.
 
-    Raises Unavailable only while none were ever read; later an old ring is better than none.
+    Async code calls this before it signs or checks tokens.
+
+    Raises Unavailable only if no seeds were ever read; later the old ones are used.
     """
-    if _due():
+    if _is_due():
         await run_db(refresh_sync)
 
 
 def refresh_sync() -> None:
-    """`refresh`, in a thread that may use the database."""
+    """`refresh`, for a thread that may use the database."""
     global _seeds, _read_at
-    if not _due():
+    if not _is_due():
         return
-    _read_at = time.monotonic()  # before the read, so that others do not read as well
+    # Set before the read, so that other threads do not read as well.
+    _read_at = time.monotonic()
     try:
-        _seeds = _stored()
+        _seeds = _read_seeds()
     except Exception as error:
         logger.warning("the signing keys could not be read: %s", type(error).__name__)
         if _seeds is None:
@@ -112,21 +119,21 @@ def refresh_sync() -> None:
 
 
 def rotate(*, signs_after: timedelta = SIGNS_AFTER) -> Rotation:
-    """Add a key that signs once every process knows it, and forget those whose tokens have all ended."""
+    """Add a key that signs after `signs_after`, and delete the seeds whose tokens have all expired."""
     now = times.now()
-    ended = [signs_from for signs_from, _ in _stored() if signs_from + _lifetime() < now]
-    # All before the last of these were superseded by it longer ago than any token lives.
-    forgotten = SigningSeed.objects.filter(signs_from__lt=ended[-1]).delete()[0] if ended else 0
+    expired = [signs_from for signs_from, _ in _read_seeds() if signs_from + _lifetime() < now]
+    # The seeds before the last of these stopped signing longer ago than any token lives.
+    deleted = SigningSeed.objects.filter(signs_from__lt=expired[-1]).delete()[0] if expired else 0
     new = SigningSeed.objects.create(seed=secrets.token_hex(32), signs_from=now + signs_after)
     return Rotation(
         kid=_derive(settings.SECRET_KEY, new.seed).kid,
         signs_from=new.signs_from,
         old_accepted_until=new.signs_from + _lifetime(),
-        forgotten=forgotten,
+        deleted=deleted,
     )
 
 
-def _stored() -> tuple[tuple[datetime, str], ...]:
+def _read_seeds() -> tuple[tuple[datetime, str], ...]:
     return tuple(SigningSeed.objects.order_by("signs_from", "pk").values_list("signs_from", "seed"))
 
 
@@ -134,5 +141,5 @@ def _lifetime() -> timedelta:
     return timedelta(seconds=max(settings.REFRESH_TOKEN_SECONDS, settings.ACCESS_TOKEN_SECONDS)) + CLOCK_SKEW
 
 
-def _due() -> bool:
+def _is_due() -> bool:
     return _seeds is None or time.monotonic() - _read_at > REREAD_SECONDS

@@ -1,7 +1,4 @@
-"""JWT on the ASGI stack: who opens a socket.
-
-Knows the three ways to bring a token; must not know sessions.
-"""
+"""JWT middleware of the ASGI stack: finds the token in a handshake and verifies it."""
 
 from typing import Any
 from urllib.parse import unquote_plus
@@ -17,10 +14,9 @@ BEARER_PROTOCOL = "bearer."
 
 
 class JWTAuthMiddleware:
-    """Sets `scope["identity"]`, or `scope["auth_error"]` to the ChatError that says why there is none.
+    """Sets `scope["identity"]`, or `scope["auth_error"]` to the ChatError that says why there is no identity.
 
-    Whether the session still lives is asked later, by AccountsConsumer, once the connection can be told of
-    its end.
+    AccountsConsumer checks the session later, when the connection is attached and cannot miss the session's end.
     """
 
     def __init__(self, app: Any) -> None:
@@ -43,9 +39,9 @@ async def authenticate(scope: dict[str, Any], token: str | None) -> None:
 
 
 def take_token(scope: dict[str, Any]) -> str | None:
-    """The token of the handshake: of the header, else the subprotocols, else the query; removed from all three.
+    """The token from the header, else a subprotocol, else the query string. Removes it from all three.
 
-    The scope is changed in place and not copied, because servers log the query string of the scope they made.
+    Changes the scope in place, because servers log the query string of the scope that they have made.
     """
     found: list[str] = []
     headers = []

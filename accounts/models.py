@@ -1,7 +1,4 @@
-"""Users and their login sessions.
-
-Must not know rooms, messages, or what a token holds beyond the id of a session's current one.
-"""
+"""Users, their login sessions, and the seeds of the signing keys."""
 
 import unicodedata
 from typing import Any, ClassVar
@@ -21,7 +18,7 @@ MAX_URL_CHARS = 500
 MAX_USER_AGENT_CHARS = 256
 MAX_IP_CHARS = 45
 
-# ASCII only: two usernames that look the same are the same. Display names may have any letters.
+# ASCII only, so that two usernames that look the same are the same. Display names may have any letters.
 validate_username = RegexValidator(
     r"^[A-Za-z0-9_.-]{3,32}\Z", "Use 3 to 32 of the letters a-z, digits, '_', '.' and '-'."
 )
@@ -29,7 +26,7 @@ validate_web_url = URLValidator(schemes=["http", "https"], message="Give an http
 
 
 def fold(text: str) -> str:
-    """How names are compared and searched: without case and width, cut to what a key holds."""
+    """The form in which names are compared and searched: without case and width, cut to the length of a key."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())[
         :MAX_DISPLAY_NAME_CHARS
     ]
@@ -41,7 +38,7 @@ def fold_email(email: str) -> str:
 
 class UserManager(BaseUserManager["User"]):
     def build(self, *, username: str, email: str, display_name: str = "", **fields: Any) -> "User":
-        """A user that is not stored yet, with its keys and without a password."""
+        """A user that is not stored yet, with its key columns and an unusable password."""
         user = User(username=username, username_key=fold(username), email=fold_email(email), **fields)
         user.set_display_name(display_name or username)
         user.set_unusable_password()
@@ -61,13 +58,13 @@ class UserManager(BaseUserManager["User"]):
         return self.create_user(username=username, email=email, password=password, **fields)
 
     def get_by_natural_key(self, username: str | None) -> "User":
-        """By email or username, whatever their case; Django's own login forms come through here."""
+        """The user by email or username in any case. Django's own login forms use this."""
         name = username or ""
         return self.get(email=fold_email(name)) if "@" in name else self.get(username_key=fold(name))
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """Someone who chats. `*_key` columns hold what the column beside them is compared by."""
+    """A user of the chat. A `*_key` column holds the folded text of the column it is named after."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False, db_column="_id")
     username = models.CharField(max_length=32, validators=[validate_username])
@@ -106,9 +103,9 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 
 class Session(models.Model):
-    """One login on one device: a family of refresh tokens, of which only `refresh_jti` is good.
+    """One login on one device. Of its refresh tokens only the one with the id `refresh_jti` is valid.
 
-    Tokens themselves are never stored. A session is live until `expires_at` unless `revoked_at` is set.
+    Tokens are never stored. A session is live until `expires_at`, unless `revoked_at` is set.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False, db_column="_id")
@@ -129,7 +126,7 @@ class Session(models.Model):
 
 
 class SigningSeed(models.Model):
-    """The database's half of a key that signs tokens; worth nothing without SECRET_KEY, the other half."""
+    """The database's half of a signing key; useless without SECRET_KEY, the other half."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False, db_column="_id")
     seed = models.CharField(max_length=64, editable=False)

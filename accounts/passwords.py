@@ -1,7 +1,7 @@
-"""Hashing and checking of passwords, on a few threads of their own. Must not know users' other data or requests.
+"""Hashes and checks passwords on a few threads of their own.
 
-Argon2 takes some 100 MB and 50 ms of all cores each time, so a flood of logins must neither fill the memory nor
-hold up the database's threads: few run at once, a bounded number wait, and the rest are told to try again.
+Argon2 takes some 100 MB and 50 ms of all cores each time. So that a flood of logins neither fills the memory nor
+blocks the threads of the database, HASH_THREADS run at once, MAX_WAITING wait, and the rest get Overloaded.
 """
 
 import asyncio
@@ -29,22 +29,22 @@ _waiting = 0
 
 @sensitive_variables()
 async def encode(password: str, *, user: User, field: str) -> str:
-    """The hash to store. Raises Invalid, naming `field`, for a password that the validators refuse."""
+    """The hash to store. Raises Invalid, which names `field`, for a password that the validators refuse."""
     return await _run(_encode, password, user, field)
 
 
 @sensitive_variables()
 async def check(password: str, encoded: str | None) -> tuple[bool, bool]:
-    """Whether the password is right, and whether its hash is of an older kind and should be made anew.
+    """Whether the password is right, and whether its hash is outdated and should be renewed.
 
-    Without a hash, for an email that nobody has, the answer is no after the same work.
+    Without a hash, for an unknown email, the answer is False after the same work.
     """
     return await _run(_check, password, encoded)
 
 
 @sensitive_variables()
 async def rehash(password: str) -> str:
-    """A hash of the current kind, for a password that has been checked."""
+    """A current hash of a password that has been checked."""
     return await _run(make_password, password)
 
 
@@ -59,7 +59,7 @@ def _encode(password: str, user: User, field: str) -> str:
 
 @sensitive_variables()
 def _check(password: str, encoded: str | None) -> tuple[bool, bool]:
-    # Against a hash that is none, Django's verify makes one all the same, for the time it takes.
+    # For an unusable hash Django's verify_password hashes the password too, so that both take the same time.
     return verify_password(password, encoded or UNUSABLE_PASSWORD_PREFIX)
 
 

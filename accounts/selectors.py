@@ -1,7 +1,4 @@
-"""Reads of users and sessions: keyword-only, synchronous, called through `run_db` from async code.
-
-Must not write, and must not know requests or sockets.
-"""
+"""Reads of users and sessions: keyword-only and synchronous; async code calls them through `run_db`."""
 
 from collections.abc import Iterable
 from uuid import UUID
@@ -17,11 +14,12 @@ NO_USER = "There is no such user."
 DEACTIVATED = "This account is deactivated."
 SESSION_ENDED = "This session has ended. Log in again."
 
+# Sorts after every other character.
 LAST = "\U0010ffff"
 
 
 def get_user(*, user_id: UUID) -> User:
-    """Any user, the deactivated too: their messages stay. Raises NotFound."""
+    """Any user, also a deactivated one, whose messages stay. Raises NotFound."""
     user = User.objects.filter(pk=user_id).first()
     if user is None:
         raise NotFound(NO_USER)
@@ -29,19 +27,22 @@ def get_user(*, user_id: UUID) -> User:
 
 
 def get_users(*, user_ids: Iterable[UUID]) -> dict[UUID, User]:
-    """Those of the users that exist, by id."""
+    """The existing users among `user_ids`, by id."""
     return {user.pk: user for user in User.objects.filter(pk__in=list(user_ids))}
 
 
 def search_users(*, prefix: str = "") -> QuerySet[User]:
-    """Active users whose username or display name starts with `prefix` in any case; all for an empty one."""
+    """Active users whose username or display name starts with `prefix`, in any case; all for an empty prefix."""
     users = User.objects.filter(is_active=True)
     key = fold(prefix.strip())
     return users.filter(name_starts_with(key)) if key else users
 
 
 def name_starts_with(key: str, relation: str = "") -> Q:
-    """Ranges over the keys: an index answers them on every database, which LIKE and ILIKE do not."""
+    """A filter for users whose folded names start with `key`; `relation` is a prefix such as `user__`.
+
+    Uses ranges, because an index answers them on every database, unlike LIKE and ILIKE.
+    """
     username = {f"{relation}username_key__gte": key, f"{relation}username_key__lt": key + LAST}
     display_name = {f"{relation}display_name_key__gte": key, f"{relation}display_name_key__lt": key + LAST}
     return Q(**username) | Q(**display_name)
@@ -53,21 +54,21 @@ def user_sessions(*, user_id: UUID) -> QuerySet[Session]:
 
 
 def live_session(*, session_id: UUID) -> Session:
-    """The session with its user, if both may act now. Raises as `require_live` does."""
+    """The session with its user, if both are valid now. Raises as `require_live` does."""
     return require_live(get_sessions(session_ids=[session_id]).get(session_id))
 
 
 def get_sessions(*, session_ids: Iterable[UUID]) -> dict[UUID, Session]:
-    """Those of the sessions that exist, live or not, with their users, by id."""
+    """The existing sessions among `session_ids`, live or not, with their users, by id."""
     sessions = Session.objects.select_related("user").filter(pk__in=list(session_ids))
     return {session.pk: session for session in sessions}
 
 
 def require_live(session: Session | None) -> Session:
-    """The session, if it and its user may act now.
+    """The session, if it is live and its user is active.
 
-    Raises Forbidden for a deactivated account, before all else, so that its owner learns why; Unauthenticated for
-    a session that is revoked, expired or unknown.
+    Raises Unauthenticated for a session that is revoked, expired or unknown, but Forbidden first for a deactivated
+    account, so that its owner learns the reason.
     """
     if session is None:
         raise Unauthenticated(SESSION_ENDED)

@@ -1,4 +1,4 @@
-"""Bodies of account requests and answers. Must not know services: what a body means is theirs."""
+"""The bodies of account requests and answers."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ one_line = RegexValidator(r"^[^\t\r\n]*\Z", "Write it in one line.")
 
 
 class AddressField(TextField, serializers.EmailField):
-    """An email address, in the one spelling it is stored in."""
+    """An email address, folded to the form in which it is stored."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=254, **kwargs)
@@ -37,7 +37,7 @@ class AddressField(TextField, serializers.EmailField):
 
 
 class PasswordField(TextField):
-    """Kept as typed, blanks at its ends too; bounded, because hashing costs by length."""
+    """Keeps blanks at both ends. Bounded, because the cost of hashing grows with the length."""
 
     def __init__(self, **kwargs: Any) -> None:
         style = {"input_type": "password"}
@@ -52,7 +52,7 @@ class DisplayNameField(TextField):
 
 
 class UserSerializer(ModelSerializer):
-    """What anyone may see of a user."""
+    """A user as everybody sees it."""
 
     roles = serializers.ListField(child=serializers.CharField(), read_only=True)
 
@@ -65,7 +65,7 @@ class UserSerializer(ModelSerializer):
 
 
 class MeSerializer(UserSerializer):
-    """What a user sees of oneself."""
+    """A user as the user itself sees it."""
 
     class Meta(UserSerializer.Meta):
         fields = (*UserSerializer.Meta.fields, "email")
@@ -73,7 +73,7 @@ class MeSerializer(UserSerializer):
 
 
 class SessionSerializer(ModelSerializer):
-    """A login; `current` is the one that asks."""
+    """A login. `current` is true for the login that sent this request."""
 
     current = serializers.SerializerMethodField()
 
@@ -88,7 +88,7 @@ class SessionSerializer(ModelSerializer):
 
 @example(username="carol", email="carol@example.com", password="a long phrase of mine", displayName="Carol")
 class SignupSerializer(Serializer):
-    """A new account; without `displayName` it shows its username."""
+    """A new account. Without `displayName` the username is shown."""
 
     username = TextField(validators=[validate_username])
     email = AddressField()
@@ -98,7 +98,7 @@ class SignupSerializer(Serializer):
 
 @example(email="carol@example.com", password="a long phrase of mine")
 class LoginSerializer(Serializer):
-    """Who, and the password."""
+    """Email address and password."""
 
     email = AddressField()
     password = PasswordField()
@@ -106,14 +106,14 @@ class LoginSerializer(Serializer):
 
 @example(refreshToken="eyJhbGciOiJIUzI1NiIs..")
 class RefreshSerializer(Serializer):
-    """The refresh token of the last answer that had one."""
+    """The refresh token from the latest answer that contained one."""
 
     refresh_token = TextField(max_length=MAX_TOKEN_CHARS)
 
 
 @example(currentPassword="a long phrase of mine", newPassword="another long phrase")
 class PasswordSerializer(Serializer):
-    """The password as it is and as it shall be."""
+    """The current and the new password."""
 
     current_password = PasswordField()
     new_password = PasswordField()
@@ -121,7 +121,7 @@ class PasswordSerializer(Serializer):
 
 @example(displayName="Carol C.", avatarUrl="https://example.com/carol.png")
 class ProfileSerializer(Serializer):
-    """What to change; what is left out stays."""
+    """The fields to change. Fields that are left out stay as they are."""
 
     display_name = DisplayNameField(required=False)
     avatar_url = TextField(
@@ -130,19 +130,19 @@ class ProfileSerializer(Serializer):
 
 
 class SearchSerializer(Serializer):
-    """The beginning of a name."""
+    """The prefix of a name."""
 
     search = TextField(required=False, allow_blank=True, max_length=MAX_DISPLAY_NAME_CHARS)
 
 
 class TokensSerializer(Serializer):
-    """A short-lived access token, and the refresh token that is good once for the next pair."""
+    """A short-lived access token, and a refresh token that can be exchanged once for the next pair."""
 
     access_token = serializers.CharField()
     refresh_token = serializers.CharField()
 
 
 class LoginAnswerSerializer(TokensSerializer):
-    """The user who is now logged in, with tokens."""
+    """The user who is now logged in, and the tokens."""
 
     user = MeSerializer()

@@ -1,6 +1,6 @@
-"""Writes of accounts: users, their passwords and their state. Sessions are in `sessions`.
+"""Writes to users: sign-up, login, passwords, profiles, deactivation. Writes to sessions are in `sessions`.
 
-Keyword-only and async; the ORM runs through `run_db`. Must not know requests, serializers or sockets.
+Services are async, take keyword arguments, and publish after the write.
 """
 
 from collections.abc import Mapping
@@ -36,9 +36,9 @@ class Login:
 async def signup(
     *, username: str, email: str, password: str, display_name: str = "", ip: str, user_agent: str
 ) -> Login:
-    """Make an account and open its first session. Raises Conflict, Invalid.
+    """Create an account and open its first session. Raises Conflict, Invalid.
 
-    A crash in between leaves an account without a session; its owner logs in.
+    A crash in between leaves an account without a session; its owner can log in.
     """
     user = User.objects.build(username=username, email=email, display_name=display_name)
     await run_db(_require_free, user)
@@ -49,9 +49,9 @@ async def signup(
 
 @sensitive_variables("password")
 async def login(*, email: str, password: str, ip: str, user_agent: str) -> Login:
-    """Open a session. Raises InvalidCredentials, the same and after the same work for an unknown email.
+    """Open a session. Raises InvalidCredentials, for an unknown email too, and after the same work.
 
-    Only who knows the password learns, by Forbidden, that the account is deactivated.
+    Raises Forbidden for a deactivated account, but only if the password is right.
     """
     user = await run_db(User.objects.filter(email=fold_email(email)).first)
     matches, outdated = await passwords.check(password, user.password if user else None)
@@ -70,8 +70,9 @@ async def change_password(
 ) -> None:
     """Set a new password and end every session of the user but `session_id`. Raises Invalid, Conflict.
 
-    Sessions end before the write, so that a crash in between leaves no stranger logged in, and again after it,
-    for those that were opened meanwhile with the old password; `open_session` ends what comes even later.
+    Sessions are ended before the write, so that a crash in between leaves nobody else logged in. They are ended
+    again after the write, because some may have been opened with the old password in between; `open_session` ends
+    any later ones.
     """
     user = await run_db(selectors.get_user, user_id=user_id)
     matches, _ = await passwords.check(current_password, user.password)
@@ -88,7 +89,7 @@ async def change_password(
 async def update_profile(
     *, user_id: UUID, display_name: str | None = None, avatar_url: str | None = None
 ) -> User:
-    """Change what is not None; an empty `avatar_url` takes the picture away. Returns the user as stored."""
+    """Change the fields that are not None; an empty `avatar_url` removes the picture. Returns the stored user."""
     user = await run_db(selectors.get_user, user_id=user_id)
     changed = []
     if display_name is not None:
@@ -103,7 +104,7 @@ async def update_profile(
 
 
 async def change_account(*, user_id: UUID, **changes: Any) -> None:
-    """Set profile, privileges, `groups` and `user_permissions` as the admin's form gives them."""
+    """Set the fields that the admin's form gives: profile, privileges, `groups`, `user_permissions`."""
     user = await run_db(selectors.get_user, user_id=user_id)
     await run_db(_change_account, user, changes)
 
@@ -124,19 +125,19 @@ def _change_account(user: User, changes: dict[str, Any]) -> None:
 
 
 async def deactivate_user(*, user_id: UUID) -> None:
-    """Lock the account at once: no login, no token and no socket of it works any more. Safe to repeat."""
+    """Deactivate the account at once: its logins, tokens and sockets stop working. Safe to repeat."""
     await run_db(User.objects.filter(pk=user_id).update, is_active=False)
     get_hub().send_control([user_address(user_id)], "user:deactivated", {})
     await end_user_sessions(user_id=user_id)
 
 
 async def reactivate_user(*, user_id: UUID) -> None:
-    """Let the user log in again; the old sessions stay ended."""
+    """Let the user log in again. The old sessions stay ended. Safe to repeat."""
     await run_db(User.objects.filter(pk=user_id).update, is_active=True)
 
 
 async def record_last_seen(*, seen: Mapping[UUID, datetime]) -> None:
-    """Move users' `last_seen` up to these times, never down; safe to repeat and to race."""
+    """Move users' `last_seen` up to these times, never down. Safe to repeat, and to run twice at once."""
     if seen:
         await run_db(_record_last_seen, seen)
 
@@ -160,13 +161,14 @@ def _require_free(user: User) -> None:
 def _insert(user: User) -> None:
     try:
         user.save(force_insert=True)
-    except IntegrityError as error:  # another signup was faster since the look
+    except IntegrityError as error:
+        # Another sign-up came between the check and this insert. Checked again to name the field.
         _require_free(user)
         raise Conflict("There is an account with this username or email.") from error
 
 
 @sensitive_variables("password")
 async def _renew_hash(user: User, password: str) -> None:
-    """Replace a hash of an older kind, unless the password was changed since it was read."""
+    """Replace an outdated hash, unless the password was changed since it was read."""
     old, user.password = user.password, await passwords.rehash(password)
     await run_db(User.objects.filter(pk=user.pk, password=old).update, password=user.password)

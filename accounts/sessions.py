@@ -1,6 +1,7 @@
-"""The services of login sessions: open, rotate, end; async, keyword-only, told to the hub after the write.
+"""Writes to login sessions: open, refresh, end.
 
-Must not know passwords, requests or sockets. docs/decisions/0002 says why sessions are stored and tokens are not.
+Services are async, take keyword arguments, and tell the hub after the write. docs/decisions/0002 says why sessions
+are stored and tokens are not.
 """
 
 from uuid import UUID
@@ -20,9 +21,9 @@ from .topics import session_address
 
 
 async def open_session(*, user: User, ip: str, user_agent: str) -> TokenPair:
-    """A new session of a user whose password was just checked.
+    """Open a session for a user whose password was just checked.
 
-    Raises InvalidCredentials if it was changed meanwhile.
+    Raises InvalidCredentials if the password was changed since.
     """
     await keys.refresh()
     return await run_db(_open, user, _client(ip, user_agent))
@@ -30,10 +31,11 @@ async def open_session(*, user: User, ip: str, user_agent: str) -> TokenPair:
 
 @sensitive_variables("refresh_token")
 async def refresh_tokens(*, refresh_token: str, ip: str, user_agent: str) -> TokenPair:
-    """Spend the refresh token for a new pair. Of two calls with one token at most one gets a pair.
+    """Exchange the refresh token for a new pair. Of two calls with one token at most one gets a pair.
 
-    Raises TokenReused, and ends the session, for a token that was spent before: its owner or a thief has the newer
-    one, and nobody can tell which. Raises Unauthenticated, TokenExpired, Forbidden.
+    Raises TokenReused for a token that was used before, and ends its session: either the owner or a thief has the
+    newer token, and the server cannot tell which. Raises Unauthenticated, TokenExpired, Forbidden. A retry is not
+    safe.
     """
     await keys.refresh()
     claims = tokens.verify_refresh(refresh_token)
@@ -46,14 +48,14 @@ async def refresh_tokens(*, refresh_token: str, ip: str, user_agent: str) -> Tok
 
 @sensitive_variables("refresh_token")
 async def logout(*, refresh_token: str) -> None:
-    """End the token's session now. Safe to repeat. Raises Unauthenticated, TokenExpired."""
+    """End the token's session. Safe to repeat. Raises Unauthenticated, TokenExpired."""
     await keys.refresh()
     claims = tokens.verify_refresh(refresh_token)
     await _end(Session.objects.filter(pk=claims.session_id))
 
 
 async def end_session(*, user_id: UUID, session_id: UUID) -> None:
-    """End one live session of the user. Raises NotFound for any other."""
+    """End one live session of the user. Raises NotFound for any other session."""
     if not await _end(selectors.user_sessions(user_id=user_id).filter(pk=session_id)):
         raise NotFound("There is no such session of yours.")
 
@@ -65,7 +67,7 @@ async def end_user_sessions(*, user_id: UUID, except_session_id: UUID | None = N
 
 
 async def _end(sessions: QuerySet[Session]) -> int:
-    """Revoke those that are not yet, then tell every process; returns how many they were."""
+    """Revoke the live sessions and close their sockets in every process; returns their number."""
     ended = await run_db(_revoke, sessions)
     if ended:
         get_hub().send_control([session_address(session_id) for session_id in ended], "session:ended", {})
@@ -83,7 +85,8 @@ def _open(user: User, client: dict[str, str]) -> TokenPair:
     session = Session.objects.create(
         user=user, refresh_jti=refresh["jti"], expires_at=tokens.refresh_expiry(refresh), **client
     )
-    # A password change ends the sessions it sees; one that did not see this session is seen here.
+    # A password change ends the sessions that it finds. If it came before this insert, it did not find this one,
+    # but its new password is found here.
     if not User.objects.filter(pk=user.pk, password=user.password).exists():
         _revoke(Session.objects.filter(pk=session.pk))
         raise InvalidCredentials
@@ -104,7 +107,8 @@ def _rotate(claims: RefreshClaims, client: dict[str, str]) -> TokenPair:
     unspent = Session.objects.filter(pk=session.pk, refresh_jti=claims.jti, revoked_at=None)
     expires_at = tokens.refresh_expiry(refresh)
     if not unspent.update(refresh_jti=refresh["jti"], last_used=times.now(), expires_at=expires_at, **client):
-        raise TokenReused  # spent, or its session ended, since the look
+        # The token was used, or its session ended, since the read above.
+        raise TokenReused
     return tokens.token_pair(refresh, session)
 
 

@@ -1,6 +1,6 @@
-"""Access and refresh tokens: simplejwt's, signed by a named key.
+"""Access and refresh tokens: those of simplejwt, signed by a named key.
 
-Must not know the database: a revoked token is still good here.
+Nothing here reads the database, so a token of a revoked session is still valid for these functions.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ REFRESH_EXPIRED = "The refresh token has expired. Log in again."
 
 
 class KeyRingBackend(TokenBackend):
-    """Signs with the ring's active key and names it in `kid`; accepts any key of the ring, and no other."""
+    """Signs with the active key of the ring and names it in `kid`. Accepts the keys of the ring only."""
 
     def encode(self, payload: dict[str, Any]) -> str:
         key = get_key_ring().active
@@ -76,7 +76,7 @@ class RefreshClaims:
 
 
 def new_refresh_token() -> RefreshToken:
-    """A refresh token that belongs to nobody yet: its `jti` and `exp` are stored before it is handed out."""
+    """A refresh token without a user. Its `jti` and `exp` are stored before it is handed out."""
     return RefreshToken()
 
 
@@ -85,14 +85,14 @@ def refresh_expiry(token: RefreshToken) -> datetime:
 
 
 def token_pair(refresh: RefreshToken, session: Session) -> TokenPair:
-    """The two strings for the session's owner, of one issue."""
+    """The refresh token and an access token for the session's user, as text."""
     refresh["sub"], refresh["sid"] = str(session.user_id), str(session.pk)
     return TokenPair(access_token=str(refresh.access_token), refresh_token=str(refresh))
 
 
 @sensitive_variables()
 def verify_access(token: str) -> Identity:
-    """Who the access token speaks for, by signature, type and expiry alone.
+    """The identity in the access token, by signature, type and expiry alone.
 
     Raises Unauthenticated, TokenExpired.
     """
@@ -103,7 +103,7 @@ def verify_access(token: str) -> Identity:
 
 @sensitive_variables()
 def verify_refresh(token: str) -> RefreshClaims:
-    """What the refresh token claims, by signature, type and expiry alone.
+    """The claims of the refresh token, by signature, type and expiry alone.
 
     Raises Unauthenticated, TokenExpired.
     """
@@ -114,7 +114,7 @@ def verify_refresh(token: str) -> RefreshClaims:
 
 @sensitive_variables()
 def _verify(kind: Any, token: str, expired: TokenExpired) -> dict[str, Any]:
-    # The bound keeps a header of brackets from exhausting the JSON decoder before the signature is looked at.
+    # The bound keeps a header of nested brackets from exhausting the JSON decoder before the signature is checked.
     if not token.isascii() or len(token) > MAX_TOKEN_CHARS:
         raise Unauthenticated(NOT_VALID)
     try:

@@ -1,4 +1,4 @@
-"""Paths of accounts under /api/. Spelled out: the contract's paths have no trailing slash."""
+"""The paths of accounts under /api/. No router: the contract's paths have no trailing slash."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""REST of accounts: sign up, log in, sessions, profiles. Knows services and selectors; no rule of its own."""
+"""The REST endpoints of accounts: sign-up, login, sessions, passwords, profiles."""
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
@@ -39,7 +39,7 @@ def client_of(request: Request) -> dict[str, str]:
 
 
 def limit_logins(request: Request, email: str) -> None:
-    """Count a try of a password, of the address and of the account, whether there is one or not."""
+    """Count an attempt to give a password, for the address and for the email, whether it has an account or not."""
     network = client_network(request.META)
     check_rate(request, LOGIN_IP, key=network)
     check_rate(request, LOGIN_ACCOUNT, key=email)
@@ -47,7 +47,7 @@ def limit_logins(request: Request, email: str) -> None:
 
 @extend_schema(tags=["auth"])
 class TokenViewSet(viewsets.GenericViewSet):
-    """Needs no access token, and looks at none."""
+    """Needs no access token, and ignores one."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
@@ -63,7 +63,7 @@ class TokenViewSet(viewsets.GenericViewSet):
     def get_serializer_class(self) -> type[BaseSerializer]:
         return {"signup": SignupSerializer, "login": LoginSerializer}.get(self.action, RefreshSerializer)
 
-    @extend_schema(summary="Make an account and log in", responses={201: LoginAnswerSerializer})
+    @extend_schema(summary="Create an account and log in", responses={201: LoginAnswerSerializer})
     def signup(self, request: Request) -> Response:
         body = validated(SignupSerializer, request)
         check_rate(request, SIGNUP_IP, key=client_network(request.META))
@@ -76,8 +76,8 @@ class TokenViewSet(viewsets.GenericViewSet):
         return self._login_answer(loop.call(services.login(**body, **client_of(request))), status=200)
 
     @extend_schema(
-        summary="Spend a refresh token for new tokens",
-        description="Each refresh token is good once. One that is used again ends its session: `token_reused`.",
+        summary="Exchange a refresh token for new tokens",
+        description="Each refresh token can be used once. Using one again ends its session: `token_reused`.",
         responses={200: TokensSerializer},
     )
     def refresh(self, request: Request) -> Response:
@@ -85,7 +85,7 @@ class TokenViewSet(viewsets.GenericViewSet):
         pair = loop.call(sessions.refresh_tokens(**body, **client_of(request)))
         return Response(TokensSerializer(pair).data)
 
-    @extend_schema(summary="Log out: end the token's session now", responses={204: None})
+    @extend_schema(summary="Log out: end the token's session", responses={204: None})
     def logout(self, request: Request) -> Response:
         loop.call(sessions.logout(**validated(RefreshSerializer, request)))
         return Response(status=204)
@@ -103,7 +103,7 @@ class SessionViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
     def get_queryset(self) -> QuerySet[Session]:
         return selectors.user_sessions(user_id=user_of(self.request).pk)
 
-    @extend_schema(summary="My logins, the newest first")
+    @extend_schema(summary="List my logins, newest first")
     def list(self, request: Request) -> Response:
         return super().list(request)
 
@@ -124,7 +124,7 @@ class PasswordViewSet(viewsets.GenericViewSet):
     pagination_class = None
     queryset = User.objects.none()
 
-    @extend_schema(summary="Change my password; every other login ends", responses={204: None})
+    @extend_schema(summary="Change my password and end every other login", responses={204: None})
     def change(self, request: Request) -> Response:
         body, user = validated(PasswordSerializer, request), user_of(request)
         limit_logins(request, user.email)
@@ -149,19 +149,26 @@ class UserViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
         return selectors.search_users(prefix=query.validated_data["search"])
 
     @extend_schema(
-        summary="Find users by the beginning of their username or display name",
-        parameters=[OpenApiParameter("search", str, description="In any case; without it, all users.")],
+        summary="Find users by a prefix of their username or display name",
+        parameters=[
+            OpenApiParameter(
+                "search",
+                str,
+                description="Upper and lower case are the same. Without it, all users are listed.",
+            )
+        ],
     )
     def list(self, request: Request) -> Response:
         return super().list(request)
 
     @extend_schema(
-        summary="One user", parameters=[OpenApiParameter("user_id", OpenApiTypes.UUID, OpenApiParameter.PATH)]
+        summary="Get a user",
+        parameters=[OpenApiParameter("user_id", OpenApiTypes.UUID, OpenApiParameter.PATH)],
     )
     def retrieve(self, request: Request, user_id: str) -> Response:
         return Response(UserSerializer(selectors.get_user(user_id=parse_uuid(user_id))).data)
 
-    @extend_schema(summary="Myself", responses=MeSerializer)
+    @extend_schema(summary="Get my profile", responses=MeSerializer)
     def me(self, request: Request) -> Response:
         return Response(MeSerializer(user_of(request)).data)
 

@@ -107,7 +107,7 @@ def test_rotation_then_forgets_only_keys_whose_tokens_have_ended() -> None:
     # The one of 40 days ago signed until 20 days ago, so its tokens live; those before it stopped 40 days ago.
     left = [seed.seed for seed in SigningSeed.objects.all()]
     assert left[:2] == ["40", "20"]
-    assert (len(left), rotation.forgotten) == (3, 2)
+    assert (len(left), rotation.deleted) == (3, 2)
 
 
 def test_key_command_then_shows_no_secret(server: ChatServer) -> None:

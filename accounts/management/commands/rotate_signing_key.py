@@ -1,4 +1,4 @@
-"""`manage.py rotate_signing_key`: a new key signs tokens; nobody is logged out."""
+"""`manage.py rotate_signing_key`: adds a new key that signs tokens. Nobody is logged out."""
 
 from argparse import ArgumentParser
 from datetime import timedelta
@@ -11,20 +11,20 @@ from foundation import times
 
 
 class Command(BaseCommand):
-    help = "Adds a key that signs tokens once every process knows it; older ones stay good until their tokens end."
+    help = "Adds a key that signs tokens once every process has read it. Older tokens stay valid until they expire."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--after",
             type=float,
             default=keys.SIGNS_AFTER.total_seconds(),
-            help=f"seconds until it signs; processes read the keys every {keys.REREAD_SECONDS:g} s",
+            help=f"seconds until the key signs; processes read the keys every {keys.REREAD_SECONDS:g} s",
         )
 
     def handle(self, *args: Any, after: float, **options: Any) -> None:
         rotation = keys.rotate(signs_after=timedelta(seconds=after))
         self.stdout.write(
             f"key {rotation.kid} signs from {times.to_wire(rotation.signs_from)}\n"
-            f"what older keys signed is accepted until {times.to_wire(rotation.old_accepted_until)}\n"
-            f"{rotation.forgotten} key(s) whose tokens have all ended were forgotten"
+            f"tokens of older keys are accepted until {times.to_wire(rotation.old_accepted_until)}\n"
+            f"deleted {rotation.deleted} key(s) whose tokens have all expired"
         )
