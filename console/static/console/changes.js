@@ -52,10 +52,12 @@ export const CHANGES = {
     this.rooms.set(room.id, room);
     await this.loadMembers(room);
   },
-  "room:updated"({ id, name, meta, lockedAt, firstSeq }) {
+  "room:updated"({ lastSeq, ...changed }) {
+    // Without `lastSeq`: the messages count it up, and this may have been read before the last of them.
+    const { id, firstSeq } = changed;
     const room = this.rooms.get(id);
     if (!room) return;
-    Object.assign(room, { name, meta, lockedAt, firstSeq });
+    Object.assign(room, changed);
     room.unreadCount = Math.min(room.unreadCount, room.lastSeq - firstSeq + 1);
     const messages = this.logs.get(id)?.messages ?? new Map();
     for (const seq of messages.keys()) if (seq < firstSeq) messages.delete(seq); // archived
