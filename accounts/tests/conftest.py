@@ -1,18 +1,22 @@
-"""What account tests share: a superuser's browser on the shared server."""
+"""Fixtures of the account tests: an admin on the shared server, and a user and a hub in the process of the test."""
 
 import re
 import uuid
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 
+from accounts.models import User
+from foundation import loop
+from realtime.hub.hub import Hub, get_hub
 from tests.kit.servers import ChatServer
 from tests.kit.users import PASSWORD, ChatUser
 
 
 class AdminBrowser:
-    """A logged-in admin. Carries cookies by hand: outside DEBUG they are Secure, and the tests speak plain HTTP."""
+    """A logged-in admin. Handles cookies itself: outside DEBUG they are Secure, and the tests use plain HTTP."""
 
     def __init__(self, server: ChatServer, login: str) -> None:
         self.http = server.http()
@@ -57,3 +61,16 @@ def deactivated(server: ChatServer, admin: AdminBrowser) -> ChatUser:
     user = server.sign_up("gone")
     admin.act("user", "deactivate", user.id)
     return user
+
+
+@pytest.fixture
+def user(transactional_db: Any) -> User:
+    """A user in the database of the test's own process."""
+    return User.objects.create_user(username="Ann", email="Ann@Example.com", password=PASSWORD)
+
+
+@pytest.fixture
+async def hub() -> AsyncIterator[Hub]:
+    loop.adopt()
+    yield get_hub()
+    await loop.stop()

@@ -1,4 +1,4 @@
-"""Tokens that no honest server hands out, for the tests that show they are refused."""
+"""Makes tokens that the server must refuse."""
 
 import base64
 import json
@@ -21,7 +21,7 @@ def session_id_of(user: ChatUser) -> str:
 
 
 def sign(user: ChatUser, **claims: Any) -> str:
-    """A token with the server's own key, whose claims are the user's but for `claims`; None takes one away."""
+    """A token signed with the server's key. It has the user's claims, changed by `claims`; None removes a claim."""
     with override_settings(SECRET_KEY=user.server.env["SECRET_KEY"]):
         key = get_key_ring().active
     payload = {
@@ -31,7 +31,7 @@ def sign(user: ChatUser, **claims: Any) -> str:
 
 
 def bad_access_tokens(user: ChatUser) -> dict[str, tuple[str, str]]:
-    """Each kind of bad access token, with the code it is answered with."""
+    """Bad access tokens with their error codes, by kind."""
     header, payload, signature = user.access_token.split(".")
     kid = jwt.get_unverified_header(user.access_token)["kid"]
     claims = claims_of(user.access_token)

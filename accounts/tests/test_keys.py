@@ -1,4 +1,4 @@
-"""Rotation of the signing keys: many processes, and nobody is logged out."""
+"""The rotation of signing keys: it reaches every process, and logs nobody out."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -28,13 +28,14 @@ def refresh(user: ChatUser) -> None:
     user.access_token, user.refresh_token = answer.json()["accessToken"], answer.json()["refreshToken"]
 
 
-async def test_key_rotated_under_two_processes_then_each_accepts_what_the_other_signs(
+async def test_key_when_rotated_under_two_processes_then_both_accept_it(
     start_server: type[ChatServer],
 ) -> None:
     one = start_server()
     two = start_server(DATA_DIR=one.env["DATA_DIR"])
     alice, bob = one.sign_up("alice"), two.sign_up("bob")
-    idle = alice.login(two)  # has only tokens of the old key until the end
+    # Has only tokens of the old key until the end.
+    idle = alice.login(two)
     old = kid_of(alice)
     after = keys.REREAD_SECONDS + 1
     one.manage("rotate_signing_key", "--after", str(after))
@@ -56,7 +57,7 @@ async def test_key_rotated_under_two_processes_then_each_accepts_what_the_other_
 
 @pytest.fixture
 def rotated(monkeypatch: pytest.MonkeyPatch) -> Iterator[type]:
-    """Rings of seeds that began to sign so long ago, without a database."""
+    """Makes key rings without a database, from the ages of their seeds."""
 
     class Rotated:
         @staticmethod
@@ -69,7 +70,7 @@ def rotated(monkeypatch: pytest.MonkeyPatch) -> Iterator[type]:
         yield Rotated
 
 
-def test_ring_with_a_key_that_is_not_due_then_the_older_one_signs_and_both_are_accepted(
+def test_ring_when_the_new_key_is_not_due_then_the_older_one_signs(
     rotated: type,
 ) -> None:
     first = rotated.ring().active
@@ -78,7 +79,7 @@ def test_ring_with_a_key_that_is_not_due_then_the_older_one_signs_and_both_are_a
     assert len(ring.by_kid) == 2
 
 
-def test_ring_with_keys_then_the_newest_signs_and_each_is_accepted_until_its_tokens_end(
+def test_ring_when_it_has_keys_then_the_newest_signs_and_old_ones_expire(
     rotated: type,
 ) -> None:
     day = timedelta(days=1)
@@ -86,31 +87,31 @@ def test_ring_with_keys_then_the_newest_signs_and_each_is_accepted_until_its_tok
     second = rotated.ring(day).active
     assert second != first
     assert set(rotated.ring(day).by_kid) == {first.kid, second.kid}
-    # Superseded more than the life of a refresh token ago: its last token has ended.
+    # It stopped signing longer ago than a refresh token lives, so its last token has expired.
     assert set(rotated.ring(MONTH + day).by_kid) == {rotated.ring(MONTH + day).active.kid}
     assert len(rotated.ring(MONTH + day, day).by_kid) == 2
 
 
-def test_key_with_another_secret_key_then_is_another(rotated: type) -> None:
+def test_key_when_of_another_secret_key_then_differs(rotated: type) -> None:
     one = rotated.ring(MONTH).active
     with override_settings(SECRET_KEY="b" * 50, SECRET_KEY_FALLBACKS=[]):
         assert rotated.ring(MONTH).active != one
 
 
 @pytest.mark.django_db
-def test_rotation_then_forgets_only_keys_whose_tokens_have_ended() -> None:
+def test_rotate_when_tokens_have_expired_then_deletes_only_their_keys() -> None:
     now = times.now()
     for days in (90, 60, 40, 20):
         SigningSeed.objects.create(seed=f"{days}", signs_from=now - timedelta(days=days))
     with override_settings(REFRESH_TOKEN_SECONDS=MONTH.total_seconds()):
         rotation = keys.rotate()
-    # The one of 40 days ago signed until 20 days ago, so its tokens live; those before it stopped 40 days ago.
+    # The seed of 40 days ago signed until 20 days ago, so its tokens are live. Those before it stopped 40 days ago.
     left = [seed.seed for seed in SigningSeed.objects.all()]
     assert left[:2] == ["40", "20"]
     assert (len(left), rotation.deleted) == (3, 2)
 
 
-def test_key_command_then_shows_no_secret(server: ChatServer) -> None:
+def test_rotate_command_when_run_then_shows_no_secret(server: ChatServer) -> None:
     said = server.manage("rotate_signing_key", "--after", "86400").stdout
     assert "signs from" in said
     assert server.env["SECRET_KEY"] not in said

@@ -1,4 +1,4 @@
-"""Tries over time: logins of an account, of an address, and sign-ups of an address."""
+"""The rate limits of logins, by account and by address, and of sign-ups, by address."""
 
 import uuid
 from collections.abc import Callable
@@ -22,7 +22,7 @@ def assert_limited(answer: httpx.Response, seconds: int) -> None:
     assert 1 <= int(answer.headers["Retry-After"]) <= seconds
 
 
-def test_logins_over_the_limits_then_wait_by_account_and_by_address(
+def test_login_when_over_the_limits_then_waits_by_account_and_address(
     start_server: Callable[..., ChatServer],
 ) -> None:
     server = start_server(RATE_LIMITS="on", LIMIT_LOGIN_ACCOUNT="3/1d", LIMIT_LOGIN_IP="7/1d")
@@ -31,13 +31,14 @@ def test_logins_over_the_limits_then_wait_by_account_and_by_address(
         assert [login(server, spelled).status_code for spelled in (email, email.upper(), f" {email}")] == [
             401
         ] * 3
-    assert_limited(login(server, unknown.title()), DAY_SECONDS)  # the seventh of this address
+    # The seventh login from this address.
+    assert_limited(login(server, unknown.title()), DAY_SECONDS)
     assert_limited(login(server, "someone@else.example"), DAY_SECONDS)
     right = server.http().post("/api/auth/login", json={"email": known.email, "password": PASSWORD})
     assert_limited(right, DAY_SECONDS)
 
 
-def test_password_changes_over_the_limit_then_wait(start_server: Callable[..., ChatServer]) -> None:
+def test_password_when_changed_too_often_then_waits(start_server: Callable[..., ChatServer]) -> None:
     server = start_server(RATE_LIMITS="on", LIMIT_LOGIN_ACCOUNT="2/1d")
     user = server.sign_up()
     body = {"currentPassword": "guess", "newPassword": "entirely other words 7"}
@@ -45,7 +46,7 @@ def test_password_changes_over_the_limit_then_wait(start_server: Callable[..., C
     assert_limited(user.http.post("/api/auth/password", json=body), DAY_SECONDS)
 
 
-def test_signups_over_the_limit_then_wait(start_server: Callable[..., ChatServer]) -> None:
+def test_signup_when_over_the_limit_then_waits(start_server: Callable[..., ChatServer]) -> None:
     server = start_server(RATE_LIMITS="on", LIMIT_SIGNUP_IP="2/1d")
     server.sign_up()
     server.sign_up()

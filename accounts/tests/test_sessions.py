@@ -1,4 +1,4 @@
-"""Refresh, logout, the list of sessions, and the change of password."""
+"""Refresh, logout, the list of sessions, and changes of the password."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +27,7 @@ def is_in(user: ChatUser) -> bool:
     return user.http.get("/api/users/me").status_code == 200
 
 
-def test_refresh_then_both_new_tokens_work(alice: ChatUser) -> None:
+def test_refresh_when_sent_then_both_new_tokens_work(alice: ChatUser) -> None:
     first = refresh(alice)
     assert first.status_code == 200
     assert set(first.json()) == {"accessToken", "refreshToken"}
@@ -36,7 +36,7 @@ def test_refresh_then_both_new_tokens_work(alice: ChatUser) -> None:
     assert refresh(alice, first.json()["refreshToken"]).status_code == 200
 
 
-async def test_refresh_with_a_spent_token_then_ends_the_family_and_its_sockets(alice: ChatUser) -> None:
+async def test_refresh_when_the_token_was_used_then_the_session_ends(alice: ChatUser) -> None:
     other = alice.login()
     async with alice.connect() as client:
         newer = refresh(alice).json()["refreshToken"]
@@ -48,7 +48,7 @@ async def test_refresh_with_a_spent_token_then_ends_the_family_and_its_sockets(a
     assert is_in(other)
 
 
-def test_refresh_twice_at_the_same_moment_then_one_wins_and_the_family_ends(alice: ChatUser) -> None:
+def test_refresh_when_sent_twice_at_once_then_the_session_ends(alice: ChatUser) -> None:
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(lambda _: refresh(alice), range(6)))
     assert sorted(answer.status_code for answer in answers) == [200] + [401] * 5
@@ -56,7 +56,7 @@ def test_refresh_twice_at_the_same_moment_then_one_wins_and_the_family_ends(alic
     assert not is_in(alice)
 
 
-def test_refresh_with_a_bad_token_then_says_what_is_wrong(alice: ChatUser) -> None:
+def test_refresh_when_the_token_is_bad_then_names_the_reason(alice: ChatUser) -> None:
     wrong = {"token_type": "refresh", "jti": "0" * 32}
     assert code_of(refresh(alice, alice.access_token)) == "401 unauthenticated"
     assert code_of(refresh(alice, "abc")) == "401 unauthenticated"
@@ -68,12 +68,12 @@ def test_refresh_with_a_bad_token_then_says_what_is_wrong(alice: ChatUser) -> No
     assert is_in(alice)
 
 
-def test_refresh_of_deactivated_user_then_is_forbidden(deactivated: ChatUser) -> None:
+def test_refresh_when_the_user_is_deactivated_then_is_forbidden(deactivated: ChatUser) -> None:
     assert code_of(refresh(deactivated)) == "403 forbidden"
 
 
 @pytest.mark.smoke
-async def test_logout_then_access_refresh_and_sockets_end_now(alice: ChatUser) -> None:
+async def test_logout_when_sent_then_tokens_and_sockets_end(alice: ChatUser) -> None:
     other, http = alice.login(), alice.server.http()
     async with alice.connect() as client, other.connect() as bystander:
         assert http.post("/api/auth/logout", json={"refreshToken": alice.refresh_token}).status_code == 204
@@ -89,7 +89,7 @@ async def test_logout_then_access_refresh_and_sockets_end_now(alice: ChatUser) -
     assert is_in(other)
 
 
-def test_sessions_then_lists_my_own_and_marks_the_current(alice: ChatUser, bob: ChatUser) -> None:
+def test_sessions_when_listed_then_are_my_own_and_mark_the_current(alice: ChatUser, bob: ChatUser) -> None:
     agent = "Phone\xe9\x85 " + "x" * 400
     body = {"email": alice.email, "password": PASSWORD}
     alice.server.http(**{"User-Agent": agent.encode("latin-1")}).post("/api/auth/login", json=body)  # type: ignore[arg-type]
@@ -101,7 +101,7 @@ def test_sessions_then_lists_my_own_and_marks_the_current(alice: ChatUser, bob: 
     assert (newest["ip"], newest["userAgent"][:8], len(newest["userAgent"])) == ("127.0.0.1", "Phoneé x", 256)
 
 
-def test_sessions_with_a_limit_then_cursors_lead_through_all(alice: ChatUser) -> None:
+def test_sessions_when_paged_then_cursors_lead_through_all(alice: ChatUser) -> None:
     alice.login()
     alice.login()
     seen, url = [], "/api/auth/sessions?limit=2"
@@ -113,12 +113,12 @@ def test_sessions_with_a_limit_then_cursors_lead_through_all(alice: ChatUser) ->
 
 
 @pytest.mark.parametrize("cursor", ["zzz!", "cD1ub25zZW5zZQ==", "cD0A"])
-def test_sessions_with_a_made_up_cursor_then_is_refused(alice: ChatUser, cursor: str) -> None:
+def test_sessions_when_the_cursor_is_forged_then_is_refused(alice: ChatUser, cursor: str) -> None:
     answer = alice.http.get("/api/auth/sessions", params={"cursor": cursor})
     assert code_of(answer) in ("400 invalid", "404 not_found")
 
 
-async def test_session_deleted_then_its_token_and_sockets_end(alice: ChatUser) -> None:
+async def test_session_when_deleted_then_its_token_and_sockets_end(alice: ChatUser) -> None:
     other = alice.login()
     async with other.connect() as client, alice.connect() as mine:
         assert alice.http.delete(f"/api/auth/sessions/{session_id_of(other)}").status_code == 204
@@ -129,13 +129,13 @@ async def test_session_deleted_then_its_token_and_sockets_end(alice: ChatUser) -
 
 
 @pytest.mark.parametrize("which", ["another user's", "01900000-0000-7000-8000-000000000000", "nonsense"])
-def test_session_delete_of_what_is_not_mine_then_is_404(alice: ChatUser, bob: ChatUser, which: str) -> None:
+def test_session_when_not_mine_then_deleting_it_is_404(alice: ChatUser, bob: ChatUser, which: str) -> None:
     session_id = session_id_of(bob) if which == "another user's" else which
     assert code_of(alice.http.delete(f"/api/auth/sessions/{session_id}")) == "404 not_found"
     assert is_in(bob)
 
 
-async def test_password_changed_then_only_this_session_goes_on(alice: ChatUser) -> None:
+async def test_password_when_changed_then_only_this_session_goes_on(alice: ChatUser) -> None:
     other = alice.login()
     body = {"currentPassword": PASSWORD, "newPassword": NEW_PASSWORD}
     async with other.connect() as client, alice.connect() as mine:
@@ -160,7 +160,7 @@ async def test_password_changed_then_only_this_session_goes_on(alice: ChatUser) 
         (PASSWORD, "", "newPassword"),
     ],
 )
-def test_password_change_with_a_bad_one_then_names_it(
+def test_password_when_changed_to_a_bad_one_then_names_the_field(
     alice: ChatUser, current: str, new: str, field: str
 ) -> None:
     other = alice.login()

@@ -21,7 +21,7 @@ def error_of(answer: Any, status: int) -> dict[str, Any]:
 
 
 @pytest.mark.smoke
-def test_signup_with_all_fields_then_answers_user_and_working_tokens(server: ChatServer) -> None:
+def test_signup_when_all_fields_are_given_then_the_tokens_work(server: ChatServer) -> None:
     body = new_body(displayName="  Zoë 🦊 ")
     answer = server.http().post("/api/auth/signup", json=body)
     assert answer.status_code == 201
@@ -33,7 +33,7 @@ def test_signup_with_all_fields_then_answers_user_and_working_tokens(server: Cha
     assert PASSWORD not in server.log.read_text()
 
 
-def test_signup_without_display_name_then_shows_the_username(server: ChatServer) -> None:
+def test_signup_when_without_display_name_then_shows_the_username(server: ChatServer) -> None:
     body = new_body()
     user = server.http().post("/api/auth/signup", json=body).json()["user"]
     assert user["displayName"] == body["username"]
@@ -46,7 +46,8 @@ def test_signup_without_display_name_then_shows_the_username(server: ChatServer)
         ("username", "a" * 33),
         ("username", "two words"),
         ("username", "mail@like"),
-        ("username", "\u0430lice"),  # begins with a Cyrillic letter
+        # Begins with a Cyrillic letter.
+        ("username", "\u0430lice"),
         ("username", 7),
         ("username", "nul\x00nul"),
         ("email", "nobody"),
@@ -66,12 +67,12 @@ def test_signup_without_display_name_then_shows_the_username(server: ChatServer)
         ("isStaff", True),
     ],
 )
-def test_signup_with_a_bad_field_then_names_it(server: ChatServer, field: str, value: Any) -> None:
+def test_signup_when_a_field_is_bad_then_names_it(server: ChatServer, field: str, value: Any) -> None:
     error = error_of(server.http().post("/api/auth/signup", json=new_body(**{field: value})), 400)
     assert (error["code"], list(error["fields"])) == ("invalid", [field])
 
 
-def test_signup_with_password_like_the_username_then_is_invalid(server: ChatServer) -> None:
+def test_signup_when_password_is_like_the_username_then_is_invalid(server: ChatServer) -> None:
     body = new_body()
     error = error_of(
         server.http().post("/api/auth/signup", json=body | {"password": body["username"] + "1"}), 400
@@ -82,14 +83,14 @@ def test_signup_with_password_like_the_username_then_is_invalid(server: ChatServ
 @pytest.mark.parametrize(
     "body", [b"", b"[]", b'"x"', b"{", b'{"username": "\\ud800abc"}', b"\xff\xfe", b"[" * 9999]
 )
-def test_signup_with_a_body_that_is_no_object_then_is_invalid(server: ChatServer, body: bytes) -> None:
+def test_signup_when_the_body_is_no_object_then_is_invalid(server: ChatServer, body: bytes) -> None:
     headers = {"Content-Type": "application/json"}
     answer = server.http().post("/api/auth/signup", content=body, headers=headers)
     assert error_of(answer, 400)["code"] == "invalid"
 
 
 @pytest.mark.parametrize("field", ["username", "email"])
-def test_signup_with_a_taken_name_in_other_case_then_conflicts(server: ChatServer, field: str) -> None:
+def test_signup_when_the_name_is_taken_in_other_case_then_conflicts(server: ChatServer, field: str) -> None:
     first = new_body()
     assert server.http().post("/api/auth/signup", json=first).status_code == 201
     error = error_of(
@@ -98,7 +99,7 @@ def test_signup_with_a_taken_name_in_other_case_then_conflicts(server: ChatServe
     assert (error["code"], list(error["fields"])) == ("conflict", [field])
 
 
-def test_signup_of_one_name_at_the_same_moment_then_one_wins(server: ChatServer) -> None:
+def test_signup_when_one_name_is_taken_twice_at_once_then_one_wins(server: ChatServer) -> None:
     body = new_body()
     bodies = [body | {"username": body["username"].swapcase()}, body, body, body]
     with ThreadPoolExecutor(4) as pool:
@@ -110,7 +111,7 @@ def test_signup_of_one_name_at_the_same_moment_then_one_wins(server: ChatServer)
 
 
 @pytest.mark.smoke
-def test_login_with_email_in_other_case_then_opens_another_session(alice: ChatUser) -> None:
+def test_login_when_the_email_is_in_other_case_then_opens_a_session(alice: ChatUser) -> None:
     body = {"email": f" {alice.email.upper()} ", "password": PASSWORD}
     answer = alice.server.http().post("/api/auth/login", json=body)
     assert answer.status_code == 200
@@ -118,7 +119,7 @@ def test_login_with_email_in_other_case_then_opens_another_session(alice: ChatUs
     assert answer.json()["refreshToken"] != alice.refresh_token
 
 
-def test_login_with_unknown_email_then_answers_as_with_a_wrong_password(alice: ChatUser) -> None:
+def test_login_when_the_email_is_unknown_then_looks_like_a_wrong_password(alice: ChatUser) -> None:
     http = alice.server.http()
     wrong = error_of(http.post("/api/auth/login", json={"email": alice.email, "password": "wrong"}), 401)
     unknown = error_of(
@@ -128,7 +129,7 @@ def test_login_with_unknown_email_then_answers_as_with_a_wrong_password(alice: C
     assert {**wrong, "requestId": ""} == {**unknown, "requestId": ""}
 
 
-def test_login_of_deactivated_account_then_only_its_owner_is_told(deactivated: ChatUser) -> None:
+def test_login_when_deactivated_then_only_the_right_password_says_so(deactivated: ChatUser) -> None:
     http = deactivated.server.http()
     owner = error_of(
         http.post("/api/auth/login", json={"email": deactivated.email, "password": PASSWORD}), 403
@@ -140,5 +141,5 @@ def test_login_of_deactivated_account_then_only_its_owner_is_told(deactivated: C
 
 
 @pytest.mark.parametrize("method", ["get", "put", "delete"])
-def test_login_with_another_method_then_is_405_in_the_one_shape(server: ChatServer, method: str) -> None:
+def test_login_when_by_another_method_then_is_405(server: ChatServer, method: str) -> None:
     assert error_of(getattr(server.http(), method)("/api/auth/login"), 405)["code"] == "invalid"

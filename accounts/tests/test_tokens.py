@@ -1,4 +1,4 @@
-"""Bad tokens over REST and the socket, and the keys behind the good ones."""
+"""Bad tokens over REST and sockets, and the keys of valid ones."""
 
 import jwt
 import pytest
@@ -28,7 +28,9 @@ PROTECTED = [
 
 
 @pytest.mark.parametrize(("method", "path"), PROTECTED)
-def test_request_without_a_token_then_is_unauthenticated(server: ChatServer, method: str, path: str) -> None:
+def test_request_when_without_a_token_then_is_unauthenticated(
+    server: ChatServer, method: str, path: str
+) -> None:
     for headers in ({}, {"Authorization": "Bearer"}, {"Authorization": "Basic YTpi"}):
         answer = server.http(**headers).request(
             method, path, json={} if method in ("POST", "PATCH") else None
@@ -37,7 +39,7 @@ def test_request_without_a_token_then_is_unauthenticated(server: ChatServer, met
         assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-def test_request_with_a_bad_token_then_says_expired_or_unauthenticated(alice: ChatUser) -> None:
+def test_request_when_the_token_is_bad_then_names_the_reason(alice: ChatUser) -> None:
     wrong = {}
     for kind, (token, code) in bad_access_tokens(alice).items():
         for accept in ("application/json", "text/html"):
@@ -48,7 +50,7 @@ def test_request_with_a_bad_token_then_says_expired_or_unauthenticated(alice: Ch
     assert wrong == {}
 
 
-async def test_socket_with_a_bad_token_then_is_accepted_and_closed_with_4401(alice: ChatUser) -> None:
+async def test_socket_when_the_token_is_bad_then_is_closed_with_4401(alice: ChatUser) -> None:
     wrong = {}
     for kind, (token, code) in bad_access_tokens(alice).items():
         headers = {"Authorization": f"Bearer {token}"}
@@ -59,7 +61,7 @@ async def test_socket_with_a_bad_token_then_is_accepted_and_closed_with_4401(ali
     assert wrong == {}
 
 
-async def test_socket_without_a_token_then_is_closed_with_4401(server: ChatServer) -> None:
+async def test_socket_when_without_a_token_then_is_closed_with_4401(server: ChatServer) -> None:
     async with connect(server.ws_url) as ws:
         assert await ChatSocketClient(ws).close_code() == 4401
 
@@ -70,7 +72,7 @@ def make_pair() -> tokens.TokenPair:
     return tokens.token_pair(tokens.new_refresh_token(), session)
 
 
-def test_key_moved_to_the_fallbacks_then_its_tokens_are_still_good() -> None:
+def test_key_when_moved_to_the_fallbacks_then_its_tokens_are_valid() -> None:
     with override_settings(SECRET_KEY="a" * 50, SECRET_KEY_FALLBACKS=[]):
         old = make_pair()
     with override_settings(SECRET_KEY="b" * 50, SECRET_KEY_FALLBACKS=["a" * 50]):
@@ -87,13 +89,13 @@ def test_key_moved_to_the_fallbacks_then_its_tokens_are_still_good() -> None:
             tokens.verify_access(old.access_token)
 
 
-def test_keys_and_tokens_in_a_traceback_then_show_no_secret() -> None:
+def test_tokens_when_in_a_traceback_then_show_no_secret() -> None:
     pair, ring = make_pair(), get_key_ring()
     assert pair.access_token not in repr(pair)
     assert pair.refresh_token not in repr(pair)
     assert repr(ring.active.secret) not in repr(ring)
 
 
-def test_two_sessions_then_no_token_is_like_another() -> None:
+def test_tokens_when_of_two_sessions_then_all_differ() -> None:
     one, other = make_pair(), make_pair()
     assert len({one.access_token, one.refresh_token, other.access_token, other.refresh_token}) == 4

@@ -1,4 +1,4 @@
-"""A connection that is brought into a room while others write there. About a second."""
+"""A connection that is added to a room while others write there. About a second."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ from tests.kit.waiting import until
 
 
 class UnreadableLog:
-    """The rooms' log while its table cannot be read."""
+    """A log whose table cannot be read."""
 
     def last_messages(self, rooms: Iterable[Room]) -> dict[UUID, dict[str, Any]]:
         raise OperationalError
@@ -35,7 +35,7 @@ class UnreadableLog:
 
 
 async def add_while(joining: Connection, room: Room, meanwhile: Callable[[], None]) -> None:
-    """Bring the connection into the room; `meanwhile` is called before it has read anything."""
+    """Add the connection to the room; `meanwhile` is called before the room is read."""
     held, go_on = threading.Barrier(settings.DB_THREADS + 1), threading.Event()
 
     def hold() -> None:
@@ -43,7 +43,8 @@ async def add_while(joining: Connection, room: Room, meanwhile: Callable[[], Non
         go_on.wait(20)
 
     busy = [asyncio.create_task(run_db(hold)) for _ in range(settings.DB_THREADS)]
-    await asyncio.to_thread(held.wait, 20)  # all threads of the database
+    # Every thread of the database is busy now.
+    await asyncio.to_thread(held.wait, 20)
     added = asyncio.create_task(RoomsConsumer(joining).room_added({"room_id": str(room.pk)}))
     topic = room_topic(room.pk)
     await until(lambda: topic in get_hub().topics(joining), "the connection listens to the room")
@@ -54,7 +55,7 @@ async def add_while(joining: Connection, room: Room, meanwhile: Callable[[], Non
 
 
 @pytest.mark.parametrize("others_listen", [True, False])
-async def test_room_added_when_somebody_writes_meanwhile_then_comes_first_and_the_message_behind_it(
+async def test_room_added_when_a_message_comes_meanwhile_then_precedes_it(
     hub: Hub, members: tuple[Room, list[User]], others_listen: bool
 ) -> None:
     room, (ann, ben) = members
@@ -73,11 +74,11 @@ async def test_room_added_when_somebody_writes_meanwhile_then_comes_first_and_th
     await add_while(joining, room, say)
     frames = [json.loads(payload) for payload in peer.payloads]
     assert [frame["event"] for frame in frames] == ["room:added", "message:receive"]
-    # Not counted already, or clients would drop it as known.
+    # The message is not counted yet, or clients would drop it as known.
     assert (frames[0]["data"]["lastSeq"], frames[0]["data"]["unreadCount"]) == (0, 0)
 
 
-async def test_room_added_when_another_begins_to_hear_the_room_meanwhile_then_is_shown_where_that_one_stands(
+async def test_room_added_when_another_socket_joins_meanwhile_then_heads_agree(
     hub: Hub, members: tuple[Room, list[User]]
 ) -> None:
     room, (ann, ben) = members
@@ -92,11 +93,11 @@ async def test_room_added_when_another_begins_to_hear_the_room_meanwhile_then_is
 
     await add_while(joining, room, begin)
     (frame,) = (json.loads(payload) for payload in peer.payloads)
-    # What lies up to there does not come, so it must not be what the client waits for.
+    # Messages up to this seq are not delivered, so the client must not wait for them.
     assert frame["data"]["lastSeq"] == hub.position(topic) == 2
 
 
-async def test_room_added_when_it_fails_then_the_room_is_not_heard_and_the_audit_will_find_it_missing(
+async def test_room_added_when_it_fails_then_the_subscription_is_removed(
     hub: Hub, members: tuple[Room, list[User]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     room, (_, ben) = members

@@ -94,7 +94,7 @@ def test_room_when_created_with_every_field_then_each_is_stored(ann: ChatUser, b
 
 
 @pytest.mark.parametrize("name", CHANGED)
-async def test_room_when_one_field_is_changed_then_it_alone_is_stored_and_published(
+async def test_room_when_a_field_is_changed_then_it_is_stored_and_published(
     ann: ChatUser, ben: ChatUser, name: str
 ) -> None:
     fields = {key: value for key, value in CREATED.items() if key != "memberIds"}

@@ -1,4 +1,4 @@
-"""Heads and watermarks that follow their messages: merged, never down, and never lost. About a second."""
+"""Marks that are written after their messages: merged, never moved down, never lost. About a second."""
 
 import threading
 from datetime import timedelta
@@ -34,7 +34,7 @@ def shown(membership: Membership) -> tuple[int, int, int]:
 
 
 @pytest.mark.django_db
-def test_marks_of_many_batches_are_written_together_and_move_nothing_down(
+def test_marks_when_of_many_batches_then_are_merged_and_never_move_down(
     memberships: list[Membership],
 ) -> None:
     pending = PendingMarks()
@@ -56,7 +56,7 @@ def test_marks_of_many_batches_are_written_together_and_move_nothing_down(
 
 
 @pytest.mark.django_db
-def test_marks_of_more_rows_than_a_statement_takes_are_all_written(memberships: list[Membership]) -> None:
+def test_marks_when_more_than_one_statement_takes_then_all_are_written(memberships: list[Membership]) -> None:
     pending = PendingMarks()
     strangers = {uuid4(): 3 for _ in range(MAX_ROWS)}
     pending.add({}, strangers | {membership.pk: 3 for membership in memberships})
@@ -65,7 +65,7 @@ def test_marks_of_more_rows_than_a_statement_takes_are_all_written(memberships: 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_marks_while_the_database_is_away_are_kept(memberships: list[Membership]) -> None:
+def test_marks_when_the_database_is_away_then_are_kept(memberships: list[Membership]) -> None:
     pending, membership = PendingMarks(), memberships[0]
     pending.add({membership.room_id: reached(2)}, {membership.pk: 2})
 
@@ -80,7 +80,7 @@ def test_marks_while_the_database_is_away_are_kept(memberships: list[Membership]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_marks_when_another_thread_is_writing_them_then_a_reader_waits_for_it(
+def test_marks_when_another_thread_writes_them_then_a_reader_waits(
     memberships: list[Membership],
 ) -> None:
     pending, membership = PendingMarks(), memberships[0]
@@ -105,7 +105,8 @@ def test_marks_when_another_thread_is_writing_them_then_a_reader_waits_for_it(
     writer, reader = threading.Thread(target=write), threading.Thread(target=read)
     writer.start()
     assert writing.wait(20)
-    assert not pending  # taken, and not yet written
+    # The writer has taken the marks, and has not written them yet.
+    assert not pending
     reader.start()
     go_on.set()
     writer.join(20)

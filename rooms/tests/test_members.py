@@ -1,4 +1,4 @@
-"""Members of a room: who may add, change and remove whom, mutes, the last owner. About eight seconds."""
+"""Members over REST: permissions, mutes, the last owner, the limit of members. About eight seconds."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -32,13 +32,13 @@ def moment(**delta: float) -> str:
 
 @pytest.fixture
 def trio(ann: ChatUser, ben: ChatUser, cleo: ChatUser) -> str:
-    """A room of ann, its owner, ben, an admin, and cleo, a member."""
+    """A room with ann as owner, ben as admin and cleo as member."""
     room_id = ann.make_room(ben, cleo)
     assert change(ann, room_id, ben, role="admin").status_code == 200
     return room_id
 
 
-def test_member_when_added_by_an_admin_then_is_shown_and_may_read_and_send(
+def test_member_when_added_by_an_admin_then_may_read_and_send(
     trio: str, ann: ChatUser, ben: ChatUser, server: ChatServer
 ) -> None:
     ann.send(trio, "before")
@@ -136,7 +136,7 @@ def test_member_when_changed_with_bad_fields_then_stays(
     assert room_of(ann, trio) == before
 
 
-async def test_muted_member_when_sending_or_editing_then_is_refused_until_the_mute_ends(
+async def test_muted_member_when_writing_then_is_refused_until_the_mute_ends(
     trio: str, ben: ChatUser, cleo: ChatUser
 ) -> None:
     message = cleo.send(trio, "before")
@@ -159,7 +159,7 @@ async def test_muted_member_when_sending_or_editing_then_is_refused_until_the_mu
     assert [found["content"] for found in ben.history(trio)] == ["before", "after", "after"]
 
 
-def test_last_owner_when_leaving_or_stepping_down_then_has_to_name_another(
+def test_last_owner_when_leaving_then_another_owner_is_required(
     trio: str, ann: ChatUser, ben: ChatUser, cleo: ChatUser
 ) -> None:
     error_of(remove(ann, trio, ann), 409, "conflict")
@@ -201,7 +201,7 @@ def test_room_when_full_then_takes_no_more(start_server: Callable[..., ChatServe
     assert add(one, room_id, three).status_code == 201
 
 
-def test_places_when_fewer_than_those_added_at_once_then_are_never_exceeded(
+def test_members_when_too_many_are_added_at_once_then_the_limit_holds(
     start_server: Callable[..., ChatServer],
 ) -> None:
     server = start_server(MAX_ROOM_MEMBERS="3")
@@ -209,12 +209,13 @@ def test_places_when_fewer_than_those_added_at_once_then_are_never_exceeded(
     for _ in range(4):
         room_id = owner.make_room()
         with ThreadPoolExecutor(len(others)) as pool:
-            # A client for each: one of httpx's sends its requests one after the other.
+            # A client for each, because a client of httpx sends one request after the other.
             answers = list(pool.map(lambda user, room=room_id: add(owner.on(server), room, user), others))
         assert {answer.status_code for answer in answers} <= {201, 409}
-        told = {user.id for user, answer in zip(others, answers, strict=True) if answer.status_code == 201}
-        assert set(roles_of(owner, room_id)) == {owner.id, *told}
-        assert len(told) <= 2
+        added = {user.id for user, answer in zip(others, answers, strict=True) if answer.status_code == 201}
+        assert set(roles_of(owner, room_id)) == {owner.id, *added}
+        assert len(added) <= 2
         for user in others:
             add(owner, room_id, user)
-        assert len(roles_of(owner, room_id)) == 3  # nobody holds a place without being in the room
+        # Every place is free or has a member.
+        assert len(roles_of(owner, room_id)) == 3

@@ -1,4 +1,4 @@
-"""What sockets hear of rooms: each event to whom it concerns, and to nobody else. About five seconds."""
+"""Room events on sockets: each reaches the users it concerns, and nobody else. About five seconds."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from .test_rooms import NOBODY, room_of
 
 
 def about(frames: list[dict[str, Any]], room_id: str) -> list[str]:
-    """The events of a room among frames, but for presence."""
+    """The names of the events about a room, in order."""
     return [
         frame["event"]
         for frame in frames
@@ -27,7 +27,7 @@ async def next_of(client: ChatSocketClient, event: str, room_id: str) -> dict[st
     return dict((await client.expect(is_wanted))["data"])
 
 
-async def test_room_when_made_then_all_sockets_of_its_members_hear_of_it_and_of_what_follows(
+async def test_room_when_created_then_all_sockets_of_members_receive_events(
     ann: ChatUser, ben: ChatUser, cleo: ChatUser
 ) -> None:
     async with (
@@ -45,7 +45,7 @@ async def test_room_when_made_then_all_sockets_of_its_members_hear_of_it_and_of_
         assert about(await cleos.read_all(), room_id) == []
 
 
-async def test_direct_room_when_opened_then_both_hear_of_it_once(ann: ChatUser, server: Any) -> None:
+async def test_direct_room_when_opened_then_both_receive_it_once(ann: ChatUser, server: Any) -> None:
     other = server.sign_up()
     async with ann.connect() as anns, other.connect() as others:
         room_id = ann.http.post("/api/rooms/direct", json={"userId": other.id}).json()["id"]
@@ -61,7 +61,7 @@ async def test_direct_room_when_opened_then_both_hear_of_it_once(ann: ChatUser, 
         ]
 
 
-async def test_room_when_patched_then_all_members_hear_what_all_see_alike(
+async def test_room_when_patched_then_all_members_receive_it(
     ann: ChatUser, ben: ChatUser, cleo: ChatUser
 ) -> None:
     room_id = ann.make_room(ben)
@@ -80,7 +80,7 @@ async def test_room_when_patched_then_all_members_hear_what_all_see_alike(
 
 
 @pytest.mark.smoke
-async def test_member_when_added_changed_and_removed_then_the_room_hears_and_the_member_too(
+async def test_member_when_changed_then_the_room_and_the_member_receive_it(
     ann: ChatUser, ben: ChatUser, cleo: ChatUser
 ) -> None:
     room_id = ann.make_room(ben)
@@ -92,17 +92,17 @@ async def test_member_when_added_changed_and_removed_then_the_room_hears_and_the
 
         changed = change(ann, room_id, cleo, role="admin").json()
         for client in (bens, cleos):
-            told = await client.expect(
+            received = await client.expect(
                 lambda frame: frame["event"] == "room:member" and frame["data"]["member"]["role"] == "admin"
             )
-            assert told["data"] == {**expected, "member": changed}
+            assert received["data"] == {**expected, "member": changed}
 
         remove(ann, room_id, cleo)
         assert await next_of(bens, "room:member", room_id) == {**expected, "member": None}
         assert await next_of(cleos, "room:removed", room_id) == {"roomId": room_id, "reason": "removed"}
 
 
-async def test_member_when_changed_to_nothing_new_then_nobody_hears(ann: ChatUser, ben: ChatUser) -> None:
+async def test_member_when_changed_to_the_same_then_nothing_is_sent(ann: ChatUser, ben: ChatUser) -> None:
     room_id = ann.make_room(ben)
     async with ben.connect() as bens:
         assert change(ann, room_id, ben).status_code == 200
@@ -113,7 +113,7 @@ async def test_member_when_changed_to_nothing_new_then_nobody_hears(ann: ChatUse
         assert about(await bens.read_all(), room_id) == []
 
 
-async def test_former_member_when_the_room_goes_on_then_hears_and_reads_nothing_more(
+async def test_former_member_when_the_room_goes_on_then_receives_nothing(
     ann: ChatUser, ben: ChatUser, cleo: ChatUser
 ) -> None:
     room_id = ann.make_room(ben, cleo)
@@ -144,7 +144,7 @@ async def test_former_member_when_the_room_goes_on_then_hears_and_reads_nothing_
         assert (await cleos.reply("resume", {"rooms": {room_id: 0}}))["rooms"] == {}
 
 
-async def test_room_when_deleted_then_every_member_hears_it_is_removed(ann: ChatUser, ben: ChatUser) -> None:
+async def test_room_when_deleted_then_every_member_receives_its_removal(ann: ChatUser, ben: ChatUser) -> None:
     room_id = ann.make_room(ben)
     async with ann.connect() as anns, ben.connect() as bens:
         ann.http.delete(f"/api/rooms/{room_id}")
@@ -153,9 +153,7 @@ async def test_room_when_deleted_then_every_member_hears_it_is_removed(ann: Chat
             assert removed == {"roomId": room_id, "reason": "deleted"}
 
 
-async def test_room_of_strangers_when_named_on_the_socket_then_is_answered_like_one_that_does_not_exist(
-    ann: ChatUser, cleo: ChatUser
-) -> None:
+async def test_foreign_room_when_named_on_the_socket_then_is_not_found(ann: ChatUser, cleo: ChatUser) -> None:
     room_id = ann.make_room()
     message_id = ann.send(room_id, "secret")["id"]
     async with cleo.connect() as client:

@@ -1,4 +1,4 @@
-"""Who hears of whose presence, asked for many users together. Under a second."""
+"""The users who see each other's presence. Under a second."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ from rooms.selectors import presence_peers
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("rooms_at_once", "queries"), [(500, 3), (1, 8)])
-def test_presence_peers_of_many_then_each_has_those_of_its_small_rooms_in_a_bounded_number_of_queries(
+def test_presence_peers_when_asked_for_many_then_queries_are_bounded(
     django_assert_num_queries: Callable[[int], Any],
     settings: Any,
     monkeypatch: pytest.MonkeyPatch,
@@ -28,7 +28,8 @@ def test_presence_peers_of_many_then_each_has_those_of_its_small_rooms_in_a_boun
     for people in ((ann, ben), (ann, cleo, dan), (ann, ben, cleo, dan), (dan,)):
         room = Room.objects.create(name="room")
         Membership.objects.bulk_create([Membership(room=room, user=person) for person in people])
-    with django_assert_num_queries(queries):  # none for the members of a room that is too large
+    # The members of a room that is too large are not read.
+    with django_assert_num_queries(queries):
         peers = presence_peers(user_ids=[ann.pk, ben.pk, dan.pk, eve.pk])
     assert peers == {
         ann.pk: {ben.pk, cleo.pk, dan.pk},

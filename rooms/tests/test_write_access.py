@@ -1,4 +1,4 @@
-"""What a process knows of who may write ends with the change, and is asked again with each batch."""
+"""Changes of write access reach the cache, and the writer does not depend on it."""
 
 from collections.abc import Callable
 
@@ -21,7 +21,7 @@ async def test_send_when_the_member_was_muted_then_the_next_message_is_refused(s
         await client.reply("message:send", {"roomId": room_id, "content": "three"})
 
 
-async def test_send_when_the_event_of_a_removal_was_lost_then_it_is_refused_all_the_same(
+async def test_send_when_the_notice_of_a_removal_was_lost_then_is_refused(
     start_server: Callable[..., ChatServer],
 ):
     server = start_server()

@@ -1,68 +1,14 @@
-"""Accounts on the socket: three ways to bring a token, auth:refresh, ping, and what ends a connection."""
+"""Sockets of a user: auth:refresh, ping, and the events that close them."""
 
 import time
-from typing import Any
-from urllib.parse import quote
 
-import pytest
-from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus
-
-from tests.kit.clients import ChatSocketClient
-from tests.kit.servers import ChatServer
 from tests.kit.users import ChatUser
 
 from .conftest import AdminBrowser
 from .forge import session_id_of, sign
 
-WAYS = ["header", "subprotocol", "query"]
 
-
-def handshake(server: ChatServer, way: str, token: str) -> dict[str, Any]:
-    if way == "header":
-        return {"uri": server.ws_url, "additional_headers": {"Authorization": f"Bearer {token}"}}
-    if way == "subprotocol":
-        return {"uri": server.ws_url, "subprotocols": ["chat.v1", f"bearer.{token}"]}
-    return {"uri": f"{server.ws_url}?deviceId=d-1&%74oken={quote(token)}&x=%2F"}
-
-
-@pytest.mark.parametrize("way", WAYS)
-async def test_connect_with_a_token_then_is_ready_and_the_token_is_in_no_log(
-    alice: ChatUser, way: str
-) -> None:
-    async with connect(**handshake(alice.server, way, alice.access_token)) as ws:
-        ready = (await ChatSocketClient(ws).expect("ready"))["data"]
-        assert ready["userId"] == alice.id
-        assert ws.subprotocol == ("chat.v1" if way == "subprotocol" else None)
-        if way == "query":
-            assert ready["deviceId"] == "d-1"
-    assert alice.access_token.rpartition(".")[2] not in alice.server.log.read_text()
-
-
-@pytest.mark.parametrize("way", WAYS)
-async def test_connect_from_another_origin_then_is_403_and_the_token_is_in_no_log(
-    alice: ChatUser, way: str
-) -> None:
-    options = handshake(alice.server, way, alice.access_token)
-    with pytest.raises(InvalidStatus) as refused:
-        async with connect(**options, origin="https://evil.example"):  # type: ignore[arg-type]
-            pass
-    assert refused.value.response.status_code == 403
-    assert alice.access_token.rpartition(".")[2] not in alice.server.log.read_text()
-
-
-@pytest.mark.parametrize("way", WAYS)
-async def test_connect_with_a_revoked_token_then_is_closed_with_4401(alice: ChatUser, way: str) -> None:
-    alice.server.http().post("/api/auth/logout", json={"refreshToken": alice.refresh_token})
-    async with connect(**handshake(alice.server, way, alice.access_token)) as ws:
-        client = ChatSocketClient(ws)
-        assert await client.close_code() == 4401
-        assert client.frames == []
-
-
-async def test_deactivated_then_open_and_new_sockets_close_with_4403(
-    admin: AdminBrowser, bob: ChatUser
-) -> None:
+async def test_user_when_deactivated_then_sockets_close_with_4403(admin: AdminBrowser, bob: ChatUser) -> None:
     async with bob.connect() as client:
         admin.act("user", "deactivate", bob.id)
         assert await client.close_code() == 4403
@@ -71,7 +17,7 @@ async def test_deactivated_then_open_and_new_sockets_close_with_4403(
         assert client.frames == []
 
 
-async def test_session_ended_by_an_admin_then_its_socket_closes_with_4401(
+async def test_session_when_ended_by_an_admin_then_its_socket_closes(
     admin: AdminBrowser, bob: ChatUser
 ) -> None:
     other = bob.login()
@@ -83,7 +29,7 @@ async def test_session_ended_by_an_admin_then_its_socket_closes_with_4401(
         assert await second.close_code() == 4401
 
 
-async def test_ping_then_answers_the_servers_time(alice: ChatUser) -> None:
+async def test_ping_when_sent_then_answers_the_time_of_the_server(alice: ChatUser) -> None:
     async with alice.connect() as client:
         times = [(await client.reply("ping"))["serverTime"] for _ in range(2)]
         assert times == sorted(times)
@@ -91,7 +37,7 @@ async def test_ping_then_answers_the_servers_time(alice: ChatUser) -> None:
         assert (await client.error("ping", {"x": 1}))["code"] == "invalid"
 
 
-async def test_token_expires_then_the_socket_closes_unless_it_was_refreshed(alice: ChatUser) -> None:
+async def test_socket_when_its_token_expires_then_closes_unless_refreshed(alice: ChatUser) -> None:
     kept, long = alice.server.http(alice), alice.access_token
     alice.access_token = sign(alice, exp=int(time.time()) + 3)
     async with alice.connect() as left, alice.connect() as refreshed:
@@ -102,7 +48,7 @@ async def test_token_expires_then_the_socket_closes_unless_it_was_refreshed(alic
         assert kept.get("/api/users/me").status_code == 200
 
 
-async def test_auth_refresh_with_a_bad_token_then_says_so_and_the_connection_lives(
+async def test_auth_refresh_when_the_token_is_bad_then_the_socket_stays_open(
     alice: ChatUser, bob: ChatUser
 ) -> None:
     ended = alice.login()
@@ -127,7 +73,7 @@ async def test_auth_refresh_with_a_bad_token_then_says_so_and_the_connection_liv
         assert await client.close_code() == 4401
 
 
-async def test_auth_refresh_with_another_session_then_the_socket_lives_and_ends_with_that_one(
+async def test_auth_refresh_when_of_another_session_then_socket_follows_it(
     alice: ChatUser,
 ) -> None:
     other = alice.login()
