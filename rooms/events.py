@@ -1,7 +1,8 @@
 """The shapes of rooms, members and room events on the wire.
 
-A field of a room is declared here once. `RoomUpdated` has the fields that all members see alike and hear of when
-they change; `RoomData` adds the fields that depend on the reader or change with each message.
+A field of a room is declared here once. `RoomUpdated` has the fields that all members see alike, and that are
+published when they change. `RoomData` adds the fields that depend on the reader, never change, or change with each
+message.
 """
 
 from datetime import datetime

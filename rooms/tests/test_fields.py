@@ -30,7 +30,7 @@ SET_BY_SERVER = {
     "first_seq",
     "last_seq",
 }
-# Columns that change with each message: clients count for themselves, and no event has to say so.
+# Columns that never change, or that clients derive from the messages they receive.
 IN_NO_EVENT = {"created_by", "created_at", "last_activity_at"}
 
 COLUMNS = {field.name for field in Room._meta.concrete_fields}
