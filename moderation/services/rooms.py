@@ -5,8 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from foundation.database import run_db
-from rooms.services import moderators as room_moderators
 from rooms import selectors as rooms
+from rooms.services import moderators as room_moderators
 
 from ..audit import Target
 from .cases import Action, Case, carry_out
