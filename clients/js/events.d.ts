@@ -149,13 +149,13 @@ export interface RoomDetail {
   kind: string;
   name: string;
   meta: Record<string, unknown>;
+  lockedAt: string | null;
+  firstSeq: number;
+  lastSeq: number;
   to: string | null;
   createdBy: string | null;
   createdAt: string | null;
   lastActivityAt: string | null;
-  lockedAt: string | null;
-  firstSeq: number;
-  lastSeq: number;
   unreadCount: number;
   /** As history shows it; null while there is none. */
   lastMessage: Record<string, unknown> | null;
@@ -173,7 +173,10 @@ export interface RoomMember {
   readSeq: number;
 }
 
-/** `room:updated`: what every member sees alike. */
+/** `room:updated`: the fields that every member sees alike.
+ *
+ * Messages before `firstSeq` are archived. Nobody can write in a room with `lockedAt`.
+ */
 export interface RoomUpdated {
   id: string;
   kind: string;
@@ -184,7 +187,7 @@ export interface RoomUpdated {
   lastSeq: number;
 }
 
-/** `room:removed`: the room is no longer the receiver's; `reason` is left, removed or deleted. */
+/** `room:removed`: the receiver is no longer a member; `reason` is left, removed or deleted. */
 export interface RoomRemoved {
   roomId: string;
   reason: string;
@@ -213,9 +216,9 @@ export interface ErrorData {
 }
 
 export interface ClientEvents {
-  /** Keep the connection open past its token's end, with a newer access token of the same user. Allowed: every user, with an access token of their own. */
+  /** Keep the connection open after its token expires, with a newer access token of the same user. Allowed: every user, with an access token of their own. */
   "auth:refresh": { data: RefreshAuth; reply: AuthRefreshed };
-  /** The server's time, and a sign that the connection lives. Allowed: every user. */
+  /** Check the connection and get the server's time. Allowed: every user. */
   "ping": { data: Empty; reply: Pong };
   /** Store a message, publish it to the room, and reply with its id and seq. Allowed: members of the room who are not muted. */
   "message:send": { data: SendMessage; reply: SendReply };
@@ -236,11 +239,11 @@ export interface ClientEvents {
 export interface ServerEvents {
   /** The first frame after the handshake; live events of all rooms flow from here on. Received by this connection only. */
   "ready": Ready;
-  /** A room became yours; its live events flow from here on. Received by every connection of the user concerned. */
+  /** You became a member of a room; its live events follow from here on. Received by every connection of the user concerned. */
   "room:added": RoomDetail;
-  /** A room's name or meta changed, it was locked, or its log begins elsewhere (`firstSeq`). Received by every connection of the room's members, the user who caused it included. */
+  /** A field of the room changed, for example its name, `lockedAt` or `firstSeq`. Received by every connection of the room's members, the user who caused it included. */
   "room:updated": RoomUpdated;
-  /** A room is no longer yours. Received by every connection of the user concerned. */
+  /** You are no longer a member of a room. Received by every connection of the user concerned. */
   "room:removed": RoomRemoved;
   /** A membership of one of your rooms changed. Received by every connection of the room's members, the user who caused it included. */
   "room:member": MemberChanged;
