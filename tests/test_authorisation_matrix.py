@@ -102,7 +102,7 @@ def body(endpoint: str, house: House) -> Any:
     return fresh.get(endpoint, {})
 
 
-def test_every_endpoint_then_has_a_row() -> None:
+def test_endpoints_when_listed_then_each_has_a_row() -> None:
     assert sorted(endpoints()) == sorted(REST)
 
 

@@ -58,7 +58,7 @@ def change_room(ben: ChatUser, ann: ChatUser, room_id: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["serve", "daphne"])
-async def test_every_event_and_reply_when_it_comes_then_has_its_documented_shape(
+async def test_event_or_reply_when_it_comes_then_has_its_documented_shape(
     server: ChatServer, request: pytest.FixtureRequest, command: str
 ) -> None:
     if command == "daphne":

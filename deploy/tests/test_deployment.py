@@ -16,7 +16,7 @@ pytestmark = pytest.mark.once  # files
 COMPOSE_ONLY = {"MONGO_PASSWORD", "REDIS_PASSWORD", "MONGO_KEY", "PUBLIC_HOST", "PUBLIC_PORT"}
 
 
-def test_env_example_when_compared_with_settings_then_names_only_what_is_read() -> None:
+def test_env_example_when_read_then_names_only_known_settings() -> None:
     named = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.M))
     assert named - COMPOSE_ONLY <= env.names()
     compose = (ROOT / "docker-compose.yml").read_text()

@@ -21,7 +21,7 @@ def started(head: int = 0) -> TopicOrder:
     return order
 
 
-def test_accept_when_a_later_seq_comes_first_then_it_waits_for_the_earlier():
+def test_accept_when_a_later_seq_comes_first_then_it_waits():
     order = started()
     assert seqs(order.accept(frame(2))) == []
     assert order.gap == (1, 1)

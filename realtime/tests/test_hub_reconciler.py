@@ -6,7 +6,7 @@ from foundation import context, loop
 from realtime.hub.reconciler import Reconciler
 
 
-async def test_reconciler_when_a_connection_starts_it_then_its_records_name_no_user() -> None:
+async def test_reconciler_when_a_connection_starts_it_then_logs_no_user() -> None:
     found: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
 
     class Looking(Reconciler):

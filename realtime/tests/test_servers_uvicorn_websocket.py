@@ -55,7 +55,7 @@ async def test_text_when_it_is_not_utf8_then_closes_with_1007(server: ChatServer
 
 
 @pytest.mark.parametrize("command", ["uvicorn", "daphne", "runserver"])
-async def test_delivery_when_the_server_has_no_extension_then_it_works_over_asgi(
+async def test_delivery_when_there_is_no_extension_then_works_over_asgi(
     start_server: Callable[..., ChatServer], command: str
 ):
     server = start_server(command=command)

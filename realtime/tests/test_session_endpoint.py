@@ -97,7 +97,7 @@ BAD_FRAMES: list[tuple[str | bytes, str, Any]] = [
 
 
 @pytest.mark.parametrize(("frame", "code", "ref"), BAD_FRAMES, ids=lambda value: repr(value)[:50])
-async def test_frame_when_bad_then_gets_one_named_error_and_the_connection_lives(
+async def test_frame_when_bad_then_gets_one_error_and_the_connection_lives(
     ann: ChatUser, frame: str | bytes, code: str, ref: Any
 ) -> None:
     async with ann.connect() as client:

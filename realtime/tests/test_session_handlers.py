@@ -63,7 +63,7 @@ def test_subclass_when_overriding_without_a_mark_then_handles_the_event() -> Non
     assert (spec.consumer, spec.method, spec.summary) == (Overridden, "ask", "Answered by the subclass.")
 
 
-def test_registry_when_consumers_send_events_then_has_them_after_the_sessions() -> None:
+def test_registry_when_consumers_send_events_then_lists_them_last() -> None:
     registry = EventRegistry([Base], sends=[WENT])
     assert registry.server_events == {"base:went": WENT, "base:came": CAME}
 
@@ -73,7 +73,7 @@ def test_server_event_when_declared_twice_then_the_registry_refuses() -> None:
         EventRegistry([Base], sends=[CAME])
 
 
-def test_client_event_when_two_consumers_handle_it_then_the_registry_refuses() -> None:
+def test_client_event_when_two_consumers_handle_it_then_is_refused() -> None:
     class Other(EventConsumer):
         @on("base:ask", Empty, reply=Empty, allowed=Allowed.ANYONE)
         async def ask(self, data: Empty) -> Empty:
