@@ -16,11 +16,11 @@ pytestmark = pytest.mark.once  # threads
 async def test_run_db_when_called_then_works_in_the_callers_context() -> None:
     context.request_id.set("r1")
 
-    def work(a: int, *, b: int) -> tuple[int, str, dict[str, str]]:
-        return a + b, threading.current_thread().name, context.log_fields()
+    def work(a: int, *, b: int) -> tuple[int, str, str | None]:
+        return a + b, threading.current_thread().name, context.request_id.get()
 
-    total, thread, fields = await run_db(work, 1, b=2)
-    assert (total, fields) == (3, {"requestId": "r1"})
+    total, thread, request_id = await run_db(work, 1, b=2)
+    assert (total, request_id) == (3, "r1")
     assert thread.startswith("chat-db")
 
 
