@@ -1,14 +1,18 @@
 """The checked-in documents are valid and agree with the code. About four seconds."""
 
 import json
+import os
+import pkgutil
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import jsonschema
 import pytest
 import yaml
+from django.core.management import get_commands
 
 from chatproject.api_examples import example_of
 from chatproject.routing import registry
@@ -16,6 +20,14 @@ from tests.kit.paths import ROOT
 from tests.kit.servers import ChatServer
 
 pytestmark = pytest.mark.once  # documents written from code
+
+TEXTS = sorted(
+    path
+    for pattern in ("*.md", "docs/**/*.md", "djongo_lts/*.md", "benchmarks/*.md", "clients/*/*.md")
+    for path in ROOT.glob(pattern)
+)
+# A bare name with one of these endings is a file of the repository, for example `hub.py`.
+SOURCES = (".py", ".lua", ".js", ".mjs", ".ts", ".md", ".yaml", ".yml", ".toml", ".html", ".conf", ".in")
 
 
 @pytest.fixture
@@ -100,3 +112,91 @@ def test_protocol_when_read_then_names_every_event() -> None:
 def test_asyncapi_when_served_then_is_the_checked_in_one(server: ChatServer, asyncapi: dict) -> None:
     with server.http() as http:
         assert http.get("/docs/asyncapi.json").json() == asyncapi
+
+
+def relative(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def quoted(document: Path) -> Iterator[str]:
+    """The code in a document's sentences and tables, without its blocks of code."""
+    text = re.sub(r"^```.*?^```", "", document.read_text(), flags=re.M | re.S)
+    yield from re.findall(r"`([^`\n]+)`", text)
+
+
+def anchors(document: Path) -> set[str]:
+    """The anchors of a document's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.M)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@cache
+def file_names() -> set[str]:
+    """The names of all files in the project's folders, without what is installed."""
+    names: set[str] = set()
+    for _, folders, files in os.walk(ROOT):
+        folders[:] = [folder for folder in folders if folder != "node_modules" and folder[0] != "."]
+        names.update(files)
+    return names
+
+
+def exists(name: str, document: Path) -> bool:
+    """Whether a file or folder has this path, from the root or from the document's folder. `<app>` is any app."""
+    pattern = re.sub(r"<\w+>", "*", name).rstrip("/")
+    return name in file_names() or any(
+        True for folder in (ROOT, document.parent) for _ in folder.glob(pattern)
+    )
+
+
+@pytest.mark.parametrize("document", TEXTS, ids=relative)
+def test_link_when_in_a_document_then_leads_somewhere(document: Path) -> None:
+    dead = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", document.read_text()):
+        if re.match(r"https?:", link):
+            continue
+        name, _, anchor = link.partition("#")
+        target = (document.parent / name) if name else document
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            dead.append(link)
+    assert dead == []
+
+
+@pytest.mark.parametrize("document", TEXTS, ids=relative)
+def test_path_when_named_in_a_document_then_exists(document: Path) -> None:
+    top = {path.name for path in ROOT.iterdir() if path.is_dir()}
+    missing = []
+    for name in quoted(document):
+        if not re.fullmatch(r"[\w.<>*-]+(/[\w.<>*-]+)*/?", name):
+            continue
+        is_path = name.partition("/")[0] in top | {"<app>"} if "/" in name else name.endswith(SOURCES)
+        if (is_path or ("/" in name and name.endswith(SOURCES))) and not exists(name, document):
+            missing.append(name)
+    assert missing == []
+
+
+@pytest.mark.parametrize("document", TEXTS, ids=relative)
+def test_name_when_in_a_document_then_can_be_imported(document: Path) -> None:
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    missing = []
+    for name in quoted(document):
+        dotted = re.fullmatch(r"((\w+)\.\w+(?:\.\w+)*)(?:\.\*|\(.*\))?", name)
+        if dotted is None or dotted[2] not in packages or name in file_names():
+            continue
+        # A script that `python -m` runs need not be importable.
+        if (ROOT / dotted[1].replace(".", "/")).with_suffix(".py").exists():
+            continue
+        try:
+            pkgutil.resolve_name(dotted[1])
+        except (ImportError, AttributeError):
+            missing.append(name)
+    assert missing == []
+
+
+@pytest.mark.parametrize("document", TEXTS, ids=relative)
+def test_command_when_named_in_a_document_then_exists(document: Path) -> None:
+    text = document.read_text()
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    made = set(re.findall(r"(?:`|^|[A-Z]+=\S+ )make ([a-z][a-z-]+)\b", text, re.M))
+    managed = set(re.findall(r"manage\.py ([a-z_]+)", text))
+    assert made <= targets
+    assert managed <= get_commands().keys()
