@@ -140,7 +140,8 @@ class Drainer(Generic[Item, Answer]):
     async def _run(self) -> None:
         while self._queue:
             batch = self._in_flight = self._next_batch()
-            answers: Sequence[Any] = [Interrupted()] * len(batch)  # if the task is cancelled
+            # The answers if the task is cancelled.
+            answers: Sequence[Any] = [Interrupted()] * len(batch)
             try:
                 answers = await self._answers([item for item, _ in batch])
             finally:

@@ -1,7 +1,8 @@
 """The errors that a client may see: one class for each code of the contract.
 
-A class says its code, its HTTP status, whether it is temporary, and its default message. `api.exceptions` and
-`realtime.session.frame_handler` turn errors into answers; chatproject/error_guide.py explains each code to clients.
+A class says its code, its HTTP status, whether it is temporary, and its default message. `api.exceptions`,
+`realtime.session.frame_handler` and, for a refused Socket.IO client, `realtime.socketio.endpoint` turn errors into
+answers. chatproject/error_guide.py explains each code to clients.
 """
 
 from typing import Any, ClassVar
@@ -114,12 +115,12 @@ class Muted(ChatError):
 
 class NotFound(ChatError):
     code, status = "not_found", 404
-    default_message = "There is no such thing, or it is not yours to see."
+    default_message = "It does not exist, or you may not see it."
 
 
 class Conflict(ChatError):
     code, status = "conflict", 409
-    default_message = "This does not go with what is there already; read it again before you try."
+    default_message = "The request contradicts the current state. Read it again before you retry."
 
 
 class TooLarge(ChatError):
@@ -144,4 +145,6 @@ class Unavailable(ChatError):
 
 class Internal(ChatError):
     code, status, temporary = "internal", 500, True
-    default_message = "Something went wrong on our side. Try again; quote the requestId if it stays."
+    default_message = (
+        "Something went wrong in the server. Try again; if it happens again, report the requestId."
+    )

@@ -10,7 +10,7 @@ REFUSAL = "this record is written once and can be neither changed nor deleted"
 
 
 class Immutable(RuntimeError):
-    """Somebody tried to change or delete a row that is written once."""
+    """A row that is written once was to be changed or deleted."""
 
 
 class ImmutableQuerySet(models.QuerySet[M]):

@@ -118,17 +118,17 @@ def one_per_loop(make: Callable[[], T]) -> Callable[[], T]:
 
 async def cancel(*tasks: asyncio.Task[Any] | None) -> None:
     """Cancel these tasks and return when all have ended. Their exceptions are ignored."""
-    begun = [task for task in tasks if task is not None]
-    for task in begun:
+    present = [task for task in tasks if task is not None]
+    for task in present:
         task.cancel()
-    await asyncio.gather(*begun, return_exceptions=True)
+    await asyncio.gather(*present, return_exceptions=True)
 
 
 async def stop() -> None:
     """Stop all registered objects in the declared order, in at most STOP_TIMEOUT_SECONDS.
 
-    If one fails, this is logged and the others are stopped all the same. Objects that are made meanwhile, for
-    example by a writer that stores its last messages, are stopped too.
+    If one fails, the error is logged and the others are still stopped. Objects that are made meanwhile, for example
+    by a writer that stores its last messages, are stopped too.
     """
     give_up_at = asyncio.get_running_loop().time() + STOP_TIMEOUT_SECONDS
     while (name := next((name for name in _stop_order if name in _stoppers), None)) is not None:

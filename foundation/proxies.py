@@ -1,6 +1,6 @@
 """The client's address, scheme and request id, as trusted proxies report them.
 
-The middleware here is the outermost. Behind it all code finds the client in `scope["client"]`, and no code reads
+The middleware here is the outermost. All code behind it finds the client in `scope["client"]`, and no code reads
 a forwarding header.
 """
 

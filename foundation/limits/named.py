@@ -30,11 +30,11 @@ class Count(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedLimit:
-    """A limit and all that is known of it. Only those of `LIMITS` have a rate; any other fails when it is taken.
+    """The declaration of a limit. Only limits in `LIMITS` have a rate; others raise LookupError when used.
 
     `name` is `scope` or `scope:detail`; limits of one scope share a series of `chat_rate_limited`.
-    `ready_field` names the field of `ready.limits` in Python's spelling; None for a limit of REST only, which the
-    clients of a socket never meet.
+    `ready_field` names the field of `ready.limits` in Python's spelling. It is None for a limit of REST alone,
+    which clients of a socket never reach.
     """
 
     name: str
@@ -131,7 +131,8 @@ SIGNUP_IP = NamedLimit(
     while_redis_is_away=WhileRedisIsAway.EACH_PROCESS_COUNTS,
 )
 
-# All that are declared above, in their order. Not by isinstance, which would load the settings: they import this.
+# The limits above, in their order. `type` and not isinstance, which would load the lazy settings, and these import
+# this module.
 LIMITS: tuple[NamedLimit, ...] = tuple(
     value for value in list(globals().values()) if type(value) is NamedLimit
 )

@@ -18,10 +18,10 @@ class Rate(NamedTuple):
         """Read `10/5s`, `100/15m` or `5/h`. Raises ValueError."""
         match = PATTERN.fullmatch(text.strip())
         if match is None:
-            raise ValueError(f"{text!r} is no rate; write count/period, for example 10/5s, 100/15m or 5/h")
+            raise ValueError(f"{text!r} is not a rate; write count/period, for example 10/5s, 100/15m or 5/h")
         rate = cls(int(match[1]), int(match[2] or 1) * UNITS[match[3]])
         if rate.events < 1 or rate.seconds < 1:
-            raise ValueError(f"{text!r} is no rate; count and period must be at least 1")
+            raise ValueError(f"{text!r} is not a rate; count and period must be at least 1")
         return rate
 
     def __str__(self) -> str:

@@ -78,14 +78,15 @@ class RateLimiter:
         await self._drainer.stop()
 
     async def _ask(self, calls: list[list[Any]]) -> list[int | Exception]:
-        """The answer to each call, or its exception. Uses EVAL, because a Redis that restarted knows no script."""
+        """The answer to each call, or its exception. Uses EVAL, because Redis forgets scripts when it restarts."""
         pipeline = self.redis.pipeline(transaction=False)
         for call in calls:
             pipeline.eval(_script(), *call)
         try:
             answers = await pipeline.execute(raise_on_error=False)
         except REDIS_AWAY as error:
-            return [error] * len(calls)  # `Outage` logs it once
+            # `Outage` logs the first of these.
+            return [error] * len(calls)
         return [_usable(answer) for answer in answers]
 
 

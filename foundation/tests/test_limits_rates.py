@@ -17,7 +17,7 @@ def test_parse_when_count_and_period_then_is_read(text: str, rate: Rate) -> None
 
 @pytest.mark.parametrize("text", ["", "ten", "10", "10/", "10/5", "10/5w", "0/5s", "5/0s", "-1/5s", "1.5/s"])
 def test_parse_when_it_is_no_rate_then_the_error_shows_the_text(text: str) -> None:
-    with pytest.raises(ValueError, match=f"{text!r} is no rate"):
+    with pytest.raises(ValueError, match=f"{text!r} is not a rate"):
         Rate.parse(text)
 
 
