@@ -1,1 +1,1 @@
-"""Sockets: wire format, sessions, the hub, servers. Imports foundation, and knows no chat."""
+"""Sockets: wire format, sessions, the hub, servers. Imports foundation only, and nothing of the chat."""

@@ -22,9 +22,9 @@ EXACT_TOPICS_EACH_CHECK = 100
 FETCH_FRAMES_AT_ONCE = 200
 FETCHES_AT_ONCE = 4
 FETCH_TIMEOUT_SECONDS = 5.0
-# Clients get larger gaps themselves, by `resume` and history.
+# Clients fill larger gaps themselves, by `resume` and history.
 MAX_GAP = 1_000
-# A gap is given up after so many fetches in a row without progress.
+# After this many fetches in a row without progress a gap is given up.
 EMPTY_FETCHES = 5
 
 
@@ -142,7 +142,7 @@ class GapFiller:
                     for start in range(0, len(topics), CHECK_TOPICS_AT_ONCE):
                         await self._compare(self._log.heads, topics[start : start + CHECK_TOPICS_AT_ONCE])
             except Exception:
-                logger.warning("the log could not be asked for its heads", exc_info=True)
+                logger.warning("the heads of the logs could not be read", exc_info=True)
 
     async def _compare(
         self, ask: Callable[[list[str]], Awaitable[dict[str, int]]], topics: list[str]

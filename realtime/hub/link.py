@@ -24,7 +24,7 @@ PROBE_TIMEOUT_SECONDS = 2.0
 REJOIN_TIMEOUT_SECONDS = 5.0
 RETRY_SECONDS = 0.5
 BEAT_SECONDS = 1.0
-# A subscription without a message for so many beats is dead, even if its TCP connection is open.
+# After this many beats without a message a subscription is dead, even if its TCP connection is open.
 BEATS_MISSED = 3
 
 

@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable
 
 HOLD_SECONDS = 0.010
-# A delay pays from this number of frames for each connection in one delivery.
+# From this number of frames for each connection in one delivery, a delay pays off.
 JOINED = 2.0
-# So many deliveries in a row below that end the delay. One may be chance.
+# This many deliveries in a row with fewer frames end the delay. A single one may be chance.
 MISSES = 2
-# A delay is tried from this share of SHARE_SECONDS spent on writing to sockets.
+# If writing to sockets takes at least this share of SHARE_SECONDS, a delay is tried.
 BUSY_SHARE = 0.25
 SHARE_SECONDS = 0.25
 # The time between two trials. They are needed because a sender that waits for each reply never sends two together.
@@ -16,7 +16,7 @@ TRIAL_SECONDS = 1.0
 
 
 class Pace:
-    """A state core of one hub. `clock` counts seconds."""
+    """The state of one hub, without I/O. `clock` returns seconds."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

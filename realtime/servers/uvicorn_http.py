@@ -49,7 +49,7 @@ class ChatHttpProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def shutdown(self) -> None:
-        """Call the request's ON_SHUTDOWN: uvicorn waits for open requests, and a long poll waits for news."""
+        """Call the request's ON_SHUTDOWN: uvicorn waits for open requests, and a long poll waits for packets."""
         super().shutdown()
         if self.cycle is not None and not self.cycle.response_complete:
             on_shutdown = self.cycle.scope["state"].get(ON_SHUTDOWN)

@@ -1,1 +1,1 @@
-"""A socket from its handshake to its close: endpoint, session, connection, transport. Imports wire, and no hub."""
+"""A socket from its handshake to its close: endpoint, session, connection, transport. Imports wire, not the hub."""

@@ -39,7 +39,7 @@ def on(
 ) -> Callable[[Handler[C, D, R]], Handler[C, D, R]]:
     """Have the method handle client event `event`: it gets the decoded `data` and returns the reply.
 
-    `allowed` is a statement that the authorisation matrix tests. The services refuse, not this.
+    `allowed` documents who may send the event, and the authorisation matrix tests that. Services check permissions.
     """
 
     def mark(method: Handler[C, D, R]) -> Handler[C, D, R]:
@@ -105,7 +105,8 @@ class EventRegistry:
                         f"{event}: {consumer.__name__}.{name} needs a docstring, its documentation."
                     )
                 self.events[event] = EventSpec(event, data, reply, allowed, summary, name, consumer)
-                # There from the start: a rate does not see the step with which a series begins.
+                # Series from the start: PromQL's `rate` does not count the first increase of a series that
+                # appears with it.
                 for status in ("internal", "unavailable"):
                     metrics.EVENTS.labels(event, status)
             for name, control in _marks(consumer, "chat_control").items():

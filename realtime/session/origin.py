@@ -7,7 +7,7 @@ from channels.security.websocket import OriginValidator, WebsocketDenier
 
 
 class AllowedOrigins(OriginValidator):
-    """Allows the server's own origin, the listed origins, and clients without an Origin, which are no browsers."""
+    """Allows the server's own origin, the listed origins, and clients without an Origin, which are not browsers."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
         if self.allows(scope):

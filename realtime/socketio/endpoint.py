@@ -71,7 +71,7 @@ class SocketIo:
     async def __call__(self, scope: Any, receive: Receive, send: Any) -> None:
         self._engine.start_monitor()
         if "state" in scope:
-            # A poll that waits for news would delay the server's shutdown.
+            # A poll that waits for packets would delay the server's shutdown.
             scope["state"][ON_SHUTDOWN] = self.begin_stop
         if scope["type"] == "websocket":
             await self._server.handle_request(scope, _only_packets(receive), send)
@@ -153,7 +153,7 @@ class SocketIo:
 
 
 def _only_packets(receive: Receive) -> Receive:
-    """Have a WebSocket message that is no Engine.IO packet end the connection, as a disconnect does."""
+    """Treat a WebSocket message that is not an Engine.IO packet as a disconnect."""
 
     async def receive_packet() -> Any:
         message = await receive()

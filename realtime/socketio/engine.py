@@ -1,7 +1,7 @@
 """Engine: the transports below Socket.IO's clients, in the Engine.IO server of python-engineio.
 
-A transport, named by its engine_sid, may exist before its client has logged in and after it was refused. So it has
-an end of its own.
+A transport, named by its engine_sid, may exist before its client has logged in and after it was refused. So
+transports are ended apart from their clients.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Translates between the frames of /ws/chat/ and Socket.IO packets, and refuses packets that are no JSON text."""
+"""Translates between the frames of /ws/chat/ and Socket.IO packets, and refuses packets that are not JSON text."""
 
 from collections.abc import Callable
 from typing import Any
@@ -39,7 +39,8 @@ def request_frame(event: str, data: Any, ref: int) -> str:
     """A client's event as a frame. Data that JSON text cannot hold become null, which is then refused."""
     try:
         return msgspec.json.encode({"event": event, "data": data, "ref": ref}).decode()
-    except (UnicodeError, RecursionError):  # half a surrogate pair, or nested too deeply
+    except (UnicodeError, RecursionError):
+        # Half a surrogate pair, or nested too deeply.
         name = event.encode(errors="replace").decode()
         return msgspec.json.encode({"event": name, "data": None, "ref": ref}).decode()
 

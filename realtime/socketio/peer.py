@@ -110,7 +110,8 @@ class Peer:
 
     async def _close(self, code: CloseCode, reason: str) -> None:
         if not self.accepted.is_set():
-            return  # the endpoint refuses the client
+            # The endpoint refuses the client.
+            return
         if not self._left:
             data = msgspec.json.encode({"code": int(code), "reason": reason})
             # The close has to be sent even to a client that takes nothing.

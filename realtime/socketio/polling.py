@@ -1,4 +1,4 @@
-"""HTTP long polling: answers a GET, and stops waiting for news when its client has left."""
+"""HTTP long polling: answers a GET, and stops waiting for packets when its client has left."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,7 +13,7 @@ Application = Callable[[Any, Receive, Any], Awaitable[Any]]
 async def answer_poll(application: Application, scope: Any, receive: Receive, send: Any) -> None:
     """Run the application for a GET until it has answered or the client has disconnected.
 
-    python-engineio does not notice a disconnect. It would wait for news for the absent client, and the server's
+    python-engineio does not notice a disconnect. It would wait for packets for the absent client, and the server's
     shutdown would wait for that.
     """
     request = asyncio.create_task(
