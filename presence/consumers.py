@@ -30,6 +30,6 @@ class PresenceConsumer(EventConsumer):
 
     @on("presence:query", QueryPresence, reply=dict[str, PresenceState], allowed=Allowed.FILTERED)
     async def query(self, data: QueryPresence) -> dict[str, PresenceState]:
-        """Says who of these users is online. Users with whom you share no room are left out."""
+        """Ask which of these users are online. Users with whom you share no room are left out."""
         states = await selectors.visible_states(viewer_id=self.connection.user_id, user_ids=data.user_ids)
         return {str(user_id): state for user_id, state in states.items()}

@@ -27,10 +27,10 @@ class Acquired(NamedTuple):
 
 
 class Renewed(NamedTuple):
-    """`was_gone`: the user was announced offline or lost by Redis. `sockets` counts the user's leases."""
+    """`was_missing`: the user was announced offline, or Redis had lost them. `sockets` counts the user's leases."""
 
     at: datetime
-    was_gone: bool
+    was_missing: bool
     sockets: int
 
 
@@ -93,9 +93,9 @@ class Lease:
         """Whether the user has to be announced as online after a renewal with the answer `found`."""
         if self.held_until is None:
             # Redis may have taken the lease in a call whose answer was lost.
-            return found.was_gone or found.sockets == 1
-        # Gone before its end means lost by Redis, and nothing was announced. Gone after it means swept.
-        return found.was_gone and answered_at >= self.held_until
+            return found.was_missing or found.sockets == 1
+        # Missing before its end means lost by Redis, and nothing was announced. Missing after it means swept.
+        return found.was_missing and answered_at >= self.held_until
 
 
 @dataclass(slots=True)

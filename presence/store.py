@@ -56,7 +56,7 @@ class PresenceStore:
         return None if sockets < 0 else Acquired(_time(now), sockets, bool(came_online))
 
     async def renew(self, sockets: Sequence[Socket]) -> list[Renewed]:
-        """Renew leases, and create those that are gone. Returns an answer for each, in order. Safe to repeat."""
+        """Renew leases, and create those that are missing. Returns an answer for each, in order. Safe to repeat."""
         parts = [
             (shard, places[start : start + MAX_LEASES_PER_SCRIPT])
             for shard, places in self._by_shard(socket.user_id for socket in sockets).items()
@@ -73,8 +73,8 @@ class PresenceStore:
         renewed: dict[int, Renewed] = {}
         for (_, places), (now, *answers) in zip(parts, await self._run(calls), strict=True):
             for index, place in enumerate(places):
-                was_gone, count = answers[2 * index : 2 * index + 2]
-                renewed[place] = Renewed(_time(now), bool(was_gone), count)
+                was_missing, count = answers[2 * index : 2 * index + 2]
+                renewed[place] = Renewed(_time(now), bool(was_missing), count)
         return [renewed[place] for place in range(len(sockets))]
 
     async def release(self, releases: Sequence[Release]) -> None:

@@ -232,7 +232,7 @@ export interface ClientEvents {
   "typing": { data: Typing; reply: TypingUpdate };
   /** Send the messages after the given seqs, or say for which rooms there are too many. Allowed: every user; the reply leaves out rooms and users that are not visible to them. */
   "resume": { data: Resume; reply: ResumeReply };
-  /** Says who of these users is online. Users with whom you share no room are left out. Allowed: every user; the reply leaves out rooms and users that are not visible to them. */
+  /** Ask which of these users are online. Users with whom you share no room are left out. Allowed: every user; the reply leaves out rooms and users that are not visible to them. */
   "presence:query": { data: QueryPresence; reply: Record<string, PresenceState> };
 }
 

@@ -1,4 +1,4 @@
--- Renews the leases of many sockets of one shard, and creates those that are gone.
+-- Renews the leases of many sockets of one shard, and creates those that are missing.
 -- KEYS[1]    the online users of the shard (see acquire.lua)
 -- KEYS[2]    the users who left and are not announced yet
 -- KEYS[3]    the users whom a sweep took and who are not announced yet

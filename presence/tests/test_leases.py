@@ -13,11 +13,11 @@ HELD_UNTIL = 100.0
 
 
 @pytest.mark.parametrize(
-    ("held_until", "was_gone", "sockets", "answered_at", "announced"),
+    ("held_until", "was_missing", "sockets", "answered_at", "announced"),
     [
         (HELD_UNTIL, False, 1, 99.0, False),
-        (HELD_UNTIL, True, 1, 99.0, False),  # gone before its end: lost by Redis
-        (HELD_UNTIL, True, 1, 100.0, True),  # gone after it: swept
+        (HELD_UNTIL, True, 1, 99.0, False),  # missing before its end: lost by Redis
+        (HELD_UNTIL, True, 1, 100.0, True),  # missing after it: swept
         (HELD_UNTIL, False, 1, 101.0, False),  # ended but not swept: nothing was announced
         (None, True, 1, 99.0, True),
         (None, False, 1, 99.0, True),  # taken by a call whose answer was lost
@@ -25,10 +25,10 @@ HELD_UNTIL = 100.0
     ],
 )
 def test_came_online_when_renewed_then_only_if_announced_offline(
-    held_until: float | None, was_gone: bool, sockets: int, answered_at: float, announced: bool
+    held_until: float | None, was_missing: bool, sockets: int, answered_at: float, announced: bool
 ) -> None:
     lease = Lease(a_socket(), held_until)
-    assert lease.came_online(Renewed(times.now(), was_gone, sockets), answered_at=answered_at) is announced
+    assert lease.came_online(Renewed(times.now(), was_missing, sockets), answered_at=answered_at) is announced
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ async def test_renew_when_the_lease_holds_then_it_ends_later(store: PresenceStor
 
     async def moved() -> bool:
         (renewed,) = await store.renew([socket])
-        assert (renewed.was_gone, renewed.sockets) == (False, 1)
+        assert (renewed.was_missing, renewed.sockets) == (False, 1)
         return await store.redis.zscore(name, str(socket.user_id)) > before
 
     await until(moved, "the lease ends later")
@@ -104,7 +104,7 @@ async def test_renew_when_the_lease_has_ended_then_it_is_created_again(
     if loss == "announced":
         assert await store.confirm([socket.user_id])
     (renewed,) = await store.renew([socket])
-    assert renewed.was_gone is (loss in ("flushed", "announced"))
+    assert renewed.was_missing is (loss in ("flushed", "announced"))
     assert not await store.confirm([socket.user_id]), "the process that took the user has nothing to announce"
     assert await store.states([socket.user_id]) == {socket.user_id: True}
     assert await store.devices(socket.user_id) == ["phone"]
@@ -117,7 +117,7 @@ async def test_renew_when_over_several_scripts_then_answers_are_in_order(client:
     for socket in known:
         await store.acquire(socket, max_sockets=10)
     renewed = await store.renew(sockets)
-    assert [not answer.was_gone for answer in renewed] == [socket in known for socket in sockets]
+    assert [not answer.was_missing for answer in renewed] == [socket in known for socket in sockets]
     assert await store.count() == len(sockets)
 
 
