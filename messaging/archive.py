@@ -137,7 +137,8 @@ def _write_whole(path: Path, data: bytes) -> None:
     part.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
-        os.fsync(folder)  # so that the rename survives a power cut too
+        # The rename has to survive a power cut too.
+        os.fsync(folder)
     finally:
         os.close(folder)
 

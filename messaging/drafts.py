@@ -62,7 +62,8 @@ class Stored:
     message: Message
     room: Room
     duplicate: bool
-    trace: str | None = None  # the span of its commit, the parent of the span of its delivery
+    # The span of the commit. It is the parent of the delivery's span.
+    trace: str | None = None
 
 
 Outcome = Stored | ChatError

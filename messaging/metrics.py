@@ -9,7 +9,7 @@ STORED = Counter("chat_messages_stored", "Messages stored in the log.")
 DUPLICATES = Counter("chat_messages_duplicate", "Messages whose clientMessageId was stored before.")
 REFUSED = Counter("chat_messages_refused", "Messages that the writer refused, by error code.", ["code"])
 for code in ("unavailable", "overloaded"):
-    # Present from the start: a rate does not count the value with which a series begins.
+    # Series from the start: PromQL's `rate` does not count the first increase of a series that appears with it.
     REFUSED.labels(code)
 BATCH_SIZE = Histogram(
     "chat_batch_size", "Messages in a commit.", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500)

@@ -5,8 +5,8 @@ archive, and `Room.first_seq`, the first seq that the database still shows. The 
 
 1. Write the chunk and read it back.
 2. Keep the keys of its messages, since a clientMessageId stays used for ever.
-3. Move `first_seq` up. From then on nobody begins to read or change these messages.
-4. Wait for edits that had begun before (the grace period), compare each row with its archived line, and remove it.
+3. Move `first_seq` up. No request that starts later reads or changes these messages.
+4. Wait for edits in progress (the grace period), compare each row with its archived line, and remove it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -73,9 +73,11 @@ def remove_archived(*, room: Room, archive: Archive) -> Iterator[int]:
         ids = [message_id_of(line) for line in lines]
         archived = dict(zip(ids, lines, strict=True))
         present = _load(room.pk, chunk.first_seq, chunk.last_seq)
-        _keep_keys(present)  # again, because a restore that was interrupted may have deleted them
+        # Again, because an interrupted restore may have deleted them.
+        _keep_keys(present)
         late = {message.pk: line for message, line in present.items() if archived.get(message.pk) != line}
-        if late:  # changed by an edit that had begun before first_seq moved
+        if late:
+            # Changed by an edit that was in progress when first_seq moved.
             _mark_keys_deleted(message for message in present if message.pk in late)
             chunk = archive.write(manifest, list((archived | late).values()), chunk.first_seq, chunk.last_seq)
         for batch in _batches(ids):
@@ -112,7 +114,8 @@ def _restore_chunk(room: Room, archive: Archive, manifest: Manifest, chunk: Chun
     chunk.removed = False
     archive.save(manifest)
     rows = [decode_line(line) for line in lines]
-    for batch in _batches(rows[::-1]):  # from the end, so that the log has no gap at any time
+    # From the end, so that the log never has a gap.
+    for batch in _batches(rows[::-1]):
         _insert(batch)
     if list(_load(room.pk, chunk.first_seq, chunk.last_seq).values()) != lines:
         raise Busy(f"messages {chunk.first_seq} to {chunk.last_seq} are not in the database as archived")
@@ -174,7 +177,8 @@ def _delete(ids: list[UUID]) -> None:
     """Delete archived messages, given in the order of their seqs, so that the rest has no gap after a kill.
 
     A kill between the two statements leaves revisions without messages. So revisions are deleted for all ids, even
-    for those whose messages are gone. The plain QuerySet is needed because the one of revisions refuses to delete.
+    for those whose messages are deleted already. The plain QuerySet is needed, because that of revisions refuses
+    to delete.
     """
     with transaction.atomic():
         messages: QuerySet[Message] = QuerySet(Message).filter(pk__in=ids)

@@ -49,7 +49,8 @@ def cached_heads(room_ids: list[UUID]) -> dict[UUID, int]:
 
 def exact_heads(room_ids: list[UUID]) -> dict[UUID, int]:
     """Heads from the logs: one query for all rooms and one for each. Advances marks that a crash left behind."""
-    pending_marks.write()  # otherwise a mark that this process has not written yet would look left behind
+    # Otherwise marks that this process has not written yet would look as if a crash had left them behind.
+    pending_marks.write()
     rooms = list(Room.objects.filter(pk__in=room_ids))
     heads = read_heads(rooms)
     for room in rooms:

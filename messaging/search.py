@@ -9,7 +9,8 @@ from typing import Any
 from django.db.models import CharField, Index, TextField
 from django.db.models.lookups import IContains
 
-NO_STATEMENT = "SELECT 1"  # Django runs what create_sql and remove_sql return
+# Django executes the statement that create_sql and remove_sql return.
+NO_STATEMENT = "SELECT 1"
 
 
 class TextIndex(Index):

@@ -38,7 +38,8 @@ def _anchor(name: str, meaning: str) -> OpenApiParameter:
 
 @extend_schema(tags=["messages"])
 class MessageViewSet(viewsets.GenericViewSet):
-    queryset = Message.objects.none()  # reads go through the selectors, which check the membership
+    # Reads go through the selectors, which check the membership.
+    queryset = Message.objects.none()
     serializer_class = SendMessageSerializer
     error_codes = {
         "create": ("muted", "conflict"),

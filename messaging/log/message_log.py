@@ -34,7 +34,8 @@ from .marks import advance_marks
 CONTENTION_SECONDS = 10.0
 MAX_PAUSE_SECONDS = 0.05
 
-_random = random.SystemRandom()  # seeded apart: processes forked from one parent must not pause alike
+# From the system's source, without a seed: processes forked from one parent must not pause for the same times.
+_random = random.SystemRandom()
 
 
 class MessageLog:
@@ -171,7 +172,8 @@ class MessageLog:
         missing = []
         for draft in drafts:
             room = self._known[draft.room_id].room
-            if message := by_id.get(draft.id):  # an earlier attempt of this same batch stored it
+            if message := by_id.get(draft.id):
+                # An earlier attempt of this batch stored it.
                 outcomes[draft.id] = Stored(message, room, duplicate=False)
             elif draft.key is not None and (message := by_key.get(draft.key)):
                 outcomes[draft.id] = as_duplicate(draft, Stored(message, room, duplicate=True))

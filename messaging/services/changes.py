@@ -98,4 +98,5 @@ def _keep_revision(message: Message) -> None:
             written_at=message.edited_at or message.created_at,
         )
     except IntegrityError:
-        pass  # kept by a concurrent change, or by one that a crash interrupted
+        # A concurrent change has kept it, or one that a crash interrupted.
+        pass

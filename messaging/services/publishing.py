@@ -1,6 +1,7 @@
 """Publishes the events of messages to every connection that is subscribed to the room.
 
-The services call these functions after their write. No other module of messaging calls `hub.publish`.
+Services call these functions after their write, and the typing timer calls the last one. No other module of
+messaging calls `hub.publish`.
 """
 
 from uuid import UUID
