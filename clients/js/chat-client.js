@@ -10,8 +10,10 @@
 const FIRST_DELAY_MS = 500;
 const MAX_DELAY_MS = 30_000;
 const ANSWER_MS = 15_000;
-const PING_MS = 25_000; // a browser does not report a lost network; an unanswered ping shows it
-const ACK_MS = 250; // deliveries of this period share one message:ack for each room
+// A browser does not report a lost network; an unanswered ping shows it.
+const PING_MS = 25_000;
+// Deliveries of this period share one message:ack for each room.
+const ACK_MS = 250;
 const CLOSE_MS = 200;
 const MAX_WAITING_EVENTS = 2000;
 const HISTORY_PAGE = 200;
@@ -70,8 +72,10 @@ export class ChatClient {
     this._WebSocket = options.WebSocket ?? globalThis.WebSocket;
     this._url = `${this.baseUrl.replace(/^http/, "ws")}/ws/chat/?deviceId=${options.deviceId ?? newId()}`;
     this._seen = { ...options.state?.rooms };
-    this._received = { ...this._seen }; // ahead of `_seen` by the messages that wait in `_events`
-    this._since = options.state?.since ?? ""; // a server time; edits and deletions made later may be unknown
+    // Ahead of `_seen` by the messages that wait in `_events`.
+    this._received = { ...this._seen };
+    // A server time; edits and deletions made later may be unknown.
+    this._since = options.state?.since ?? "";
     this._gaps = new Set();
     this._events = [];
     this._answers = new Map();
@@ -209,7 +213,8 @@ export class ChatClient {
       this._socket = socket;
       socket.onmessage = ({ data }) => this._take(JSON.parse(data));
       socket.onclose = ({ code }) => resolve(code);
-      socket.onerror = () => setTimeout(resolve, CLOSE_MS, 0); // a close event should follow; in Node 20 it may not
+      // A close event should follow; in Node 20 it may not.
+      socket.onerror = () => setTimeout(resolve, CLOSE_MS, 0);
       this._hangUp = () => {
         socket.onmessage = socket.onclose = null;
         socket.close();
@@ -236,7 +241,8 @@ export class ChatClient {
     this.online = true;
     this.onStatus("online");
     if (this._since) {
-      this._markGaps(...Object.keys(ready.rooms)); // a reconnect: every room may have missed messages
+      // A reconnect: every room may have missed messages.
+      this._markGaps(...Object.keys(ready.rooms));
     } else {
       this._seen = { ...ready.rooms };
       this._received = { ...ready.rooms };
@@ -305,7 +311,8 @@ export class ChatClient {
   /** Queue an event for the application. A message is queued only if it is the next of its room. */
   _receive(event, data) {
     if (this._events.length >= MAX_WAITING_EVENTS) {
-      this._markGaps(...Object.keys(this._received)); // the application is slow: read the rest from the log later
+      // The application is slow: read the rest from the log later.
+      this._markGaps(...Object.keys(this._received));
       return;
     }
     if (event === "message:receive") {
@@ -388,7 +395,8 @@ export class ChatClient {
         }
       }
     } catch {
-      this.drop(); // the next connection resumes every room
+      // The next connection resumes every room.
+      this.drop();
     } finally {
       this._closing = false;
     }
@@ -401,7 +409,8 @@ export class ChatClient {
       const query = `after=${this._received[room]}&limit=${HISTORY_PAGE}`;
       const page = await this.rest("GET", `/api/rooms/${room}/messages?${query}`);
       more = page.hasMore;
-      const archived = (page.firstSeq ?? 1) - 1; // messages up to this seq can no longer be read
+      // Messages up to this seq can no longer be read.
+      const archived = (page.firstSeq ?? 1) - 1;
       this._received[room] = Math.max(this._received[room], archived);
       for (const message of page.results) this._receive("message:receive", message);
     }
@@ -423,7 +432,8 @@ export class ChatClient {
 
   /** Renew the access token `old`, once: using a refresh token twice looks like theft and ends the session. */
   _refresh(old) {
-    if (this.accessToken !== old) return Promise.resolve(); // another call has renewed it
+    // Another call has renewed the token.
+    if (this.accessToken !== old) return Promise.resolve();
     this._refreshing ??= this._useRefreshToken().finally(() => (this._refreshing = undefined));
     return this._refreshing;
   }

@@ -31,7 +31,8 @@ class CatchUp:
             await inbox.gap_found.wait()
             if inbox.events.qsize() > MAX_WAITING_EVENTS // 2:
                 await inbox.events.join()
-            for room in inbox.gaps - inbox.received.keys():  # joined while away
+            # Rooms that the user joined while away.
+            for room in inbox.gaps - inbox.received.keys():
                 inbox.adopt(await self._rest("GET", f"/api/rooms/{room}"))
             wanted = {room: inbox.received[room] for room in islice(inbox.gaps, RESUME_ROOMS)}
             inbox.gaps -= wanted.keys()
@@ -54,7 +55,8 @@ class CatchUp:
             query = {"after": inbox.received[room], "limit": HISTORY_PAGE}
             page = await self._rest("GET", f"/api/rooms/{room}/messages", params=query)
             more = page["hasMore"]
-            archived = page.get("firstSeq", 1) - 1  # messages up to this seq can no longer be read
+            # Messages up to this seq can no longer be read.
+            archived = page.get("firstSeq", 1) - 1
             inbox.received[room] = max(inbox.received[room], archived)
             for message in page["results"]:
                 inbox.receive("message:receive", message)

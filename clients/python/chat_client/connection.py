@@ -18,7 +18,8 @@ from .tokens import Tokens
 
 Data = dict[str, Any]
 
-SESSION_ENDED, ACCOUNT_DEACTIVATED, RATE_LIMITED = 4401, 4403, 4429  # close codes (docs/protocol.md)
+# Close codes (docs/protocol.md).
+SESSION_ENDED, ACCOUNT_DEACTIVATED, RATE_LIMITED = 4401, 4403, 4429
 
 
 class Connection:
@@ -57,7 +58,8 @@ class Connection:
                 await self._serve(socket)
         except ConnectionClosed as closed:
             return closed.rcvd.code if closed.rcvd else 0
-        except (OSError, InvalidHandshake):  # the server is not reachable
+        except (OSError, InvalidHandshake):
+            # The server is not reachable.
             return 0
         return 0
 

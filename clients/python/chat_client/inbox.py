@@ -11,7 +11,8 @@ logger = logging.getLogger(__name__)
 Data = dict[str, Any]
 OnEvent = Callable[[str, Data], Awaitable[None] | None]
 
-ACK_SECONDS = 0.25  # deliveries of this period share one message:ack for each room
+# Deliveries within this period share one message:ack for each room.
+ACK_SECONDS = 0.25
 MAX_WAITING_EVENTS = 2000
 
 
@@ -50,7 +51,8 @@ class Inbox:
 
     def receive(self, event: str, data: Data) -> None:
         """Queue an event. A message is queued only if it is the next of its room."""
-        if self.full:  # the application is slow: read what follows from the log later
+        if self.full:
+            # The application is slow: read the rest from the log later.
             self.mark_gaps(*self.received)
         elif event == "message:receive":
             self._receive_message(data)
@@ -65,7 +67,8 @@ class Inbox:
         if received is not None and seq == received + 1:
             self.received[room] = seq
             self.events.put_nowait(("message:receive", message))
-        elif received is None or seq > received:  # the resume brings the missing messages and this one again
+        elif received is None or seq > received:
+            # The resume brings the missing messages and this one again.
             self.mark_gaps(room)
 
     def adopt(self, room: Data) -> None:
