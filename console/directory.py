@@ -8,7 +8,7 @@ Data = dict[str, Any]
 
 
 class NotFound(Exception):
-    """There is no such room or user. The text says so to the person."""
+    """No room or user matches. The text is shown to the person at the terminal."""
 
 
 class Directory:
@@ -16,7 +16,8 @@ class Directory:
 
     def __init__(self, client: ChatClient) -> None:
         self.client = client
-        self.listed: list[Data] = []  # the rooms as last shown, so that a number can name one
+        # The rooms in the last list that was shown, so that a number can name one.
+        self.listed: list[Data] = []
         self._names: dict[str, str] = {}
 
     async def find_room(self, wanted: str) -> Data:

@@ -142,7 +142,8 @@ class Seeder:
         recent: list[UUID] = []
         sender = room.members[0]
         for seq, offset in enumerate(offsets, 1):
-            if self.random.random() < 0.6:  # otherwise the same person writes again
+            # Otherwise the same person writes again.
+            if self.random.random() < 0.6:
                 sender = self.random.choice(room.members)
             at = times.truncate(begin + timedelta(milliseconds=offset + seq))
             reply_to = self.random.choice(recent) if recent and self.random.random() < 0.08 else None

@@ -24,7 +24,7 @@ Write a line to send it. A line that begins with / is a command:
 
 
 class Terminal:
-    """`run(lines)` runs until the lines end or say /quit. `on_event` takes the events of the client.
+    """`run(lines)` runs until the lines end, or one is /quit. `on_event` takes the events of the client.
 
     `connect` gives it the client, which needs `on_event` when it is made.
     """
@@ -36,8 +36,10 @@ class Terminal:
         self.write = write
         self.room: Data | None = None
         self._marks: dict[tuple[str, str], str] = {}
-        self._shown = 0  # the last seq of this room that was printed
-        self._showing = asyncio.Lock()  # messages that arrive while history is read are printed after it
+        # The last seq of this room that was printed.
+        self._shown = 0
+        # Messages that arrive while history is read are printed after it.
+        self._showing = asyncio.Lock()
 
     def connect(self, client: ChatClient) -> None:
         self.client = client

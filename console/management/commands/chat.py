@@ -1,6 +1,6 @@
 """`manage.py chat NAME`: chat in a terminal through a running server, with the reference client.
 
-It reads and writes lines. `console.terminal` gives them their meaning.
+It reads and writes lines. `console.terminal` interprets them.
 """
 
 import asyncio
@@ -22,7 +22,8 @@ from console.terminal import Terminal
 
 try:
     import readline
-except ImportError:  # a Python without it: arriving lines then interrupt the line that is being typed
+except ImportError:
+    # This Python has no readline: arriving lines interrupt the line that is being typed.
     readline = None  # type: ignore[assignment]
 
 PROMPT = "> "
@@ -107,7 +108,8 @@ async def typed_lines() -> AsyncIterator[str]:
             while True:
                 line = input(PROMPT if sys.stdin.isatty() else "")
                 loop.call_soon_threadsafe(lines.put_nowait, line)
-        except (EOFError, RuntimeError, ValueError):  # the input or the loop has ended
+        except (EOFError, RuntimeError, ValueError):
+            # The input or the loop has ended.
             pass
         try:
             loop.call_soon_threadsafe(lines.put_nowait, None)
@@ -141,7 +143,8 @@ def terminal_restored() -> Iterator[None]:
     if not sys.stdin.isatty():
         yield
         return
-    import termios  # not on Windows
+    # Windows has no termios.
+    import termios
 
     before = termios.tcgetattr(sys.stdin)
     try:

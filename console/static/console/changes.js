@@ -18,7 +18,8 @@ export const CHANGES = {
       writer.deliveredSeq = Math.max(writer.deliveredSeq, message.seq);
       writer.readSeq = Math.max(writer.readSeq, message.seq);
     }
-    if (!room || message.seq <= room.lastSeq) return; // already counted when the rooms were loaded
+    // Already counted when the rooms were loaded.
+    if (!room || message.seq <= room.lastSeq) return;
     room.lastSeq = message.seq;
     room.lastActivityAt = message.createdAt;
     room.unreadCount = message.from === this.me ? 0 : room.unreadCount + 1;
@@ -60,7 +61,8 @@ export const CHANGES = {
     Object.assign(room, changed);
     room.unreadCount = Math.min(room.unreadCount, room.lastSeq - firstSeq + 1);
     const messages = this.logs.get(id)?.messages ?? new Map();
-    for (const seq of messages.keys()) if (seq < firstSeq) messages.delete(seq); // archived
+    // These messages were archived.
+    for (const seq of messages.keys()) if (seq < firstSeq) messages.delete(seq);
   },
   "room:removed"({ roomId }) {
     this.rooms.delete(roomId);

@@ -7,7 +7,8 @@ import { prepareBox, showFrame } from "./frames.js";
 import { Store } from "./store.js";
 import { drawMessages, drawRoom, drawRooms } from "./view.js";
 
-const SAVED = "chat-console"; // in sessionStorage, so that each window can be another user
+// In sessionStorage, so that each window can be another user.
+const SAVED = "chat-console";
 
 let client;
 let store;
@@ -88,7 +89,8 @@ function markRead(room) {
   if (!room.unreadCount || !atEnd || document.visibilityState !== "visible" || !client.online) return;
   room.unreadCount = 0;
   const ack = { roomId: room.id, seq: room.lastSeq, status: "read" };
-  client.request("message:ack", ack).catch(() => (room.unreadCount = 1)); // try again after the reconnect
+  // Try again after the reconnect.
+  client.request("message:ack", ack).catch(() => (room.unreadCount = 1));
 }
 
 async function openRoom(roomId) {

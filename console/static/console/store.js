@@ -10,11 +10,14 @@ export class Store {
     this.client = client;
     this.changed = changed;
     this.rooms = new Map();
-    this.logs = new Map(); // roomId -> {messages: Map(seq -> message), hasMore, oldest}
-    this.pending = new Map(); // clientMessageId -> {roomId, content}
+    // roomId -> {messages: Map(seq -> message), hasMore, oldest}
+    this.logs = new Map();
+    // clientMessageId -> {roomId, content}
+    this.pending = new Map();
     this.users = new Map();
     this.presence = new Map();
-    this.typing = new Map(); // roomId -> Map(userId -> timer)
+    // roomId -> Map(userId -> timer)
+    this.typing = new Map();
   }
 
   get me() {
