@@ -14,4 +14,5 @@ if __name__ == "__main__":
     except (ImproperlyConfigured, EnvError) as error:
         if settings.configured:
             raise
-        sys.exit(f"The settings are not right: {error}")  # whoever set them needs no traceback
+        # The user who set them needs no traceback.
+        sys.exit(f"The settings are not right: {error}")

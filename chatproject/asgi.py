@@ -35,8 +35,10 @@ if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
 
 
 async def lifespan(scope: Any, receive: Any, send: Any) -> None:
-    """Start and stop what the process has one of. Under daphne, which has no lifespan, nothing calls this: the hub
-    starts with the first connection."""
+    """Start and stop the objects that the process has one of.
+
+    Under daphne, which has no lifespan, nothing calls this: the hub starts with the first connection.
+    """
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":

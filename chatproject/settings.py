@@ -128,7 +128,8 @@ REFRESH_TOKEN_SECONDS = env.whole(
 )
 PASSWORD_MEMORY_KIB = env.whole(
     "PASSWORD_MEMORY_KIB",
-    102_400,  # Django's own default
+    # The default is Django's.
+    102_400,
     "memory that Argon2 uses to hash a password. A change applies to each password from its owner's next login",
     least=64,
 )
@@ -233,7 +234,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     # The asynchronous ones come first; the others then run in one thread, with one hop.
     "chatproject.middleware.request_log",
-    "corsheaders.middleware.CorsMiddleware",  # before all that may refuse: pages need to read errors too
+    # Before any middleware that may refuse a request: pages need to read errors too.
+    "corsheaders.middleware.CorsMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -247,7 +249,8 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "chatproject.urls"
 ASGI_APPLICATION = "chatproject.asgi.application"
-APPEND_SLASH = True  # for the admin; the API's paths have no trailing slash
+# For the admin. The paths of the API have no trailing slash.
+APPEND_SLASH = True
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -266,9 +269,11 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-us"
 STATIC_URL = "/static/"
-STATICFILES_DIRS = [("chat_client", BASE_DIR / "clients" / "js")]  # the console uses the reference client
+# The console uses the reference client.
+STATICFILES_DIRS = [("chat_client", BASE_DIR / "clients" / "js")]
 STATIC_ROOT = BASE_DIR / "staticfiles"
-SERVESTATIC_USE_FINDERS = True  # works without collectstatic, which the image runs all the same
+# Static files are served without collectstatic, which the image runs all the same.
+SERVESTATIC_USE_FINDERS = True
 SERVESTATIC_AUTOREFRESH = False
 SERVESTATIC_ADD_HEADERS_FUNCTION = add_security_headers
 
@@ -338,7 +343,8 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]  # requested inside, not through the proxy
+# These are requested from inside the network and not through the proxy.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 # W005, W021: the server does not know whether the other hosts of the domain use https too.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 CSRF_FAILURE_VIEW = "api.exceptions.csrf_failed"
@@ -348,7 +354,8 @@ CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
         "script-src": [SELF],
-        "style-src": [SELF, UNSAFE_INLINE],  # Swagger UI and the browsable API style elements in place
+        # Swagger UI and the browsable API have inline styles.
+        "style-src": [SELF, UNSAFE_INLINE],
         "img-src": [SELF, "data:"],
         "object-src": [NONE],
         "base-uri": [NONE],
@@ -433,6 +440,7 @@ LOGGING = {
         "engineio.server": {"level": "CRITICAL"},
         "socketio.server": {"level": "CRITICAL"},
         "daphne": {"level": "WARNING"},
-        "httpx": {"level": "WARNING"},  # of the Python client, in demo and chat
+        # The Python client uses it, in the commands `demo` and `chat`.
+        "httpx": {"level": "WARNING"},
     },
 }

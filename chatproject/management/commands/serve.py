@@ -75,7 +75,7 @@ class Command(BaseCommand):
 
 
 def share_metrics(port: int) -> None:
-    """Let the workers, which read this variable when they start, count in files that each of them can add up."""
+    """Make the workers count in files that each worker can add up. They read this variable when they start."""
     directory = settings.DATA_DIR / "metrics" / str(port)
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)

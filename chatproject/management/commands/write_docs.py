@@ -17,7 +17,7 @@ from realtime.typescript import build_types
 
 
 class Plain(yaml.SafeDumper):
-    """Writes out what stands in several places, and prose as prose."""
+    """YAML without aliases for repeated values, and with block style for texts of several lines."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
