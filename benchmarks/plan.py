@@ -5,7 +5,8 @@ from pathlib import Path
 
 SCENARIOS = ("fanout", "send", "latency", "connections", "stuck", "history")
 FANOUT_SHAPES = ("one", "rate-150", "concurrent-20")
-SEND_SHAPES = {"concurrent-1": 10, "concurrent-50": 50, "concurrent-500": 500}  # the number of sockets
+# The number of sockets of each shape.
+SEND_SHAPES = {"concurrent-1": 10, "concurrent-50": 50, "concurrent-500": 500}
 
 
 @dataclass(frozen=True)

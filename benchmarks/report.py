@@ -11,7 +11,8 @@ Row = dict[str, Any]
 README = Path(__file__).resolve().with_name("README.md")
 BEGIN, END = "<!-- begin of the figures -->", "<!-- end of the figures -->"
 OURS = "ours"
-LOADS = ("fanout", "send", "latency")  # the scenarios with a load, whose rows have CPU and latencies
+# The scenarios with a load: their rows have CPU and latencies.
+LOADS = ("fanout", "send", "latency")
 CPU_OF_A_MESSAGE = {"CPU of a message, us": lambda row: row["server_cpu"] / row["sent"] * 1e6}
 # The costs that are compared, by scenario. Less is better.
 COSTS: dict[str, dict[str, Callable[[Row], float]]] = {

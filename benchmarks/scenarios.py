@@ -16,7 +16,8 @@ from .measure import cpu_seconds, memory_bytes
 WARM_UP_SECONDS = 1.0
 MAX_RUN_SECONDS = 60.0
 QUIET_SECONDS = 0.5
-QUIET_CPU = 0.1  # of one core
+# As a part of one core.
+QUIET_CPU = 0.1
 
 Row = dict[str, Any]
 

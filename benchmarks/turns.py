@@ -17,7 +17,8 @@ from .scenarios import Row
 HISTORY_LIMITS = {"LIMIT_REST_USER": "1000000/1m", "LIMIT_REST_ANON": "1000000/1m"}
 STUCK_SECONDS = 10.0
 LATENCY_SENDERS = 50
-WHOLE = ", whole"  # of a contender that is the whole product, where others measure its hub alone
+# The end of the name of a contender that is the whole product, in a scenario where others are hubs alone.
+WHOLE = ", whole"
 
 Turn = Callable[[], list[Row]]
 
@@ -162,7 +163,8 @@ class Turns:
         )
 
     def _renew_mongo(self) -> None:
-        self._mongo.stop()  # this deletes its data
+        # Stopping it deletes its data.
+        self._mongo.stop()
         self._mongo.start()
 
     def _new_database(self) -> str:
