@@ -45,7 +45,7 @@ class SessionJWTAuthentication(BaseAuthentication):
 
 
 def user_of(request: Request) -> User:
-    """The user who asks; for views that need authentication."""
+    """The user of the request; for views that need authentication."""
     assert isinstance(request.user, User)
     return request.user
 

@@ -44,7 +44,7 @@ class SessionReconciler(Reconciler):
         session_ids = {connection: connection.identity.session_id for connection in connections}
         sessions = await run_db(selectors.get_sessions, session_ids=set(session_ids.values()))
         for connection, session_id in session_ids.items():
-            # It has taken a newer token since, whose session was checked then.
+            # The connection has taken a newer token since, and its session was checked then.
             if connection.identity.session_id != session_id:
                 continue
             try:

@@ -1,6 +1,6 @@
 """Writes to login sessions: open, refresh, end.
 
-Services are async, take keyword arguments, and tell the hub after the write. docs/decisions/0002 says why sessions
+Services are async, take keyword arguments, and publish after the write. docs/decisions/0002 says why sessions
 are stored and tokens are not.
 """
 

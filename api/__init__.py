@@ -1,1 +1,1 @@
-"""What all REST endpoints share: error answers, serializers, pages, throttling, OpenAPI. Knows no app."""
+"""What all REST endpoints share: error answers, serializers, pages, throttling, OpenAPI. Imports no app."""

@@ -49,9 +49,11 @@ class ChatAutoSchema(AutoSchema):
     def _map_basic_serializer(self, serializer: Any, direction: Literal["request", "response"]) -> Any:
         schema = super()._map_basic_serializer(serializer, direction)
         if isinstance(serializer, CamelCaseFields):
-            schema["additionalProperties"] = False  # unknown fields are an error
+            # Unknown fields are an error.
+            schema["additionalProperties"] = False
             if "__doc__" not in vars(type(serializer)) or not type(serializer).__doc__:
-                schema.pop("description", None)  # inherited: written for developers of the server
+                # Inherited from our base class, so written for developers of the server.
+                schema.pop("description", None)
         return schema
 
     def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> Any:
@@ -75,7 +77,8 @@ class ChatAutoSchema(AutoSchema):
                 f"{type(self.view).__name__}.error_codes has unknown codes: {', '.join(unknown)}"
             )
         codes = {*ALWAYS, *named}
-        if any(self.get_auth()):  # [{}] at an endpoint without login
+        # `get_auth` returns [{}] for an endpoint without login.
+        if any(self.get_auth()):
             codes |= set(WITH_LOGIN)
         if self.method in ("POST", "PATCH"):
             codes.add("too_large")

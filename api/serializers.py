@@ -76,7 +76,8 @@ def validated(serializer_class: type[Serializer], request: Request) -> dict[str,
 def validated_query(serializer_class: type[Serializer], request: Request) -> dict[str, Any]:
     """The validated query string, one value for each name. Raises DRF's ValidationError."""
     query = request.query_params.dict()
-    query.pop("format", None)  # of the browsable API
+    # The browsable API adds this parameter.
+    query.pop("format", None)
     serializer = serializer_class(data=query)
     serializer.is_valid(raise_exception=True)
     return dict(serializer.validated_data)

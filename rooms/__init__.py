@@ -1,1 +1,1 @@
-"""Rooms, memberships, roles and watermarks. Imports accounts, and knows no messages."""
+"""Rooms, memberships, roles and watermarks. Imports accounts, but not messaging."""

@@ -74,7 +74,7 @@ def _change_member(
 
 
 async def remove_member(*, room_id: UUID, actor_id: UUID, user_id: UUID) -> None:
-    """Remove a user from a group, as an admin; a member who removes oneself leaves.
+    """Remove a user from a group, as an admin; members who remove themselves leave.
 
     Conflict for the only owner, unless the room has no other member.
     """

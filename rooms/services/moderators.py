@@ -26,7 +26,7 @@ async def lock_room(*, room_id: UUID) -> Room:
 
 
 async def unlock_room(*, room_id: UUID) -> Room:
-    """Allow writing again. Safe to repeat. Needs no forgetting: refusals are never cached."""
+    """Allow writing again. Safe to repeat. The cache of write access needs no change: it has no refusals."""
     room = await run_db(_change, room_id, {"locked_at": None})
     publish_room_updated(room)
     return room
