@@ -8,11 +8,11 @@ from chatproject.routing import registry
 from realtime.wire.events import Allowed
 
 ACTORS = ("anonymous", "outsider", "former", "muted", "member", "admin", "owner", "deactivated", "staff")
-# `former` was a member and was removed; `staff` may use the admin and is a stranger to the room; what is asked
-# for is always the owner's: their room, message, session, membership.
+# `former` was a member and was removed; `staff` may use the admin and is not a member of the room. The objects of a
+# request are always the owner's: their room, message, session, membership.
 
 OPEN = "200 200 200 200 200 200 200 200 200"
-# Looks at no token: 400 because the test sends an empty body.
+# Reads no token: 400 because the test sends an empty body.
 TOKENLESS = "400 400 400 400 400 400 400 400 400"
 LOGGED_IN = "401 200 200 200 200 200 200 403 200"
 MEMBERS = "401 404 404 200 200 200 200 403 404"

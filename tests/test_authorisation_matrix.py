@@ -21,7 +21,7 @@ FAR = "2100-01-01T00:00:00.000Z"
 
 
 def endpoints() -> list[str]:
-    """`METHOD /route` of each path of the server but the admin's own, which the test below asks for."""
+    """`METHOD /route` of each path of the server. The admin's own paths have a test below."""
     return [
         f"{method.upper()} /{route}" for route, pattern in walk(get_resolver()) for method in methods(pattern)
     ]
@@ -48,8 +48,8 @@ def methods(pattern: URLPattern) -> list[str]:
     return [method for method in METHODS if hasattr(kind, method)]
 
 
-class House:
-    """The actors, and rooms of the owner with each of them in their place."""
+class Scene:
+    """The actors, and rooms of the owner in which each actor has their role."""
 
     def __init__(self, server: ChatServer) -> None:
         self.server = server
@@ -76,24 +76,24 @@ class House:
         return {"room_id": room_id, "message_id": message["id"], "user_id": self.owner.id}
 
     def targets(self, expected: str) -> dict[str, Any]:
-        """A room of its own for whoever is let in: what they change must not be seen by the next."""
+        """A new room for an actor who is allowed: the next actor must not see the changes."""
         return self.shared if expected[0] == "4" or expected[:2] in ("no", "fo", "mu") else self.make_room()
 
 
 @pytest.fixture(scope="module")
-def house(server: ChatServer) -> House:
-    return House(server)
+def scene(server: ChatServer) -> Scene:
+    return Scene(server)
 
 
-def body(endpoint: str, house: House) -> Any:
-    """A valid body, so that nothing but the asker is refused; empty where no token is looked at."""
+def body(endpoint: str, scene: Scene) -> Any:
+    """A valid body, so that only the actor can be the reason to refuse; empty where no token is read."""
     fresh = {
         "PATCH /api/users/me": {},
         "POST /api/auth/password": {"currentPassword": "wrong", "newPassword": PASSWORD},
         "POST /api/rooms": {"name": "mine"},
-        "POST /api/rooms/direct": {"userId": house.users["guest"].id},
+        "POST /api/rooms/direct": {"userId": scene.users["guest"].id},
         "PATCH /api/rooms/<str:room_id>": {"name": "new"},
-        "POST /api/rooms/<str:room_id>/members": {"userId": house.users["guest"].id},
+        "POST /api/rooms/<str:room_id>/members": {"userId": scene.users["guest"].id},
         "PATCH /api/rooms/<str:room_id>/members/<str:user_id>": {"mutedUntil": None},
         "POST /api/rooms/<str:room_id>/messages": {"content": "hello"},
         "PATCH /api/rooms/<str:room_id>/messages/<str:message_id>": {"content": "other"},
@@ -107,24 +107,24 @@ def test_endpoints_when_listed_then_each_has_a_row() -> None:
 
 
 @pytest.mark.parametrize("endpoint", REST)
-def test_endpoint_when_each_actor_asks_then_answers_as_the_table_says(house: House, endpoint: str) -> None:
+def test_endpoint_when_each_actor_asks_then_answers_as_the_table_says(scene: Scene, endpoint: str) -> None:
     method, route = endpoint.split(" ")
     got = {}
     for actor, expected in row(REST[endpoint]).items():
-        targets = house.targets(expected) if "room_id" in route else dict(house.shared)
+        targets = scene.targets(expected) if "room_id" in route else dict(scene.shared)
         if "session_id" in route:
             # The owner ends another login than the one that asks.
-            session = house.owner.login().http.get("/api/auth/sessions").json()["results"]
+            session = scene.owner.login().http.get("/api/auth/sessions").json()["results"]
             targets["session_id"] = next(entry["id"] for entry in session if entry["current"])
         path = re.sub(r"<str:(\w+)>", lambda name, at=targets: at[name[1]], route)
-        http = house.server.http(house.users.get(actor))
-        sent = {"json": body(endpoint, house)} if method not in ("GET", "DELETE") else {}
+        http = scene.server.http(scene.users.get(actor))
+        sent = {"json": body(endpoint, scene)} if method not in ("GET", "DELETE") else {}
         query = {"q": "x"} if "search" in route else None
         got[actor] = str(http.request(method, path, params=query, **sent).status_code)
     assert got == row(REST[endpoint])
 
 
-def event_data(event: str, house: House, targets: dict[str, Any]) -> dict[str, Any]:
+def event_data(event: str, scene: Scene, targets: dict[str, Any]) -> dict[str, Any]:
     """Valid data, so that nothing but the sender is refused."""
     room, message = {"roomId": targets["room_id"]}, {"messageId": targets["message_id"]}
     valid: dict[str, dict[str, Any]] = {
@@ -133,9 +133,9 @@ def event_data(event: str, house: House, targets: dict[str, Any]) -> dict[str, A
         "message:edit": room | message | {"content": "other"},
         "message:delete": room | message,
         "typing": room | {"isTyping": True},
-        "presence:query": {"userIds": [house.owner.id]},
+        "presence:query": {"userIds": [scene.owner.id]},
         "resume": {"rooms": {targets["room_id"]: 0}},
-        "auth:refresh": {"token": house.owner.access_token},
+        "auth:refresh": {"token": scene.owner.access_token},
         "ping": {},
     }
     assert event in valid, f"{event} is new: add valid data of it"
@@ -154,12 +154,12 @@ async def ask(client: ChatSocketClient, event: str, data: dict[str, Any]) -> str
 
 @pytest.mark.parametrize("actor", ACTORS)
 async def test_events_when_an_actor_sends_them_then_answers_as_the_table_says(
-    house: House, actor: str
+    scene: Scene, actor: str
 ) -> None:
     expected = {event: row(cells)[actor] for event, cells in EVENTS.items()}
-    user = house.users.get(actor)
+    user = scene.users.get(actor)
     headers = {"Authorization": f"Bearer {user.access_token}"} if user else {}
-    async with connect(house.server.ws_url, additional_headers=headers) as ws:
+    async with connect(scene.server.ws_url, additional_headers=headers) as ws:
         client = ChatSocketClient(ws)
         if actor in ("anonymous", "deactivated"):
             assert set(expected.values()) == {str(await client.close_code())}
@@ -168,7 +168,7 @@ async def test_events_when_an_actor_sends_them_then_answers_as_the_table_says(
         await client.expect("ready")
         got = {}
         for event, cell in expected.items():
-            got[event] = await ask(client, event, event_data(event, house, house.targets(cell)))
+            got[event] = await ask(client, event, event_data(event, scene, scene.targets(cell)))
         assert got == expected
 
 
@@ -180,13 +180,13 @@ def admin_routes() -> list[str]:
     return found
 
 
-def test_admin_when_asked_without_its_cookie_then_leads_to_its_login(house: House) -> None:
+def test_admin_when_asked_without_its_cookie_then_leads_to_its_login(scene: Scene) -> None:
     got = {}
     for route in admin_routes():
         if "<" in route or "(" in route or route.startswith(("login", "logout", "jsi18n")):
             continue
         for actor in ("anonymous", "member", "staff"):
-            answer = house.server.http(house.users.get(actor)).get(f"/admin/{route}")
+            answer = scene.server.http(scene.users.get(actor)).get(f"/admin/{route}")
             if answer.status_code != 302 or "/admin/login/" not in answer.headers["location"]:
                 got[actor, route] = answer.status_code
     assert len(admin_routes()) > 5

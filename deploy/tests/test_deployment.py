@@ -12,7 +12,7 @@ from tests.kit.servers import ChatServer
 
 pytestmark = pytest.mark.once  # files
 
-# What docker compose itself fills in, and hands on to MongoDB and Redis.
+# Variables that docker compose itself fills in and passes to MongoDB and Redis.
 COMPOSE_ONLY = {"MONGO_PASSWORD", "REDIS_PASSWORD", "MONGO_KEY", "PUBLIC_HOST", "PUBLIC_PORT"}
 
 
