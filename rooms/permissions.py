@@ -36,8 +36,8 @@ def require_may_grant(membership: Membership, role: str) -> None:
 def require_managed_group(room_id: UUID, actor_id: UUID, role: Membership.Role) -> Membership:
     """The actor's membership, with its room.
 
-    Raises NotFound for a user who is not a member, Forbidden in a direct room or with a lower role. The room has its true head:
-    the caller publishes it, or starts a new member there.
+    Raises NotFound for a user who is not a member, Forbidden in a direct room or with a lower role. The room has
+    its true head: the caller publishes it, or starts a new member there.
     """
     actor = selectors.require_shown_member(room_id=room_id, user_id=actor_id)
     if actor.room.kind == Room.Kind.DIRECT:

@@ -1,4 +1,4 @@
-"""One flow in which a socket hears every event the server has, each exactly in the shape its document gives; once
+"""One flow in which a socket gets every event of the server, each exactly in the shape its document gives; once
 on uvicorn and once on daphne. About six seconds."""
 
 import asyncio
@@ -21,7 +21,7 @@ def assert_exact(data: Any, shape: Any, what: str) -> None:
 
 
 async def hear_everything(server: ChatServer) -> tuple[list[ChatSocketClient], dict[str, Any]]:
-    """The clients with all they heard, and the replies by event."""
+    """The clients with all frames that they received, and the replies by event."""
     ann, ben = server.sign_up("ann"), server.sign_up("ben")
     replies: dict[str, Any] = {}
 
@@ -65,8 +65,8 @@ async def test_event_or_reply_when_it_comes_then_has_its_documented_shape(
         start: Callable[..., ChatServer] = request.getfixturevalue("start_server")
         server = start(command="daphne")
     clients, replies = await hear_everything(server)
-    heard = {frame["event"]: frame["data"] for client in clients for frame in client.frames}
-    assert set(heard) - {"reply"} == set(registry.server_events)
+    received = {frame["event"]: frame["data"] for client in clients for frame in client.frames}
+    assert set(received) - {"reply"} == set(registry.server_events)
     for client in clients:
         for frame in client.frames:
             if frame["event"] != "reply":
