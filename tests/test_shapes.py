@@ -20,7 +20,7 @@ def assert_exact(data: Any, shape: Any, what: str) -> None:
     assert to_builtins(msgspec.convert(data, shape, strict=False)) == data, what
 
 
-async def hear_everything(server: ChatServer) -> tuple[list[ChatSocketClient], dict[str, Any]]:
+async def receive_everything(server: ChatServer) -> tuple[list[ChatSocketClient], dict[str, Any]]:
     """The clients with all frames that they received, and the replies by event."""
     ann, ben = server.sign_up("ann"), server.sign_up("ben")
     replies: dict[str, Any] = {}
@@ -64,7 +64,7 @@ async def test_event_or_reply_when_it_comes_then_has_its_documented_shape(
     if command == "daphne":
         start: Callable[..., ChatServer] = request.getfixturevalue("start_server")
         server = start(command="daphne")
-    clients, replies = await hear_everything(server)
+    clients, replies = await receive_everything(server)
     received = {frame["event"]: frame["data"] for client in clients for frame in client.frames}
     assert set(received) - {"reply"} == set(registry.server_events)
     for client in clients:
