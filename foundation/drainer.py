@@ -63,8 +63,6 @@ class Drainer(Generic[Item, Answer]):
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
 
-    # --- adding items ---------------------------------------------------------------------------------------
-
     def accepts(self) -> bool:
         return not self._stopping and len(self._queue) < self._max_items
 
@@ -99,8 +97,6 @@ class Drainer(Generic[Item, Answer]):
     def idle(self) -> bool:
         return self._task is None or self._task.done()
 
-    # --- stopping -------------------------------------------------------------------------------------------
-
     async def join(self) -> None:
         """Wait until all items that were added so far are handled."""
         if self._task is not None:
@@ -125,8 +121,6 @@ class Drainer(Generic[Item, Answer]):
         while self._task is not None and not self._task.done():
             self._task.cancel()
             await asyncio.wait([self._task], timeout=CANCEL_AGAIN_SECONDS)
-
-    # --- inside ---------------------------------------------------------------------------------------------
 
     def _put(self, item: Item, answer: asyncio.Future[Answer] | None) -> bool:
         if not self.accepts():

@@ -127,14 +127,12 @@ def _restore_chunk(room: Room, archive: Archive, manifest: Manifest, chunk: Chun
 
 def _load(room_id: UUID, first_seq: int, last_seq: int) -> dict[Message, bytes]:
     """The messages in the database, in order, each with the line that an archive would have for it."""
-    messages = list(
-        Message.objects.filter(room_id=room_id, seq__gte=first_seq, seq__lte=last_seq).order_by("seq")
-    )
+    chunk = Message.objects.filter(room_id=room_id, seq__gte=first_seq, seq__lte=last_seq)
+    messages = list(chunk.order_by("seq"))
     revisions: dict[UUID, list[MessageRevision]] = {}
-    for batch in _batches([message.pk for message in messages]):
-        for revision in MessageRevision.objects.filter(message_id__in=batch).order_by(
-            "message_id", "version"
-        ):
+    for ids in _batches([message.pk for message in messages]):
+        kept = MessageRevision.objects.filter(message_id__in=ids).order_by("message_id", "version")
+        for revision in kept:
             revisions.setdefault(revision.message_id, []).append(revision)
     return {message: encode_line(message, revisions.get(message.pk, ())) for message in messages}
 
