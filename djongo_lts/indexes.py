@@ -83,10 +83,14 @@ class Indexes:
         where = {}
         for field in fields:
             if field.null:
-                if self.bson_type(field) not in LOWEST_VALUES:
-                    raise unsupported(f"a unique index on a nullable {field.get_internal_type()}")
-                where[field.column] = {"$gte": LOWEST_VALUES[self.bson_type(field)]}
+                where[field.column] = self.not_null(field)
         return where or None
+
+    def not_null(self, field) -> dict:
+        """The condition of a partial filter for all values except null. Raises NotSupportedError for JSON."""
+        if self.bson_type(field) not in LOWEST_VALUES:
+            raise unsupported(f"an index without the nulls of a {field.get_internal_type()}")
+        return {"$gte": LOWEST_VALUES[self.bson_type(field)]}
 
     def condition_filter(self, model, q) -> dict | None:
         """The filter of a partial index for a Q, or None without one."""
@@ -110,11 +114,7 @@ class Indexes:
             elif isinstance(value, dict) and value.get("$ne", value) is None:
                 field = next(f for f in model._meta.local_concrete_fields if f.column == name)
                 others = {operator: bound for operator, bound in value.items() if operator != "$ne"}
-                found.update(
-                    self.partial_filter(
-                        model, {name: others or {"$gte": LOWEST_VALUES[self.bson_type(field)]}}
-                    )
-                )
+                found.update(self.partial_filter(model, {name: others or self.not_null(field)}))
             elif name.startswith("$") or (isinstance(value, dict) and not value.keys() <= PARTIAL_OPERATORS):
                 raise unsupported(f"an index on the condition {where}")
             else:
