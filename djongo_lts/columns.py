@@ -6,6 +6,7 @@ from django.db.models.expressions import DatabaseDefault
 from django.db.models.fields import NOT_PROVIDED
 
 from .errors import unsupported
+from .index_documents import index_columns, renamed_index
 from .write_commands import SCHEMA
 
 # BSON type of a column -> the $convert target for a change to this type.
@@ -68,7 +69,7 @@ class Columns:
         def remove(collections):
             collection = collections[table]
             for name, index in collection.index_information().items():
-                if name != "_id_" and any(key == column for key, _ in index["key"]):
+                if name != "_id_" and column in index_columns(index):
                     collection.drop_index(name)
             collection.update_many({}, {"$unset": {column: ""}})
             collections[SCHEMA].update_one({"name": table}, {"$unset": {f"fields.{column}": ""}})
@@ -134,19 +135,14 @@ class Columns:
         def rename(collections):
             collection, schema = collections[table], collections[SCHEMA]
             moved = {
-                name: index
+                name: renamed_index(index, old, new)
                 for name, index in collection.index_information().items()
-                if any(column == old for column, _ in index["key"])
+                if old in index_columns(index)
             }
             for name in moved:
                 collection.drop_index(name)
             collection.update_many({}, {"$rename": {old: new}})
-            for name, index in moved.items():
-                options = {k: index[k] for k in ("unique", "partialFilterExpression") if k in index}
-                if old in options.get("partialFilterExpression", {}):
-                    where = options["partialFilterExpression"]
-                    options["partialFilterExpression"] = {new if k == old else k: v for k, v in where.items()}
-                keys = [(new if column == old else column, order) for column, order in index["key"]]
+            for name, (keys, options) in moved.items():
                 for suffix in ("_idx", "_uniq"):
                     name = new + suffix if name == old + suffix else name
                 collection.create_index(keys, name=name, **options)

@@ -213,6 +213,35 @@ def test_constraints_when_added_and_removed_then_indexes_follow(steps):
     assert set(indexes()) == {"name_idx"}
 
 
+def test_renamed_column_when_in_a_condition_then_rows_stay_unique(steps):
+    within = Q(size__lt=9, size__isnull=False)
+    for fields, condition, name in (
+        (["size"], within, "same"),
+        (["name"], Q(size__gt=5), "other"),
+    ):
+        unique = models.UniqueConstraint(fields=fields, condition=condition, name=name)
+        steps.apply(migrations.AddConstraint("item", unique))
+    steps.apply(migrations.RenameField("item", "size", "length"))
+    with pytest.raises(IntegrityError):
+        steps.model().objects.create(name="d", length=1)
+    steps.model().objects.create(name="d", length=20)
+    with pytest.raises(IntegrityError):
+        steps.model().objects.create(name="d", length=30)
+    steps.undo()
+    with pytest.raises(IntegrityError):
+        steps.model().objects.create(name="e", size=1)
+    with pytest.raises(IntegrityError):
+        steps.model().objects.create(name="d", size=40)
+
+
+def test_removed_column_when_in_a_condition_then_its_index_is_dropped(steps):
+    steps.apply(migrations.AddIndex("item", models.Index(fields=["name"], condition=Q(size__gt=1), name="i")))
+    both = models.UniqueConstraint(fields=["name"], condition=Q(size__gt=1, size__isnull=False), name="u")
+    steps.apply(migrations.AddConstraint("item", both))
+    steps.apply(migrations.RemoveField("item", "size"))
+    assert indexes() == {"name_idx": {"name": 1}}
+
+
 def test_unique_index_when_rows_are_duplicates_then_integrity_error(steps):
     steps.model().objects.create(name="a")
     with pytest.raises(IntegrityError):
