@@ -6,7 +6,8 @@ from django.db.models.expressions import DatabaseDefault
 from django.db.models.fields import NOT_PROVIDED
 
 from .errors import unsupported
-from .index_documents import index_columns, renamed_index
+from .index_documents import filter_columns, index_columns, renamed_index, retyped_index
+from .indexes import LOWEST_VALUES
 from .write_commands import SCHEMA
 
 # BSON type of a column -> the $convert target for a change to this type.
@@ -18,6 +19,8 @@ CONVERSIONS = {
     "decimal": "decimal",
     "bool": "bool",
 }
+# MongoDB compares numbers of these types with each other.
+BSON_NUMBERS = {"int", "long", "double", "decimal"}
 
 
 class Columns:
@@ -87,15 +90,8 @@ class Columns:
             raise unsupported("changing the primary key of an existing collection")
         if renamed:
             self.rename_column(table, old_field.column, column)
-        converted = CONVERSIONS.get(new_type)
         if old_type != new_type and {old_type, new_type} != {"int", "long"}:
-            if converted is None or old_type not in CONVERSIONS:
-                raise unsupported(f"changing {table}.{column} from {old_type} to {new_type}")
-            update = [{"$set": {column: {"$convert": {"input": f"${column}", "to": converted}}}}]
-            self.run(
-                f"convert {table}.{column} to {converted}",
-                lambda collections: collections[table].update_many({column: {"$ne": None}}, update),
-            )
+            self.convert_column(table, column, old_type, new_type)
         if old_field.null and not new_field.null:
             self.fill_nulls(table, new_field)
         if old_type != new_type:
@@ -106,6 +102,32 @@ class Columns:
                 ),
             )
         self.alter_field_index(model, old_field, new_field)
+
+    def convert_column(self, table, column, old_type, new_type):
+        """Converts the values of a column, and the partial filters that leave out its nulls.
+
+        Raises NotSupportedError if another condition of an index names the column.
+        """
+        converted = CONVERSIONS.get(new_type)
+        if converted is None or old_type not in CONVERSIONS:
+            raise unsupported(f"changing {table}.{column} from {old_type} to {new_type}")
+        update = [{"$set": {column: {"$convert": {"input": f"${column}", "to": converted}}}}]
+
+        def convert(collections):
+            collection, changed = collections[table], {}
+            if not {old_type, new_type} <= BSON_NUMBERS:
+                # A comparison matches values of its own type only, so the index would cover no converted row.
+                bounds = [{"$gte": LOWEST_VALUES[bson_type]} for bson_type in (old_type, new_type)]
+                for name, index in collection.index_information().items():
+                    if column in filter_columns(index):
+                        changed[name] = retyped_index(name, index, column, *bounds)
+            for name in changed:
+                collection.drop_index(name)
+            collection.update_many({column: {"$ne": None}}, update)
+            for name, (keys, options) in changed.items():
+                collection.create_index(keys, name=name, **options)
+
+        self.run(f"convert {table}.{column} to {converted}", convert)
 
     def fill_nulls(self, table, field):
         column, default = field.column, self.stored_default(field)

@@ -6,6 +6,8 @@ a text index, MongoDB puts `_fts` and `_ftsx` in place of the text columns, and 
 
 from collections.abc import Callable
 
+from .errors import unsupported
+
 # The parts of an index document that are not options of create_index().
 NOT_OPTIONS = {"key", "ns", "v"}
 
@@ -34,6 +36,20 @@ def renamed_index(index: dict, old: str, new: str) -> tuple[list[tuple], dict]:
     if "weights" in options:
         options["weights"] = {new if c == old else c: weight for c, weight in options["weights"].items()}
     return keys, options
+
+
+def retyped_index(name: str, index: dict, column: str, old: dict, new: dict) -> tuple[list[tuple], dict]:
+    """The keys and options to create an index again with the condition `new` in place of `old` on the column.
+
+    For example `{"$gte": ""}` in place of `{"$gte": -inf}`. Raises NotSupportedError for another condition on it.
+    """
+
+    def change(filtered, condition):
+        if filtered == column and condition != old:
+            raise unsupported(f"another type for {column}, which is in the condition of the index {name}")
+        return filtered, new if filtered == column else condition
+
+    return create_keys(index), filtered_options(index, change)
 
 
 def create_keys(index: dict) -> list[tuple]:

@@ -242,6 +242,28 @@ def test_removed_column_when_in_a_condition_then_its_index_is_dropped(steps):
     assert indexes() == {"name_idx": {"name": 1}}
 
 
+def test_column_when_its_type_changes_then_rows_stay_unique(steps):
+    unique = models.UniqueConstraint(fields=["name", "size"], condition=Q(name__gt=""), name="u")
+    steps.apply(migrations.AddConstraint("item", unique))
+    steps.apply(migrations.AlterField("item", "size", models.CharField(max_length=5, null=True)))
+    with pytest.raises(IntegrityError):
+        steps.model().objects.create(name="a", size="1")
+    steps.model().objects.create(name="c", size=None)
+    steps.undo()
+    with pytest.raises(IntegrityError):
+        steps.model().objects.create(name="a", size=1)
+
+
+def test_column_when_a_condition_has_its_values_then_its_type_stays(steps):
+    unique = models.UniqueConstraint(fields=["name"], condition=Q(size__gt=1), name="u")
+    steps.apply(migrations.AddConstraint("item", unique))
+    steps.apply(migrations.AlterField("item", "size", models.FloatField(null=True)))
+    with pytest.raises(NotSupportedError, match="condition of the index u"):
+        steps.apply(migrations.AlterField("item", "size", models.CharField(max_length=5, null=True)))
+    with pytest.raises(IntegrityError):
+        steps.model().objects.create(name="b", size=5)
+
+
 def test_unique_index_when_rows_are_duplicates_then_integrity_error(steps):
     steps.model().objects.create(name="a")
     with pytest.raises(IntegrityError):
