@@ -47,12 +47,13 @@ class Indexes:
         self.run(f"drop index {name} on {table}", lambda collections: collections[table].drop_index(name))
 
     def drop_unique(self, model, columns: list[str]):
-        """Drops all unique indexes over exactly these columns, under any name."""
+        """Drops the unique indexes over exactly these columns, under any name but a constraint's of the model."""
+        kept = {constraint.name for constraint in model._meta.constraints}
 
         def drop(collections):
             collection = collections[model._meta.db_table]
             for name, index in collection.index_information().items():
-                if index.get("unique") and [column for column, _ in index["key"]] == columns:
+                if name not in kept and index.get("unique") and [c for c, _ in index["key"]] == columns:
                     collection.drop_index(name)
 
         self.run(f"drop unique index on {model._meta.db_table} {columns}", drop)

@@ -264,6 +264,18 @@ def test_column_when_a_condition_has_its_values_then_its_type_stays(steps):
         steps.model().objects.create(name="b", size=5)
 
 
+def test_unique_field_when_altered_then_its_unique_constraints_stay(steps):
+    steps.apply(migrations.AlterField("item", "name", models.CharField(max_length=10, unique=True)))
+    steps.apply(migrations.AlterUniqueTogether("item", [("name", "size")]))
+    for fields in (["name"], ["name", "size"]):
+        unique = models.UniqueConstraint(fields=fields, condition=Q(size__gt=1), name="_".join(fields))
+        steps.apply(migrations.AddConstraint("item", unique))
+    assert set(indexes()) == {"name", "name_size", "name_uniq", "name_size_uniq"}
+    steps.apply(migrations.AlterUniqueTogether("item", []))
+    steps.apply(migrations.AlterField("item", "name", models.CharField(max_length=10)))
+    assert set(indexes()) == {"name", "name_size"}
+
+
 def test_unique_index_when_rows_are_duplicates_then_integrity_error(steps):
     steps.model().objects.create(name="a")
     with pytest.raises(IntegrityError):
