@@ -143,7 +143,6 @@ class Indexes:
         if not search.is_text_index(index):
             self.create_index(model, keys, index.name, where=self.condition_filter(model, index.condition))
             return
-        search.text_index_cache.clear()
         keys = [(column, "text") for column, _ in keys]
         try:
             self.create_index(model, keys, index.name, default_language="none")
@@ -155,10 +154,8 @@ class Indexes:
             )
 
     def remove_index(self, model, index):
-        if search.is_text_index(index):
-            search.text_index_cache.clear()
-            if index.name not in self.connection.indexes(model._meta.db_table):
-                return
+        if search.is_text_index(index) and index.name not in self.connection.indexes(model._meta.db_table):
+            return
         self.drop_index(model, index.name)
 
     def rename_index(self, model, old_index, new_index):

@@ -38,6 +38,15 @@ def test_text_search_when_an_index_exists_then_each_word_is_quoted(messages):
         search.text_index_cache.clear()
 
 
+def test_text_index_when_a_migration_runs_then_the_server_is_asked_again(mongo):
+    name = connection.settings_dict["NAME"], "testapp_message", "content"
+    search.text_index_cache[name] = True
+    with connection.schema_editor() as editor:
+        editor.alter_db_table(Message, "testapp_message", "renamed")
+        editor.alter_db_table(Message, "renamed", "testapp_message")
+    assert name not in search.text_index_cache
+
+
 def test_text_index_when_the_server_supports_it_then_it_is_created(mongo):
     names = connection.indexes("testapp_message")
     try:
