@@ -52,8 +52,9 @@ class TextLookups:
     def text_lookup(self, node, path: str, name: str, top: bool, negated: bool) -> Filter:
         kind = internal_type(node.lhs)
         # The admin searches so for "=id" in search_fields.
-        if name == "iexact" and kind not in TEXT_FIELDS:
-            return self.id_lookup(node, path)
+        if name == "iexact" and (kind in INTEGERS or kind == "UUIDField"):
+            found = id_filter(kind, path, str(node.rhs))
+            return any_of([found, {path: None}]) if negated and self.scope.nullable(node.lhs) else found
         # The admin searches so for "id" in search_fields: the pattern applies to the digits.
         if kind in INTEGERS and name in PATTERNS:
             digits = {
@@ -75,12 +76,14 @@ class TextLookups:
             return {path: regex(str(node.rhs), "i" if name == "iregex" else "")}
         raise unsupported(f"lookup {name}")
 
-    def id_lookup(self, node, path: str) -> Filter:
-        """iexact on a UUID or a number: an equality if the text is one, else no match."""
-        try:
-            if internal_type(node.lhs) == "UUIDField":
-                return {path: uuid.UUID(str(node.rhs))}
-            number = int(node.rhs)
-        except ValueError:
-            return None
-        return {path: number} if str(number) == str(node.rhs) else None
+
+def id_filter(kind: str, path: str, text: str) -> Filter:
+    """iexact on a UUID or an integer: an equality if the text is how it is written, else no match."""
+    try:
+        value = uuid.UUID(text) if kind == "UUIDField" else int(text)
+    except ValueError:
+        return None
+    if kind == "UUIDField":
+        # uuid.UUID() also accepts braces and a URN, which are not part of a stored UUID's text.
+        return {path: value} if text.replace("-", "").lower() == value.hex else None
+    return {path: value} if str(value) == text and -(2**63) <= value < 2**63 else None

@@ -38,6 +38,26 @@ NAMES = [
     "Ab",
     "aB",
 ]
+# Texts to look up in columns that are not text.
+DIGITS = [
+    "",
+    "0",
+    "1",
+    "1.0",
+    "1.5",
+    "01",
+    "-3",
+    "10",
+    ".",
+    "e",
+    " 1",
+    "%",
+    "2024",
+    "2024-01-01",
+    "00:",
+    "true",
+    "9" * 20,
+]
 ZONES = ["Europe/Berlin", "America/Sao_Paulo", "Asia/Kolkata", "UTC", "America/New_York"]
 START = datetime.datetime(2023, 12, 20, 21, 30, tzinfo=datetime.UTC)
 
@@ -192,6 +212,8 @@ class Shape:
             other = self.rng.choice([n for n, k in fields.items() if k == NUMBER])
             right = F(other) + self.pick(0, 1, -2) if self.chance(0.5) else F(other)
             return Q(**{f"{name}__{self.pick('exact', 'gt', 'lte')}": right})
+        if self.chance({TEXT: 0, NUMBER: 0.08, ID: 0.05}.get(kind, 0.01)):
+            return self.text_of_another_type(name, kind)
         if kind == TEXT:
             lookup = self.pick("exact", "iexact", "contains", "icontains", "startswith", "istartswith", "endswith",
                                "iendswith", "gt", "lte", "in", "range")  # fmt: skip
@@ -231,6 +253,21 @@ class Shape:
             ]
             return Q(**{f"{name}__range": sorted(values)})
         return Q(**{f"{name}__{lookup}": self.value(kind)})
+
+    def text_of_another_type(self, name: str, kind: str):
+        """A text lookup on a column that is not text."""
+        from django.db.models import Q
+
+        lookup, text = "iexact", self.pick(*DIGITS)
+        if kind == ID:
+            value = self.value(ID)
+            text = self.pick(text, str(value), str(value).upper(), value.hex, f"{{{value}}}", value.urn)
+            name = f"{name}__id" if name.endswith(("room", "reply_to")) else name
+        elif self.chance(0.6):
+            lookup = self.pick(
+                "contains", "icontains", "startswith", "istartswith", "endswith", "iendswith", "regex"
+            )
+        return Q(**{f"{name}__{lookup}": text})
 
     def subquery(self, model: str, name: str):
         from django.db.models import Exists, OuterRef, Q

@@ -21,7 +21,9 @@ from django.db.models import (
     When,
     Window,
 )
+from django.db.models.expressions import NegatedExpression
 from django.db.models.functions import Cast, Greatest, Lower, RowNumber
+from django.db.models.lookups import IExact
 from django.test.utils import CaptureQueriesContext
 
 from djongo_lts.testing import plans, scans
@@ -88,6 +90,29 @@ def test_text_lookup_when_the_field_is_a_number_then_digits_match(room):
     assert [found.rank for found in as_text.filter(text__exact="18")] == [18]
     # A null matches neither the filter nor its negation.
     assert as_text.exclude(text__exact="18").count() == 2
+
+
+def test_iexact_when_the_field_is_a_number_or_uuid_then_its_text_matches(room):
+    first, second = (Room.objects.create(name="n", rank=rank) for rank in (18, None))
+
+    def found(**lookup):
+        return set(Room.objects.filter(name="n", **lookup).values_list("pk", flat=True))
+
+    assert found(rank__iexact="18") == {first.pk}
+    assert found(rank__iexact="018") == found(rank__iexact="x") == found(rank__iexact=str(2**70)) == set()
+    assert found(pk__iexact=str(first.pk).upper()) == found(pk__iexact=first.pk.hex) == {first.pk}
+    assert found(pk__iexact=f"{{{first.pk}}}") == found(pk__iexact=first.pk.urn) == set()
+    # A null is unknown, so it matches neither a lookup nor its negation.
+    unequal = NegatedExpression(IExact(F("rank"), "x"))
+    assert set(Room.objects.filter(unequal, name="n")) == {first}
+    assert set(Room.objects.exclude(rank__iexact="x").filter(name="n")) == {first, second}
+
+
+@pytest.mark.parametrize("field", ["score", "price", "at", "alarm", "took", "pinned", "room__founded"])
+@pytest.mark.parametrize("lookup", ["iexact", "contains", "istartswith", "endswith", "regex"])
+def test_text_lookup_when_texts_differ_by_database_then_it_is_unsupported(messages, field, lookup):
+    with pytest.raises(NotSupportedError, match=f"{lookup} on"):
+        Message.objects.filter(**{f"{field}__{lookup}": "1"}).exists()
 
 
 @pytest.mark.parametrize("text", SPECIAL_TEXTS)
