@@ -1,5 +1,6 @@
 """RateLimiter: rate limits that are counted in Redis, so that all processes share them."""
 
+import asyncio
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -42,13 +43,10 @@ class RateLimiter:
         self.redis = redis
         self._local = local
         self._outage = outage
+        self._answer_seconds = answer_seconds
         self._check_seconds = check_seconds
         self._drainer: Drainer[list[Any], int] = Drainer(
-            self._ask,
-            name="rate-limiter",
-            max_items=MAX_WAITING,
-            max_batch=MAX_BATCH,
-            timeout_seconds=answer_seconds,
+            self._ask, name="rate-limiter", max_items=MAX_WAITING, max_batch=MAX_BATCH
         )
 
     async def check(self, *counts: Count | None) -> None:
@@ -83,7 +81,9 @@ class RateLimiter:
         for call in calls:
             pipeline.eval(_script(), *call)
         try:
-            answers = await pipeline.execute(raise_on_error=False)
+            # Not the drainer's timeout, which logs an error for each batch.
+            async with asyncio.timeout(self._answer_seconds):
+                answers = await pipeline.execute(raise_on_error=False)
         except REDIS_AWAY as error:
             # `Outage` logs the first of these.
             return [error] * len(calls)

@@ -118,7 +118,9 @@ async def test_check_when_redis_is_away_then_the_process_counts() -> None:
     await nobody.aclose()
 
 
-async def test_check_when_redis_is_silent_then_only_the_first_waits_for_it() -> None:
+async def test_check_when_redis_is_silent_then_only_the_first_waits_for_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     server = RedisServer()
     server.start()
     clock = Clock()
@@ -127,6 +129,10 @@ async def test_check_when_redis_is_silent_then_only_the_first_waits_for_it() -> 
         await limiter.check(count("a", THREE_AN_HOUR))
         server.pause()
         await limiter.check(count("a", THREE_AN_HOUR))  # waits for Redis, then counts in this process
+        # An outage is one warning, and no error with a traceback for each batch.
+        assert [(record.name, record.levelname) for record in caplog.records] == [
+            ("foundation.redis.outage", "WARNING")
+        ]
         async with asyncio.timeout(ANSWER_SECONDS / 2):  # a wait for Redis would take longer
             assert await passes(limiter, count("b", THREE_AN_HOUR), tries=100) == 3
         server.resume()
