@@ -95,8 +95,9 @@ class MessageWriter:
                 _record(drafts, outcomes, time.perf_counter() - started)
             except Exception:
                 logger.exception("a batch could not be counted, traced or logged")
-        try:
+            # After an error too: without transactions a part of the batch may be stored, and its marks are pending.
             get_mark_writer().wake()
+        try:
             publish_stored([one for one in outcomes if isinstance(one, Stored) and not one.duplicate])
         except Exception:
             logger.exception("a stored batch could not be published")

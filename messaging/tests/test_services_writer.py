@@ -6,16 +6,19 @@ import logging
 import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from foundation import loop
+from foundation import loop, times
+from foundation.database import run_db
 from foundation.errors import Overloaded, Unavailable
 from messaging.drafts import Draft, Outcome, Stored, as_message
 from messaging.log.message_log import MessageLog
 from messaging.services.writer import MessageWriter
 from realtime.hub.hub import get_hub
+from rooms.marks import Head, pending_marks
 from rooms.models import Room
 from rooms.topics import room_topic
 from tests.kit.connections import Peer, connect
@@ -55,6 +58,14 @@ class ForgetfulLog(HeldLog):
 
     def store(self, drafts: list[Draft]) -> list[Outcome]:
         return super().store(drafts)[1:]
+
+
+class PartialLog(HeldLog):
+    """A log without transactions that fails after it has stored a message: the marks are pending."""
+
+    def store(self, drafts: list[Draft]) -> list[Outcome]:
+        pending_marks.add({self.room.pk: Head(1, uuid4(), times.now())}, {})
+        raise Unavailable("away")
 
 
 @dataclass
@@ -135,6 +146,17 @@ async def test_append_when_the_log_fails_then_is_unavailable_and_unpublished(
     log.failure = None
     assert (await writer.append(member.draft("after"))).message.content == "after"
     assert await member.received() == ["after"]
+
+
+async def test_append_when_the_log_fails_in_between_then_marks_are_written(transactional_db: Any) -> None:
+    # Without a connection there is no hub, whose check of the heads writes pending marks too.
+    loop.adopt()
+    room = Room()
+    await run_db(room.save)
+    with pytest.raises(Unavailable):
+        await MessageWriter(PartialLog(room)).append(Draft(room.pk, uuid4(), "x"))
+    await until(lambda: not pending_marks, "the marks are written")
+    await loop.stop()
 
 
 async def test_append_when_the_log_hangs_then_is_unavailable_after_the_timeout(
