@@ -17,7 +17,6 @@ MESSAGE_KEYS = {
     "clientMessageId", "createdAt", "editedAt",
 }  # fmt: skip
 REPLY_KEYS = {"serverMessageId", "roomId", "seq", "createdAt", "clientMessageId", "duplicate"}
-TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 
 
 async def receive(client: ChatSocketClient, room_id: str) -> dict[str, Any]:
