@@ -6,20 +6,13 @@ from foundation.errors import RateLimited
 from foundation.limits.local import LocalLimiter
 from foundation.limits.named import Count
 from foundation.limits.rates import Rate
+from tests.kit.clock import Clock
 
 pytestmark = pytest.mark.once  # counts in memory
 
 
 def count(key: str, rate: Rate) -> Count:
     return Count("tests", key, rate)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_check_when_time_passes_then_one_passes_for_each_step() -> None:

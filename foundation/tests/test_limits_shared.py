@@ -14,6 +14,7 @@ from foundation.limits.rates import Rate
 from foundation.limits.shared import ANSWER_SECONDS, CHECK_SECONDS, RateLimiter
 from foundation.redis.address import RedisAddress
 from foundation.redis.outage import Outage
+from tests.kit.clock import Clock
 from tests.kit.processes import free_port
 from tests.kit.redis_servers import RedisServer
 from tests.kit.waiting import until
@@ -25,14 +26,6 @@ THREE_AN_HOUR = Rate(3, 3600)
 
 def count(key: str, rate: Rate) -> Count:
     return Count("tests", key, rate)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -3,16 +3,9 @@
 import pytest
 
 from foundation.redis.outage import Outage
+from tests.kit.clock import Clock
 
 pytestmark = pytest.mark.once  # counts in memory
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_outage_when_one_call_failed_then_others_wait_for_the_pause() -> None:

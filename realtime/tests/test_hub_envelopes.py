@@ -8,6 +8,7 @@ import pytest
 from realtime.hub.envelopes import Envelopes
 from realtime.hub.items import BeatItem, NoticeItem, TopicItem
 from realtime.hub.items_previous import PRESENT_SECONDS, PreviousRelease
+from tests.kit.clock import Clock
 
 from .test_hub_items import ITEMS
 
@@ -22,14 +23,6 @@ RECORDED_BEAT = (
     b"\x85\xa4type\xa3hub\xa4from\xa8previous\xa6number\x02\xa5items\x91\x92\xa4beat\xa0\xa2at\xcbA\xda\xc20\xc9"
     b'\xe5"\xb4'
 )
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def __call__(self) -> float:
-        return self.seconds
 
 
 def previous_release_reads(message: dict[str, Any]) -> list[tuple[Any, ...]]:
@@ -70,7 +63,7 @@ def envelopes(clock: Clock) -> Envelopes:
 @pytest.fixture
 def alone(envelopes: Envelopes, clock: Clock) -> Envelopes:
     """Envelopes after the time in which a process of the previous release would have sent a beat."""
-    clock.seconds += PRESENT_SECONDS
+    clock.now += PRESENT_SECONDS
     return envelopes
 
 

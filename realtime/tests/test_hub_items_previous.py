@@ -5,17 +5,11 @@ import pytest
 from realtime.hub import items_previous
 from realtime.hub.items import BeatItem, NoticeItem, TopicItem
 from realtime.hub.items_previous import PRESENT_SECONDS, PreviousRelease
+from tests.kit.clock import Clock
 
 from .test_hub_items import ITEMS
 
 pytestmark = pytest.mark.once  # lists in memory
-
-
-class Clock:
-    seconds = 0.0
-
-    def __call__(self) -> float:
-        return self.seconds
 
 
 def test_items_when_encoded_and_decoded_then_are_the_same() -> None:
@@ -38,5 +32,5 @@ def test_previous_release_when_it_returns_then_was_not_expected() -> None:
     clock = Clock()
     previous = PreviousRelease(clock=clock)
     assert (previous.is_present(), previous.note()) == (True, False)
-    clock.seconds += PRESENT_SECONDS
+    clock.now += PRESENT_SECONDS
     assert (previous.is_present(), previous.note(), previous.is_present()) == (False, True, True)

@@ -14,9 +14,10 @@ from foundation.ids import uuid7
 from realtime.hub.items import Item, TopicItem
 from realtime.hub.items_previous import PRESENT_SECONDS
 from realtime.hub.link import Link
+from tests.kit.clock import Clock
 from tests.kit.redis_servers import RedisServer
 
-from .test_hub_envelopes import RECORDED, RECORDED_BEAT, Clock
+from .test_hub_envelopes import RECORDED, RECORDED_BEAT
 from .test_hub_items import ITEMS
 
 GROUP = "hub"
@@ -159,7 +160,7 @@ async def test_link_when_the_previous_release_joins_then_writes_its_form(
     assert (await others.received(b"at first"))["items"] == [
         ["topic", "room", b"at first", None, False, None, None]
     ]
-    clock.seconds += PRESENT_SECONDS
+    clock.now += PRESENT_SECONDS
     publish(link, b"alone")
     named = await others.received(b"alone")
     assert named["items"] == []

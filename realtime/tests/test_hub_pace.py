@@ -3,13 +3,7 @@
 import pytest
 
 from realtime.hub.pace import HOLD_SECONDS, MISSES, SHARE_SECONDS, TRIAL_SECONDS, Pace
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.kit.clock import Clock
 
 
 @pytest.fixture
