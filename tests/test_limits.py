@@ -80,6 +80,10 @@ def test_limit_when_declared_then_a_test_sets_it_and_sees_it_refuse(limit: Named
     ), f'no test sets {limit.variable} with RATE_LIMITS="on" and expects `rate_limited`'
 
 
+def test_limit_when_declared_then_is_in_the_list() -> None:
+    assert tuple(CONSTANTS.values()) == LIMITS
+
+
 def test_limit_when_made_elsewhere_then_is_found() -> None:
     for path in server_modules():
         if path != DECLARATIONS:

@@ -131,8 +131,13 @@ SIGNUP_IP = NamedLimit(
     while_redis_is_away=WhileRedisIsAway.EACH_PROCESS_COUNTS,
 )
 
-# The limits above, in their order. `type` and not isinstance, which would load the lazy settings, and these import
-# this module.
-LIMITS: tuple[NamedLimit, ...] = tuple(
-    value for value in list(globals().values()) if type(value) is NamedLimit
+LIMITS = (
+    MESSAGES_USER,
+    MESSAGES_ROOM,
+    FRAMES,
+    REST_ANON,
+    REST_USER,
+    LOGIN_ACCOUNT,
+    LOGIN_IP,
+    SIGNUP_IP,
 )
