@@ -9,7 +9,7 @@ import secrets
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from django.conf import settings
 from django.utils.crypto import salted_hmac
@@ -69,8 +69,35 @@ def _derive(secret: str, seed: str) -> SigningKey:
     return SigningKey(kid, key)
 
 
-_seeds: tuple[tuple[datetime, str], ...] | None = None
-_read_at = 0.0
+class Seeds:
+    """The seeds in the database as this process last read them, for any thread. None before the first read."""
+
+    def __init__(self, *, reread_seconds: float = REREAD_SECONDS) -> None:
+        self.read: tuple[tuple[datetime, str], ...] | None = None
+        self._reread_seconds = reread_seconds
+        self._read_at = 0.0
+
+    def is_due(self) -> bool:
+        return self.read is None or time.monotonic() - self._read_at > self._reread_seconds
+
+    def reread(self) -> None:
+        """Read them if that is due. Raises Unavailable only if none were ever read; later the old ones stay."""
+        if not self.is_due():
+            return
+        # Set before the read, so that other threads do not read as well.
+        self._read_at = time.monotonic()
+        try:
+            self.read = _read_seeds()
+        except Exception as error:
+            logger.warning("the signing keys could not be read: %s", type(error).__name__)
+            if self.read is None:
+                raise Unavailable from error
+
+
+@cache
+def get_seeds() -> Seeds:
+    """The seeds of this process."""
+    return Seeds()
 
 
 def get_key_ring() -> KeyRing:
@@ -81,7 +108,7 @@ def get_key_ring() -> KeyRing:
     """
     now = times.now()
     accepted, active = [FIRST_SEED], FIRST_SEED
-    for signs_from, seed in _seeds or ():
+    for signs_from, seed in get_seeds().read or ():
         if signs_from + _lifetime() < now:
             accepted.clear()
         accepted.append(seed)
@@ -93,29 +120,17 @@ def get_key_ring() -> KeyRing:
 
 
 async def refresh() -> None:
-    """Read the seeds again if they are older than REREAD_SECONDS.
+    """Read the seeds again if that is due: async code calls this before it signs or checks tokens.
 
-    Async code calls this before it signs or checks tokens.
-
-    Raises Unavailable only if no seeds were ever read; later the old ones are used.
+    Raises Unavailable if no seeds were ever read.
     """
-    if _is_due():
-        await run_db(refresh_sync)
+    if get_seeds().is_due():
+        await run_db(get_seeds().reread)
 
 
 def refresh_sync() -> None:
     """`refresh`, for a thread that may use the database."""
-    global _seeds, _read_at
-    if not _is_due():
-        return
-    # Set before the read, so that other threads do not read as well.
-    _read_at = time.monotonic()
-    try:
-        _seeds = _read_seeds()
-    except Exception as error:
-        logger.warning("the signing keys could not be read: %s", type(error).__name__)
-        if _seeds is None:
-            raise Unavailable from error
+    get_seeds().reread()
 
 
 def rotate(*, signs_after: timedelta = SIGNS_AFTER) -> Rotation:
@@ -139,7 +154,3 @@ def _read_seeds() -> tuple[tuple[datetime, str], ...]:
 
 def _lifetime() -> timedelta:
     return timedelta(seconds=max(settings.REFRESH_TOKEN_SECONDS, settings.ACCESS_TOKEN_SECONDS)) + CLOCK_SKEW
-
-
-def _is_due() -> bool:
-    return _seeds is None or time.monotonic() - _read_at > REREAD_SECONDS

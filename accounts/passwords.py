@@ -24,13 +24,11 @@ T = TypeVar("T")
 HASH_THREADS = 2
 MAX_WAITING = 100
 
-_waiting = 0
-
 
 @sensitive_variables()
 async def encode(password: str, *, user: User, field: str) -> str:
     """The hash to store. Raises Invalid, which names `field`, for a password that the validators refuse."""
-    return await _run(_encode, password, user, field)
+    return await get_hash_pool().run(_encode, password, user, field)
 
 
 @sensitive_variables()
@@ -39,13 +37,13 @@ async def check(password: str, encoded: str | None) -> tuple[bool, bool]:
 
     Without a hash, for an unknown email, the answer is False after the same work.
     """
-    return await _run(_check, password, encoded)
+    return await get_hash_pool().run(_check, password, encoded)
 
 
 @sensitive_variables()
 async def rehash(password: str) -> str:
     """A current hash of a password that has been checked."""
-    return await _run(make_password, password)
+    return await get_hash_pool().run(make_password, password)
 
 
 @sensitive_variables()
@@ -63,18 +61,27 @@ def _check(password: str, encoded: str | None) -> tuple[bool, bool]:
     return verify_password(password, encoded or UNUSABLE_PASSWORD_PREFIX)
 
 
+class HashPool:
+    """The threads that hash, and a bound on the calls that wait for them. Used on the process's loop."""
+
+    def __init__(self, *, threads: int = HASH_THREADS, max_waiting: int = MAX_WAITING) -> None:
+        self._threads = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="chat-hash")
+        self._max_waiting = max_waiting
+        self._waiting = 0
+
+    @sensitive_variables()
+    async def run(self, work: Callable[..., T], *arguments: object) -> T:
+        """What `work` returns in a thread. Raises Overloaded while `max_waiting` calls wait or run."""
+        if self._waiting >= self._max_waiting:
+            raise Overloaded("Too many logins at once. Try again in a moment.")
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+        finally:
+            self._waiting -= 1
+
+
 @cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=HASH_THREADS, thread_name_prefix="chat-hash")
-
-
-@sensitive_variables()
-async def _run(work: Callable[..., T], *arguments: object) -> T:
-    global _waiting
-    if _waiting >= MAX_WAITING:
-        raise Overloaded("Too many logins at once. Try again in a moment.")
-    _waiting += 1
-    try:
-        return await asyncio.get_running_loop().run_in_executor(_pool(), work, *arguments)
-    finally:
-        _waiting -= 1
+def get_hash_pool() -> HashPool:
+    """The pool of this process."""
+    return HashPool()

@@ -63,7 +63,7 @@ def rotated(monkeypatch: pytest.MonkeyPatch) -> Iterator[type]:
         @staticmethod
         def ring(*ages: timedelta) -> keys.KeyRing:
             seeds = tuple((times.now() - age, f"seed{age.total_seconds()}") for age in ages)
-            monkeypatch.setattr(keys, "_seeds", seeds)
+            monkeypatch.setattr(keys.get_seeds(), "read", seeds)
             return keys.get_key_ring()
 
     with override_settings(REFRESH_TOKEN_SECONDS=MONTH.total_seconds()):

@@ -1,5 +1,7 @@
 """Checks of passwords: their cost, and how many may wait."""
 
+import asyncio
+import threading
 from typing import Any
 
 import pytest
@@ -31,7 +33,12 @@ def test_check_when_the_user_is_unknown_then_costs_one_hash_too(
     assert len(costs) == 1
 
 
-def test_check_when_too_many_wait_then_is_overloaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "_waiting", passwords.MAX_WAITING)
+async def test_run_when_too_many_wait_then_is_overloaded() -> None:
+    pool, hashed = passwords.HashPool(threads=1, max_waiting=2), threading.Event()
+    running = [asyncio.create_task(pool.run(hashed.wait, 30)) for _ in range(2)]
+    await asyncio.sleep(0)
     with pytest.raises(Overloaded):
-        loop.call(passwords.check("x", None))
+        await pool.run(hashed.wait, 30)
+    hashed.set()
+    assert await asyncio.gather(*running) == [True, True]
+    assert await pool.run(hashed.wait, 30)
