@@ -4,7 +4,7 @@ The registry is built from the list of consumers in chatproject/routing.py.
 """
 
 import difflib
-from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -17,8 +17,10 @@ from .connection import Connection
 
 C = TypeVar("C", bound="EventConsumer")
 D = TypeVar("D", bound=Wire)
-R = TypeVar("R")
+# The field names of another class would go to the wire in Python's spelling.
+R = TypeVar("R", bound=Wire | Mapping[str, Wire])
 Handler = Callable[[C, D], Awaitable[R]]
+ControlHandler = Callable[[C, Any], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +51,10 @@ def on(
     return mark
 
 
-def on_control(control: str) -> Callable[[Handler[C, Any, None]], Handler[C, Any, None]]:
+def on_control(control: str) -> Callable[[ControlHandler[C]], ControlHandler[C]]:
     """Have the method called with the data of each `Hub.send_control(.., control, data)` for its connection."""
 
-    def mark(method: Handler[C, Any, None]) -> Handler[C, Any, None]:
+    def mark(method: ControlHandler[C]) -> ControlHandler[C]:
         method.chat_control = control  # type: ignore[attr-defined]
         return method
 
