@@ -85,6 +85,18 @@ def test_field_when_settable_then_the_example_of_the_request_has_it(serializer: 
     assert set(example_of(serializer)) == set(serializer().fields), "add it to the serializer's @example"
 
 
+@pytest.mark.once  # nothing here uses the database
+@pytest.mark.parametrize("serializer", [CreateRoomSerializer, UpdateRoomSerializer])
+def test_text_when_settable_then_is_as_long_as_its_column(serializer: Any) -> None:
+    """SQLite stores a longer text; PostgreSQL fails to."""
+    columns = {field.name: field.max_length for field in Room._meta.concrete_fields if field.max_length}
+    fields = serializer().fields.values()
+    lengths = {
+        field.source: getattr(field, "max_length", None) for field in fields if field.source in columns
+    }
+    assert lengths == {name: columns[name] for name in lengths}, "give it the max_length of its column"
+
+
 def test_room_when_created_with_every_field_then_each_is_stored(ann: ChatUser, ben: ChatUser) -> None:
     fields = {name: value for name, value in CREATED.items() if name != "memberIds"}
     answer = ann.http.post("/api/rooms", json={**fields, "memberIds": [ben.id]})
