@@ -80,6 +80,11 @@ def test_limit_when_declared_then_a_test_sets_it_and_sees_it_refuse(limit: Named
     ), f'no test sets {limit.variable} with RATE_LIMITS="on" and expects `rate_limited`'
 
 
+def test_limit_when_listed_then_no_other_has_its_name() -> None:
+    names = [limit.name for limit in LIMITS]
+    assert len(set(names)) == len(names), f"limits of one name would share their counts: {names}"
+
+
 def test_limit_when_declared_then_is_in_the_list() -> None:
     assert tuple(CONSTANTS.values()) == LIMITS
 
