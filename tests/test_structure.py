@@ -1,4 +1,4 @@
-"""Names, docstrings and sizes of all modules."""
+"""Names, docstrings and sizes of all modules, and the modules that publish events."""
 
 import ast
 import re
@@ -102,6 +102,22 @@ def test_server_modules_when_counted_then_none_has_too_many_lines() -> None:
     too_long = {name: size for name, size in sizes.items() if size > MAX_LINES and name not in SIZE_EXEMPT}
     assert too_long == {}, f"more than {MAX_LINES} lines: divide these by what they do"
     assert SIZE_EXEMPT.keys() <= sizes.keys()
+
+
+def publishes(path: Path) -> bool:
+    """Whether the module calls a method of the hub that sends a frame to connections."""
+    calls = (node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+    return any(isinstance(call, ast.Attribute) and call.attr in ("publish", "send_to") for call in calls)
+
+
+def test_event_when_published_then_by_a_service() -> None:
+    """A handler or view that publishes would leave the other way in, REST or the socket, without the event."""
+    names = {name_of(path) for path in server_modules() if publishes(path)}
+    apps = {name for name in names if not name.startswith("realtime/")}
+    assert "rooms/services/publishing" in apps
+    assert {name for name in apps if "services" not in name.split("/")} == set(), (
+        "publish in the app's services"
+    )
 
 
 @pytest.mark.parametrize(
