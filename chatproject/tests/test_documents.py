@@ -102,11 +102,17 @@ def test_asyncapi_when_read_then_has_every_event(asyncapi: dict) -> None:
     assert named >= {*registry.events, *registry.server_events, "reply", "error:<code>"}
 
 
-def test_protocol_when_read_then_names_every_event() -> None:
-    text = (ROOT / "docs" / "protocol.md").read_text()
-    events = {*registry.events, *registry.server_events}
-    missing = [event for event in events if not re.search(rf'[`"]{event}[`" ]', text)]
-    assert missing == [], "docs/protocol.md does not describe them"
+@pytest.mark.parametrize(
+    ("name", "events"),
+    [
+        ("protocol.md", {*registry.events, *registry.server_events}),
+        ("architecture.md", {*registry.server_events}),
+    ],
+)
+def test_document_of_events_when_read_then_names_every_event(name: str, events: set[str]) -> None:
+    text = (ROOT / "docs" / name).read_text()
+    missing = [event for event in sorted(events) if not re.search(rf'[`"]{event}[`" ]', text)]
+    assert missing == [], f"docs/{name} does not describe them"
 
 
 def test_asyncapi_when_served_then_is_the_checked_in_one(server: ChatServer, asyncapi: dict) -> None:
