@@ -37,7 +37,7 @@ class SessionJWTAuthentication(BaseAuthentication):
 
     @sensitive_variables("token")
     def _identify(self, token: str) -> tuple[User, Identity]:
-        keys.refresh_sync()
+        keys.get_seeds().reread()
         identity = verify_access(token)
         session = selectors.live_session(session_id=identity.session_id)
         context.user_id.set(str(session.user_id))

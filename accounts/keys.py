@@ -72,13 +72,12 @@ def _derive(secret: str, seed: str) -> SigningKey:
 class Seeds:
     """The seeds in the database as this process last read them, for any thread. None before the first read."""
 
-    def __init__(self, *, reread_seconds: float = REREAD_SECONDS) -> None:
+    def __init__(self) -> None:
         self.read: tuple[tuple[datetime, str], ...] | None = None
-        self._reread_seconds = reread_seconds
         self._read_at = 0.0
 
     def is_due(self) -> bool:
-        return self.read is None or time.monotonic() - self._read_at > self._reread_seconds
+        return self.read is None or time.monotonic() - self._read_at > REREAD_SECONDS
 
     def reread(self) -> None:
         """Read them if that is due. Raises Unavailable only if none were ever read; later the old ones stay."""
@@ -120,17 +119,13 @@ def get_key_ring() -> KeyRing:
 
 
 async def refresh() -> None:
-    """Read the seeds again if that is due: async code calls this before it signs or checks tokens.
+    """Read the seeds again if that is due. Async code calls this before it signs or checks tokens; a thread that
+    may use the database calls `get_seeds().reread()`.
 
     Raises Unavailable if no seeds were ever read.
     """
     if get_seeds().is_due():
         await run_db(get_seeds().reread)
-
-
-def refresh_sync() -> None:
-    """`refresh`, for a thread that may use the database."""
-    get_seeds().reread()
 
 
 def rotate(*, signs_after: timedelta = SIGNS_AFTER) -> Rotation:
