@@ -1,12 +1,11 @@
 """Delivery: if one item or connection raises, all others are delivered and the repairs start."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from channels.layers import InMemoryChannelLayer
 
-from foundation import loop, times
+from foundation import times
 from foundation.ids import uuid7
 from realtime.hub.hub import Hub
 from realtime.session.connection import Connection, Identity
@@ -37,14 +36,6 @@ def fail(*_: Any) -> None:
 
 def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.message for record in caplog.records if record.levelname == "ERROR"]
-
-
-@pytest.fixture
-async def hub() -> AsyncIterator[Hub]:
-    loop.adopt()
-    hub = Hub(InMemoryChannelLayer())
-    yield hub
-    await hub.stop()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -13,14 +12,6 @@ from foundation.ids import uuid7
 from realtime.hub.hub import Hub
 from realtime.wire.frames import Frame
 from tests.kit.connections import connect
-
-
-@pytest.fixture
-async def hub() -> AsyncIterator[Hub]:
-    loop.adopt()
-    hub = Hub(InMemoryChannelLayer())
-    yield hub
-    await hub.stop()
 
 
 class NotingLayer:
