@@ -8,7 +8,7 @@ from django.contrib.auth.models import PermissionsMixin
 from django.core.validators import RegexValidator, URLValidator
 from django.db import models
 
-from foundation import times
+from foundation import folding, times
 from foundation.ids import uuid7
 
 from .fields import KeyField
@@ -26,10 +26,15 @@ validate_web_url = URLValidator(schemes=["http", "https"], message="Give an http
 
 
 def fold(text: str) -> str:
-    """The form in which names are compared and searched: without case and width, cut to the length of a key."""
+    """The form in which usernames are compared: without case and width, cut to the length of a key."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())[
         :MAX_DISPLAY_NAME_CHARS
     ]
+
+
+def search_key(display_name: str) -> str:
+    """The form in which display names are searched: also without accents."""
+    return folding.fold(display_name)[:MAX_DISPLAY_NAME_CHARS]
 
 
 def fold_email(email: str) -> str:
@@ -94,7 +99,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def set_display_name(self, display_name: str) -> None:
         self.display_name = display_name
-        self.display_name_key = fold(display_name)
+        self.display_name_key = search_key(display_name)
 
     @property
     def roles(self) -> list[str]:

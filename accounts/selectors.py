@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 from foundation import times
 from foundation.errors import Forbidden, NotFound, Unauthenticated
 
-from .models import Session, User, fold
+from .models import Session, User, fold, search_key
 
 NO_USER = "There is no such user."
 DEACTIVATED = "This account is deactivated."
@@ -32,20 +32,25 @@ def get_users(*, user_ids: Iterable[UUID]) -> dict[UUID, User]:
 
 
 def search_users(*, prefix: str = "") -> QuerySet[User]:
-    """Active users whose username or display name starts with `prefix`, in any case; all for an empty prefix."""
-    users = User.objects.filter(is_active=True)
-    key = fold(prefix.strip())
-    return users.filter(name_starts_with(key)) if key else users
+    """Active users whose username or display name starts with `prefix`; all for an empty prefix.
 
-
-def name_starts_with(key: str, relation: str = "") -> Q:
-    """A filter for users whose folded names start with `key`; `relation` is a prefix such as `user__`.
-
-    Uses ranges, because an index answers them on every database, unlike LIKE and ILIKE.
+    Case and width do not matter, nor do accents in display names.
     """
-    username = {f"{relation}username_key__gte": key, f"{relation}username_key__lt": key + LAST}
-    display_name = {f"{relation}display_name_key__gte": key, f"{relation}display_name_key__lt": key + LAST}
-    return Q(**username) | Q(**display_name)
+    users = User.objects.filter(is_active=True)
+    prefix = prefix.strip()
+    return users.filter(name_starts_with(prefix)) if prefix else users
+
+
+def name_starts_with(prefix: str, relation: str = "") -> Q:
+    """A filter for users whose folded names start with `prefix`; `relation` is a prefix such as `user__`."""
+    found = _starts_with(f"{relation}username_key", fold(prefix))
+    key = search_key(prefix)
+    return found | _starts_with(f"{relation}display_name_key", key) if key else found
+
+
+def _starts_with(column: str, key: str) -> Q:
+    """A range, because an index answers it on every database, unlike LIKE and ILIKE."""
+    return Q(**{f"{column}__gte": key, f"{column}__lt": key + LAST})
 
 
 def user_sessions(*, user_id: UUID) -> QuerySet[Session]:

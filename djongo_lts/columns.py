@@ -50,11 +50,10 @@ class Columns:
     def stored_default(self, field):
         """The stored form of the value that existing rows get."""
         if field.db_default is not NOT_PROVIDED:
-            value = (
-                field.db_default.expression
-                if isinstance(field.db_default, DatabaseDefault)
-                else field.db_default
-            )
+            # A plain value is wrapped in Value, as Django's own schema editors find it.
+            value = field._db_default_expression
+            if isinstance(value, DatabaseDefault):
+                value = value.expression
             if not isinstance(value, Value):
                 raise unsupported("an expression as db_default")
             return field.get_db_prep_save(value.value, self.connection)

@@ -6,9 +6,7 @@ from decimal import Decimal
 from bson import Binary, Decimal128
 from django.db.models import UniqueConstraint
 from django.db.models.sql.query import Query
-from pymongo.errors import OperationFailure
 
-from . import search
 from .errors import unsupported
 from .filters import Where
 from .scope import Scope
@@ -140,22 +138,9 @@ class Indexes:
         if index.contains_expressions:
             raise unsupported("an index over expressions")
         keys = [(model._meta.get_field(f).column, -1 if order else 1) for f, order in index.fields_orders]
-        if not search.is_text_index(index):
-            self.create_index(model, keys, index.name, where=self.condition_filter(model, index.condition))
-            return
-        keys = [(column, "text") for column, _ in keys]
-        try:
-            self.create_index(model, keys, index.name, default_language="none")
-        except Exception as error:
-            if not isinstance(error.__cause__, OperationFailure):
-                raise
-            search.logger.warning(
-                "could not create text index %s on %s: %s", index.name, model._meta.db_table, error
-            )
+        self.create_index(model, keys, index.name, where=self.condition_filter(model, index.condition))
 
     def remove_index(self, model, index):
-        if search.is_text_index(index) and index.name not in self.connection.indexes(model._meta.db_table):
-            return
         self.drop_index(model, index.name)
 
     def rename_index(self, model, old_index, new_index):

@@ -7,7 +7,6 @@ from .columns import Columns
 from .cursor import Result
 from .errors import unsupported
 from .indexes import Indexes
-from .search import text_index_cache
 from .write_commands import SCHEMA
 
 
@@ -25,12 +24,8 @@ class DatabaseSchemaEditor(Columns, Indexes, BaseDatabaseSchemaEditor):
             # Without ENFORCE_SCHEMA, which would reject a collection that the function is about to create.
             return Result([function(type(collections)(collections.database, None))])
 
-        try:
-            with self.connection.cursor() as cursor:
-                cursor.execute(operation)
-        finally:
-            # The command may have changed, renamed or dropped a text index, even if no answer came.
-            text_index_cache.clear()
+        with self.connection.cursor() as cursor:
+            cursor.execute(operation)
 
     def create_model(self, model):
         meta = model._meta

@@ -7,7 +7,6 @@ from .errors import unsupported
 from .logic import Filter, any_of
 from .operations import INTEGERS
 from .scope import Scope, internal_type
-from .search import is_text_search, text_filter
 
 # The end of the text. A $ would also match before a final newline.
 END = r"(?![\s\S])"
@@ -65,11 +64,6 @@ class TextLookups:
             return any_of([found, {path: None}]) if negated and self.scope.nullable(node.lhs) else found
         if kind not in TEXT_FIELDS:
             raise unsupported(f"{name} on {kind}")
-        if is_text_search(node):
-            found = (
-                text_filter(self.connection, node, path) if top and path == node.lhs.target.column else None
-            )
-            return {**(found or {}), path: text_pattern("icontains", str(node.rhs))}
         if name in PATTERNS:
             return {path: text_pattern(name, str(node.rhs))}
         if name in ("regex", "iregex"):

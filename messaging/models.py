@@ -5,11 +5,10 @@ from django.db import models
 from django.db.models import Q
 
 from foundation import times
+from foundation.folded_field import FoldedField
 from foundation.ids import uuid7
 from foundation.immutable import ImmutableModel
 from rooms.models import Room
-
-from .search import TextIndex
 
 
 class Message(models.Model):
@@ -28,6 +27,7 @@ class Message(models.Model):
     # A digest of the message as sent. It distinguishes a late retry from another message, even after an edit.
     fingerprint = models.CharField(max_length=32, editable=False)
     content = models.TextField()
+    search_text = FoldedField(source="content")
     type = models.CharField(max_length=32, default="text")
     meta = models.JSONField(default=dict, blank=True)
     reply_to = models.UUIDField(null=True, blank=True)
@@ -70,8 +70,6 @@ class Message(models.Model):
             models.Index(
                 fields=["room", "changed_at"], condition=Q(changed_at__isnull=False), name="message_changes"
             ),
-            # Exists on MongoDB only.
-            TextIndex(fields=["content"], name="message_text"),
         ]
 
     def __str__(self) -> str:

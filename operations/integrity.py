@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
-from accounts.models import Session, User
+from accounts.models import Session, User, search_key
 from foundation import times
+from foundation.folded_field import stale
+from foundation.folding import fold
 from messaging.models import Message
 from messaging.room_logs import advance_marks
 from rooms.models import Membership, Room, direct_key
@@ -32,8 +34,8 @@ class Violation:
 def check(*, repair: bool) -> Iterator[Violation]:
     """Yield all violations, room by room, and with `repair` repair the safe ones first.
 
-    Safe are cached heads and watermarks, which follow from the log, missing members of direct rooms, and rows that
-    refer to nothing, which nobody sees. A hole in a log is reported and never filled.
+    Safe are cached heads, watermarks and folded text, which follow from other columns, missing members of direct
+    rooms, and rows that refer to nothing, which nobody sees. A hole in a log is reported and never filled.
     """
     for room in Room.objects.order_by("pk").iterator(PAGE):
         head, holes = _scan_log(room)
@@ -42,6 +44,7 @@ def check(*, repair: bool) -> Iterator[Violation]:
         yield from _check_watermarks(room, head, repair)
         if room.kind == Room.Kind.DIRECT:
             yield from _check_direct(room, repair)
+    yield from _check_folded(repair)
     yield from _check_references(repair)
 
 
@@ -128,6 +131,20 @@ def _check_direct(room: Room, repair: bool) -> Iterator[Violation]:
         if repaired:
             Membership.create_at_head(room=room, user_id=missing)
         yield Violation("direct_members", f"room {room.pk}: {missing} is missing", repaired=repaired)
+
+
+def _check_folded(repair: bool) -> Iterator[Violation]:
+    """A process of a release before the column, or before a change of the folding, writes other text."""
+    for model, source, column, key in (
+        (User, "display_name", "display_name_key", search_key),
+        (Room, "name", "search_name", fold),
+        (Message, "content", "search_text", fold),
+    ):
+        rows = model.objects.all()
+        for pk in stale(rows, source=source, column=column, key=key, repair=repair):
+            yield Violation(
+                column, f"{model._meta.model_name} {pk}: not the folded {source}", repaired=repair
+            )
 
 
 def _check_references(repair: bool) -> Iterator[Violation]:

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 
 from foundation import times
+from foundation.folded_field import FoldedField
 from foundation.ids import uuid7
 
 
@@ -27,6 +28,7 @@ class Room(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False, db_column="_id")
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.GROUP)
     name = models.CharField(max_length=100, blank=True, default="")
+    search_name = FoldedField(source="name")
     meta = models.JSONField(default=dict, blank=True)
     # "<smaller user id>:<larger user id>" in a direct room. Unique, so two users who open it at once get one room.
     direct_key = models.CharField(max_length=73, null=True, blank=True, unique=True, editable=False)

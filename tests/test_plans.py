@@ -9,7 +9,6 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
-from djongo_lts import search
 from djongo_lts.testing import plans, scans
 from foundation import times
 from messaging import selectors
@@ -109,6 +108,12 @@ HOT: dict[str, Callable[[Chat], Any]] = {
     ),
     "heads": lambda chat: read_heads(chat.rooms),
     "send": lambda chat: chat.send("one more"),
+    "search": lambda chat: list(
+        selectors.search_messages(user_id=chat.ann.pk, text="MESSAGE 4").order_by("-created_at", "-pk")[:5]
+    ),
+    "search in a room": lambda chat: list(
+        selectors.search_messages(user_id=chat.ann.pk, text="4", room_id=chat.room.pk).order_by("-seq")[:5]
+    ),
     "changes": lambda chat: selectors.changes_since(
         room_id=chat.room.pk, since=times.now(), through_seq=10, limit=5
     ),
@@ -131,19 +136,3 @@ def test_last_messages_when_hints_are_wrong_then_are_still_the_last(chat: Chat) 
     assert {room_id: message["content"] for room_id, message in found.items()} == {
         room.pk: "message 9" for room in chat.rooms
     }
-
-
-def test_search_when_there_is_a_text_index_then_uses_it(chat: Chat, caplog: pytest.LogCaptureFixture) -> None:
-    search.text_index_cache.clear()
-    query = selectors.search_messages(user_id=chat.ann.pk, text="message 4", room_id=chat.room.pk)
-    assert [message.seq for message in query] == [5]
-    warnings = [record for record in caplog.records if "no text index" in record.message]
-    if connection.vendor != "djongo":
-        assert not warnings
-    elif search.has_text_index(connection, "messaging_message", "content"):
-        assert scanned(lambda: list(query)) == []
-    else:
-        assert len(warnings) == 1
-        search.text_index_cache[(connection.settings_dict["NAME"], "messaging_message", "content")] = True
-        assert "'$text': {'$search': '\"message\" \"4\"'" in str(query.query)
-    search.text_index_cache.clear()

@@ -150,11 +150,12 @@ def test_field_when_added_and_removed_then_rows_and_indexes_follow(steps):
     steps.apply(migrations.AddField("item", "flag", models.BooleanField(default=True, db_index=True)))
     steps.apply(migrations.AddField("item", "code", models.CharField(max_length=5, null=True, unique=True)))
     steps.apply(migrations.AddField("item", "rank", models.IntegerField(db_default=models.Value(7))))
-    assert rows(steps, "flag", "code", "rank") == [(True, None, 7)] * 3
+    steps.apply(migrations.AddField("item", "note", models.TextField(db_default="", default="")))
+    assert rows(steps, "flag", "code", "rank", "note") == [(True, None, 7, "")] * 3
     assert steps.model().objects.create(name="z").rank in (7, models.expressions.DatabaseDefault)
     assert steps.model().objects.filter(rank=7).count() == 4
     assert indexes() == {"name_idx": {"name": 1}, "flag_idx": {"flag": 1}, "code_uniq": {"code": 1}}
-    for _ in range(3):
+    for _ in range(4):
         steps.undo()
     assert indexes() == {"name_idx": {"name": 1}}
     assert connection.run_on_database(lambda database: database["probe_item"].find_one())["name"] == "a"

@@ -81,7 +81,7 @@ def _change(message: Message, changes: dict[str, Any]) -> Message:
     for _ in range(MAX_ATTEMPTS):
         _keep_revision(message)
         present = Message.objects.filter(pk=message.pk, version=message.version, deleted_at__isnull=True)
-        if present.update(version=message.version + 1, **changes):
+        if present.update(version=message.version + 1, search_text=changes["content"], **changes):
             return Message.objects.get(pk=message.pk)
         message = require_existing(room=message.room, message_id=message.pk)
     raise Conflict("The message is being changed by others. Try again.")

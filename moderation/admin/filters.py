@@ -14,7 +14,8 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from accounts import selectors as accounts
-from accounts.models import User, fold, fold_email
+from accounts.models import User, fold_email
+from foundation.folding import fold
 from foundation.ids import first_id_at
 from rooms.models import Room
 
@@ -55,7 +56,9 @@ class RoomFilter(InputFilter):
     def condition(self, value: str) -> Q:
         if room_id := uuid_of(value):
             return Q(room_id=room_id)
-        rooms = Room.objects.filter(name__icontains=value).values_list("pk", flat=True)[:MAX_MATCHES]
+        rooms = Room.objects.filter(search_name__contains=fold(value)).values_list("pk", flat=True)[
+            :MAX_MATCHES
+        ]
         return Q(room_id__in=list(rooms))
 
 
@@ -97,9 +100,7 @@ class UntilFilter(InputFilter):
 def matches(term: str) -> Q:
     """A condition for users whose username, display name or email begins with the term."""
     email = fold_email(term)
-    return accounts.name_starts_with(fold(term.strip())) | Q(
-        email__gte=email, email__lt=email + accounts.LAST
-    )
+    return accounts.name_starts_with(term.strip()) | Q(email__gte=email, email__lt=email + accounts.LAST)
 
 
 def uuid_of(value: str) -> UUID | None:

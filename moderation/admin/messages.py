@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from foundation import times
+from foundation.folding import fold
 from foundation.ids import first_id_at
 from messaging.models import ArchivedKey, Message, MessageRevision
 
@@ -57,7 +58,7 @@ class MessageAdmin(BaseAdmin):
         if not any(request.GET.get(name) for name in NARROWING):
             queryset = queryset.filter(pk__gte=first_id_at(times.now() - timedelta(hours=SEARCHED_HOURS)))
             notices.info(request, f"Only the last {SEARCHED_HOURS} hours were searched.")
-        return queryset.filter(content__icontains=term), False
+        return queryset.filter(search_text__contains=fold(term)), False
 
     @admin.display(description="text")
     def text(self, message: Message) -> str:

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from foundation import loop
+from foundation.folding import fold
 from rooms import selectors
 from rooms.models import Membership, Room
 
@@ -49,7 +50,7 @@ class RoomAdmin(BaseAdmin):
     ) -> tuple[QuerySet[Any], bool]:
         if room_id := uuid_of(term):
             return queryset.filter(pk=room_id), False
-        return (queryset.filter(name__icontains=term) if term.strip() else queryset), False
+        return (queryset.filter(search_name__contains=fold(term)) if term.strip() else queryset), False
 
     def prepare(self, rows: Iterable[Any]) -> None:
         rows = list(rows)

@@ -6,7 +6,7 @@ from moderation.admin.rooms import RoomAdmin
 from rooms.models import Room
 
 # Columns that tell a moderator nothing.
-NOT_SHOWN = {"direct_key", "last_message_id"}
+NOT_SHOWN = {"direct_key", "last_message_id", "search_name"}
 
 
 @pytest.mark.once  # nothing here uses the database

@@ -104,9 +104,24 @@ def garble_key(db: Database) -> None:
     Room.objects.filter(pk=db.direct.pk).update(direct_key="nonsense")
 
 
+def write_as_before_the_column(db: Database) -> None:
+    Message.objects.filter(pk=db.messages[1].pk).update(content="Été")
+
+
+def rename_as_before_the_column(db: Database) -> None:
+    Room.objects.filter(pk=db.group.pk).update(name="Été")
+
+
+def keep_an_old_key(db: Database) -> None:
+    User.objects.filter(pk=db.ann.pk).update(display_name="José", display_name_key="josé")
+
+
 @pytest.mark.parametrize(
     ("corrupt", "rule", "safe"),
     [
+        (write_as_before_the_column, "search_text", True),
+        (rename_as_before_the_column, "search_name", True),
+        (keep_an_old_key, "display_name_key", True),
         (lag, "head_hint", True),
         (run_ahead, "head_hint", False),
         (punch_hole, "seq_dense", False),

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from foundation.folded_field import with_folded
+
 from ..models import Membership, Room
 
 
@@ -14,5 +16,5 @@ def save_changes(row: Room | Membership, changes: dict[str, Any]) -> bool:
     for name in changed:
         setattr(row, name, changes[name])
     if changed:
-        row.save(update_fields=changed)
+        row.save(update_fields=with_folded(type(row), changed))
     return bool(changed)

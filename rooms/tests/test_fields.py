@@ -18,7 +18,7 @@ from .test_publishing import next_of
 from .test_rooms import room_of
 
 # Columns that no client sees.
-INTERNAL = {"direct_key", "deleted_at", "last_message_id", "retention_days"}
+INTERNAL = {"direct_key", "deleted_at", "last_message_id", "retention_days", "search_name"}
 # Columns that clients see and cannot set.
 SET_BY_SERVER = {
     "id",

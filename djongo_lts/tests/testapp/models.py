@@ -5,8 +5,6 @@ import uuid
 from django.db import models
 from django.db.models import Q
 
-from .search import TextIndex
-
 
 class Room(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False, db_column="_id")
@@ -59,7 +57,6 @@ class Message(models.Model):
         indexes = [
             models.Index(fields=["author", "-at"], name="message_author_at"),
             models.Index(fields=["edited"], condition=Q(edited__isnull=False), name="message_edited"),
-            TextIndex(fields=["content"], name="message_text"),
         ]
 
     def __str__(self):

@@ -1,0 +1,64 @@
+"""FoldedField: a column with the folded text of another one, for searches."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.db import models
+
+from .folding import fold
+
+PAGE = 1000
+
+
+class FoldedField(models.TextField):
+    """The folded text of the column `source` of the same row.
+
+    It is set when a row is saved or created, also in bulk. `update()` and `save(update_fields=..)` of the source
+    have to name it too, and the value given is folded. A search folds its term: `contains` takes it as it is.
+    """
+
+    def __init__(self, *, source: str, **options: Any) -> None:
+        self.source = source
+        # The default of the database is for processes of a release before the column, which go on writing.
+        defaults: dict[str, Any] = {"default": "", "db_default": "", "editable": False}
+        super().__init__(**(defaults | options))
+
+    def deconstruct(self) -> Any:
+        name, path, arguments, options = super().deconstruct()
+        return name, path, arguments, options | {"source": self.source}
+
+    def pre_save(self, row: models.Model, add: bool) -> str:
+        setattr(row, self.attname, fold(getattr(row, self.source)))
+        return str(getattr(row, self.attname))
+
+    def get_prep_value(self, value: Any) -> Any:
+        return fold(value) if isinstance(value, str) else super().get_prep_value(value)
+
+
+def with_folded(model: type[models.Model], names: list[str]) -> list[str]:
+    """The names of fields that change together with these: they, and the folded fields that follow them."""
+    folded = [field for field in model._meta.fields if isinstance(field, FoldedField)]
+    return names + [field.name for field in folded if field.source in names]
+
+
+def stale(
+    rows: models.QuerySet[Any],
+    *,
+    source: str,
+    column: str,
+    key: Callable[[str], str] = fold,
+    repair: bool = False,
+) -> Iterator[Any]:
+    """Yield the primary keys of the rows whose `column` is not the folded text of `source`.
+
+    With `repair` each is corrected first, by a write of its own; one that changes meanwhile is left as it is.
+    """
+    pages = rows.order_by("pk").values_list("pk", source, column)
+    page = list(pages[:PAGE])
+    while page:
+        for pk, text, folded in page:
+            if folded != key(text):
+                if repair:
+                    rows.filter(pk=pk, **{source: text}).update(**{column: key(text)})
+                yield pk
+        page = list(pages.filter(pk__gt=page[-1][0])[:PAGE])
