@@ -146,6 +146,11 @@ MAX_META_BYTES = env.whole("MAX_META_BYTES", 4096, "bytes of a message's or a ro
 MAX_FRAME_BYTES = env.whole(
     "MAX_FRAME_BYTES", 65536, "bytes of a frame; a larger one closes the socket with 1009"
 )
+BODY_SECONDS = env.seconds(
+    "BODY_SECONDS",
+    30.0,
+    "how long the body of a request may take to arrive; then it is answered 408 and the connection closed",
+)
 MAX_CONNECTIONS_USER = env.whole("MAX_CONNECTIONS_USER", 10, "sockets of a user")
 MAX_ROOM_MEMBERS = env.whole("MAX_ROOM_MEMBERS", 1000, "members of a room")
 

@@ -10,6 +10,7 @@ from api.exceptions import not_found
 from console.page import Console
 from operations import health, metrics_page
 
+from . import handshakes
 from .error_guide import ErrorsPage
 from .events_page import EventsPage, asyncapi_document
 
@@ -33,6 +34,7 @@ urlpatterns = [
     path("console/", Console.as_view(), name="console"),
     # Unknown paths of the API get the API's error, even with DEBUG.
     re_path("^api/", csrf_exempt(not_found)),
+    re_path("^ws/chat/?$", handshakes.refuse),
     path("admin/", admin.site.urls),
     path("healthz", health.live, name="healthz"),
     path("readyz", health.ready, name="readyz"),

@@ -35,10 +35,10 @@ CUT_SECONDS = 5.0
 class ChatProtocol(WebSocketsSansIOProtocol):
     """Given to uvicorn as `ws="realtime.servers.uvicorn_websocket:ChatProtocol"`."""
 
-    # uvicorn's own attributes and `received_at`. uvicorn keeps them in the instance's dict, which takes 1.5 kB.
+    # uvicorn's own attributes, `received_at` and `early`. uvicorn keeps its in the instance's dict, of 1.5 kB.
     __slots__ = (
         "app", "app_state", "asgi_version", "client", "close_sent", "close_timeout", "close_timer",
-        "config", "conn", "connections", "curr_msg_data_type", "default_headers", "disconnected",
+        "config", "conn", "connections", "curr_msg_data_type", "default_headers", "disconnected", "early",
         "frames", "handshake_complete", "handshake_initiated", "initial_response",
         "last_ping_rtt", "logger", "loop", "pending_ping_payload", "ping_interval", "ping_sent_at",
         "ping_timeout", "ping_timer", "pong_timer", "queue", "read_paused", "received_at", "request",
@@ -48,6 +48,8 @@ class ChatProtocol(WebSocketsSansIOProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.received_at = 0.0
+        # Frames that came before the handshake was answered. The answer to one must not come first.
+        self.early = b""
         self.queue = CompactQueue()  # type: ignore[assignment]
         self.writable = CompactEvent(is_set=True)  # type: ignore[assignment]
 
@@ -66,6 +68,9 @@ class ChatProtocol(WebSocketsSansIOProtocol):
         # websockets' parser keeps a reference to the request.
         self.request.headers.clear()
         del self.request, self.response
+        if self.early:
+            early, self.early = self.early, b""
+            super().data_received(early)
 
     def send_receive_event_to_app(self) -> None:
         """Replaces uvicorn's method, with two differences. Reading is paused only when READ_AHEAD_FRAMES wait,
@@ -95,6 +100,11 @@ class ChatProtocol(WebSocketsSansIOProtocol):
 
     def data_received(self, data: bytes) -> None:
         self.received_at = self.loop.time()
+        if not self.handshake_complete and self.handshake_initiated:
+            self.early += data
+            if len(self.early) > self.config.ws_max_size:
+                self.cut()
+            return
         super().data_received(data)
 
     def keepalive_timeout(self) -> None:

@@ -15,6 +15,8 @@ import engineio.payload
 import pytest
 import socketio
 import socketio.packet
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
@@ -28,7 +30,7 @@ PINNED = ("uvicorn", "httptools", "websockets", "python-socketio", "python-engin
 OVERRIDDEN: list[tuple[type, str]] = [
     *((ChatHttpProtocol, name) for name in (
         "connection_made", "connection_lost", "data_received", "on_message_begin", "on_headers_complete",
-        "shutdown",
+        "on_body", "on_message_complete", "shutdown", "_should_upgrade",
     )),
     *((ChatProtocol, name) for name in (
         "connection_made", "handle_connect", "start_keepalive", "send_receive_event_to_app", "handle_close",
@@ -50,6 +52,18 @@ def test_method_when_overridden_then_the_library_has_it(ours: type, name: str) -
     assert name in vars(ours)
     base = getattr(ours.__mro__[1], name)
     assert list(inspect.signature(getattr(ours, name)).parameters) == list(inspect.signature(base).parameters)
+
+
+async def test_http_protocol_when_made_then_has_what_is_used() -> None:
+    state = uvicorn.server.ServerState()
+    config = uvicorn.Config(lambda scope, receive, send: None, interface="asgi3", log_config=None)
+    protocol = ChatHttpProtocol(config=config, server_state=state, app_state={})
+    assert {"parser", "pipeline", "cycle", "headers", "timeout_keep_alive_task"} <= set(vars(protocol))
+    assert callable(protocol._unset_keepalive_if_required)
+    assert callable(protocol.handle_websocket_upgrade)
+    cycle = inspect.getsource(RequestResponseCycle)
+    for attribute in ("keep_alive", "disconnected", "message_event", "response_started", "response_complete"):
+        assert f"self.{attribute} = " in cycle
 
 
 def test_engine_server_when_made_then_has_what_the_engine_uses() -> None:

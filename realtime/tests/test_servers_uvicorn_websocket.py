@@ -11,6 +11,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from tests.kit.raw_sockets import PING, frame, open_raw_socket
 from tests.kit.servers import ChatServer
 from tests.kit.users import ChatUser
 
@@ -52,6 +53,15 @@ async def test_text_when_it_is_not_utf8_then_closes_with_1007(server: ChatServer
             await client.ws.send(text, text=True)
             assert await client.close_code() == 1007
     assert [record for record in server.log_records() if "UTF-8" in record["message"]] == []
+
+
+async def test_frames_when_in_the_packet_of_the_handshake_then_are_answered(server: ChatServer):
+    first = frame(b"", PING) + frame(b'{"event": "ping", "ref": 1}')
+    # The pong must not come in front of the 101, which the helper reads first.
+    reader, writer = await open_raw_socket(server.sign_up(), first_frames=first)
+    async with asyncio.timeout(60):
+        await reader.readuntil(b'"event":"reply"')
+    writer.close()
 
 
 @pytest.mark.parametrize("command", ["uvicorn", "daphne", "runserver"])

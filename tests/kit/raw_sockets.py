@@ -13,11 +13,12 @@ TEXT, BINARY, CONTINUATION, CLOSE, PING = 1, 2, 0, 8, 9
 
 
 async def open_raw_socket(
-    user: ChatUser, *, receive_buffer_bytes: int = 0
+    user: ChatUser, *, receive_buffer_bytes: int = 0, first_frames: bytes = b""
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Opens a socket of the user and reads its `ready` event.
 
-    With a small `receive_buffer_bytes` the kernel buffers little of what the test does not read.
+    With a small `receive_buffer_bytes` the kernel buffers little of what the test does not read. `first_frames` are
+    sent in one packet with the handshake.
     """
     sock = socket.socket()
     if receive_buffer_bytes:
@@ -30,9 +31,10 @@ async def open_raw_socket(
         f"GET /ws/chat/ HTTP/1.1\r\nHost: 127.0.0.1:{user.server.port}\r\nUpgrade: websocket\r\n"
         f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
         f"Authorization: Bearer {user.access_token}\r\n\r\n".encode()
+        + first_frames
     )
     async with asyncio.timeout(OPEN_SECONDS):
-        assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
         await reader.readuntil(b'"event":"ready"')
     return reader, writer
 
