@@ -2,7 +2,8 @@
 
 every scope  adopt the loop > ClientBehindProxies > the router, which divides by type
 websocket    JWTAuthMiddleware > AllowedOrigins > routing: ChatSocket, SocketIo, or a refusal
-http         JWTAuthMiddleware > SocketIo for /socket.io/; Django for every other path
+http         BoundedBodies > JWTAuthMiddleware > SocketIo for /socket.io/
+             BoundedBodies > Django for every other path
 lifespan     start, and stop in the order of STOP_ORDER (chatproject/apps.py)
 """
 
@@ -26,6 +27,7 @@ from foundation.proxies import ClientBehindProxies  # noqa: E402
 from realtime.hub.hub import get_hub  # noqa: E402
 from realtime.session.origin import AllowedOrigins  # noqa: E402
 
+from .bodies import BoundedBodies  # noqa: E402
 from .routing import SOCKET_IO_PATH, socket_io, websocket_urlpatterns  # noqa: E402
 
 logger = logging.getLogger(__name__)
@@ -78,7 +80,8 @@ async def http(scope: Any, receive: Any, send: Any) -> None:
     await (polling if is_poll else django_application)(scope, receive, send)
 
 
-router = ProtocolTypeRouter({"http": http, "websocket": websocket, "lifespan": lifespan})
+bounded = BoundedBodies(http, max_bytes=settings.MAX_BODY_BYTES)
+router = ProtocolTypeRouter({"http": bounded, "websocket": websocket, "lifespan": lifespan})
 behind_proxies = ClientBehindProxies(router, settings.TRUSTED_PROXIES)
 
 

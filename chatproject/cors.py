@@ -23,5 +23,22 @@ def allowed_origins() -> AllowedOrigins:
 @receiver(check_request_enabled)
 def allows(sender: Any, request: HttpRequest, **kwargs: Any) -> bool:
     """The signal is sent for every request, so the path is checked here too."""
-    in_api = re.match(settings.CORS_URLS_REGEX, request.path_info) is not None
-    return in_api and allowed_origins().allows(request.scope)  # type: ignore[attr-defined]
+    return _allows(request.scope)  # type: ignore[attr-defined]
+
+
+def _allows(scope: Any) -> bool:
+    in_api = re.match(settings.CORS_URLS_REGEX, scope["path"]) is not None
+    return in_api and allowed_origins().allows(scope)
+
+
+def cors_headers(scope: Any) -> list[tuple[bytes, bytes]]:
+    """The headers with which a page may read an answer that is given in front of Django."""
+    origin = dict(scope["headers"]).get(b"origin")
+    if origin is None or not _allows(scope):
+        return []
+    exposed = ", ".join(settings.CORS_EXPOSE_HEADERS).encode()
+    return [
+        (b"access-control-allow-origin", origin),
+        (b"access-control-expose-headers", exposed),
+        (b"vary", b"origin"),
+    ]

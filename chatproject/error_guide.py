@@ -20,7 +20,8 @@ class Explanation:
 GUIDE: dict[str, Explanation] = {
     "invalid": Explanation(
         "A field is missing, unknown, of the wrong type or out of range; or the body or frame is not a JSON "
-        "object.",
+        "object; or the request is not valid HTTP. With HTTP 426 it was no WebSocket handshake, at the path of the "
+        "socket.",
         "Read `fields`: it names each bad field and says what is wrong with it. The same request fails again.",
     ),
     "unknown_event": Explanation(
@@ -66,7 +67,10 @@ GUIDE: dict[str, Explanation] = {
         "Read the current state and decide again. Give each message a `clientMessageId` of its own.",
     ),
     "too_large": Explanation(
-        "The body of the request is larger than 256 KiB.", "Send less. The same request fails again."
+        "The body of the request is larger than 256 KiB, if it is JSON under `/api/`, or than the server takes on "
+        "any path (1 MiB unless configured otherwise). With HTTP 414 the path with its query has over 8,000 bytes; "
+        "with 431 the request has over 100 headers, or over 64 KiB of them.",
+        "Send less. The same request fails again. The connection is closed.",
     ),
     "rate_limited": Explanation(
         "A rate limit of the user, the room, the connection or the address was exceeded. Nothing was stored.",
@@ -79,7 +83,7 @@ GUIDE: dict[str, Explanation] = {
     ),
     "unavailable": Explanation(
         "The database or another part is not reachable at the moment, or a room is too busy. It is not known "
-        "whether the request took effect.",
+        "whether the request took effect. With HTTP 408 the request did not arrive in time, and had no effect.",
         "Try again after a random delay that grows with each attempt. A message with the same `clientMessageId` is "
         "stored once.",
     ),

@@ -21,14 +21,17 @@ METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 Handler = Callable[[HttpRequest], Awaitable[HttpResponse]]
 
 
+def valid_request_id(text: str) -> str:
+    """The id that a trusted proxy sent, or a new one."""
+    return text if REQUEST_ID.fullmatch(text) else str(uuid7())
+
+
 @async_only_middleware
 def request_log(get_response: Handler) -> Handler:
     """Takes the id from X-Request-ID if it is valid, sets the log context, and returns the id in the answer."""
 
     async def middleware(request: HttpRequest) -> HttpResponse:
-        request_id = request.headers.get("X-Request-ID", "")
-        if not REQUEST_ID.fullmatch(request_id):
-            request_id = str(uuid7())
+        request_id = valid_request_id(request.headers.get("X-Request-ID", ""))
         context.request_id.set(request_id)
         context.client_ip.set(client_address(request.META))
         context.user_id.set(None)

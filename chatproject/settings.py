@@ -146,6 +146,14 @@ MAX_META_BYTES = env.whole("MAX_META_BYTES", 4096, "bytes of a message's or a ro
 MAX_FRAME_BYTES = env.whole(
     "MAX_FRAME_BYTES", 65536, "bytes of a frame; a larger one closes the socket with 1009"
 )
+MAX_BODY_BYTES = env.whole(
+    "MAX_BODY_BYTES",
+    1024 * 1024,
+    "bytes of the body of a request, on every path; a larger one is answered 413. At least `MAX_FRAME_BYTES`. The "
+    "proxy has a limit of its own (`client_max_body_size`). JSON under `/api/` has at most 256 KiB",
+)
+# A client that polls sends its frames as bodies.
+MAX_BODY_BYTES = max(MAX_BODY_BYTES, MAX_FRAME_BYTES)
 BODY_SECONDS = env.seconds(
     "BODY_SECONDS",
     30.0,
@@ -371,6 +379,10 @@ CONTENT_SECURITY_POLICY = {
 # Pages of ALLOWED_ORIGINS may use REST with tokens, never with cookies; see cors.py.
 CORS_URLS_REGEX = r"^/api/"
 CORS_EXPOSE_HEADERS = ["Retry-After", "WWW-Authenticate", "X-Request-ID"]
+
+# BoundedBodies refuses larger bodies first.
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+FILE_UPLOAD_HANDLERS = ["chatproject.uploads.NoUploads"]
 
 # --- REST ---------------------------------------------------------------------------------------------------
 

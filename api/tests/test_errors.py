@@ -142,6 +142,30 @@ def test_write_when_a_session_has_no_csrf_token_then_is_403(browser: Browser) ->
     assert browser.request("POST", "/api/rooms", json={"name": "x"}, headers=headers).status_code == 201
 
 
+FORM, FILES = "application/x-www-form-urlencoded", "multipart/form-data; boundary=b"
+PART = b'--b\r\nContent-Disposition: form-data; name="x"%s\r\n\r\nx\r\n'
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        (FORM, b"x=1&" * 5_000),
+        (f"{FORM}; charset=utf-16", b"x=1"),
+        (FILES, PART % b'; filename="x"' * 200 + b"--b--\r\n"),
+        ("multipart/form-data", b"x"),
+        (f"{FILES}; charset=hex", PART % b"" + b"--b--\r\n"),
+        (f"{FILES}; charset=idna", PART % b"" + b"--b--\r\n"),
+    ],
+    ids=["fields", "charset", "files", "no boundary", "no text charset", "charset that raises"],
+)
+def test_form_when_it_cannot_be_read_then_is_invalid(
+    browser: Browser, content_type: str, body: bytes
+) -> None:
+    headers = {"Content-Type": content_type}
+    error_of(browser.request("POST", "/admin/login/", content=body, headers=headers), 400, "invalid")
+    error_of(browser.request("POST", "/api/rooms", content=body, headers=headers), 415, "invalid")
+
+
 def test_browsable_api_when_logged_in_then_pages_use_our_files_only(browser: Browser, ann: ChatUser) -> None:
     headers = {"X-CSRFToken": browser.cookies["csrftoken"]}
     room = browser.request("POST", "/api/rooms", json={"name": "<b>x</b>"}, headers=headers).json()
