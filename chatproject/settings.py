@@ -69,6 +69,12 @@ PING_SECONDS = env.seconds(
     "the interval between WebSocket pings, and the time to wait for an answer; a peer that vanished is found "
     "within twice that",
 )
+KEEP_ALIVE_SECONDS = env.whole(
+    "KEEP_ALIVE_SECONDS",
+    75,
+    "how long an idle HTTP connection stays open. Longer than a proxy keeps it, which otherwise sends a request "
+    "into a connection that is being closed, and answers 502",
+)
 SECURE_SSL_REDIRECT = env.switch("SECURE_SSL_REDIRECT", False, "redirects plain HTTP to https")
 SECURE_HSTS_SECONDS = env.whole("SECURE_HSTS_SECONDS", 0, "how long browsers insist on https", least=0)
 DATA_DIR = Path(

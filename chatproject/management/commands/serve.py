@@ -47,6 +47,7 @@ class Command(BaseCommand):
             ws_ping_interval=settings.PING_SECONDS,
             ws_ping_timeout=settings.PING_SECONDS,
             ws_per_message_deflate=False,
+            timeout_keep_alive=settings.KEEP_ALIVE_SECONDS,
             lifespan="on",
             log_config=None,
             access_log=False,
