@@ -31,9 +31,9 @@ def build_document(registry: EventRegistry, *, version: str) -> dict[str, Any]:
     for event, spec in registry.events.items():
         key = _key(event)
         request = add(f"{key}Request", event, spec.data, spec.summary)
-        messages[f"{key}Request"]["payload"]["properties"]["ref"] = {"type": ["string", "integer"]}
+        messages[f"{key}Request"]["payload"]["properties"]["ref"] = {"type": ["string", "number"]}
         reply = add(f"{key}Reply", "reply", spec.reply, f"Answer to {event} with the same ref.")
-        messages[f"{key}Reply"]["payload"]["properties"]["ref"] = {"type": ["string", "integer"]}
+        messages[f"{key}Reply"]["payload"]["properties"]["ref"] = {"type": ["string", "number"]}
         messages[f"{key}Request"]["x-allowed"] = spec.allowed.value
         operations[key] = {
             "action": "receive",
@@ -87,7 +87,7 @@ def _error_payload() -> dict[str, Any]:
     return {
         "type": "object",
         "required": ["event", "data"],
-        "properties": {"event": event, "ref": {"type": ["string", "integer"]}, "data": data},
+        "properties": {"event": event, "ref": {"type": ["string", "number"]}, "data": data},
     }
 
 

@@ -18,8 +18,8 @@ from realtime.wire.protocol import (
     decode_envelope,
     encode_error,
     encode_reply,
-    find_ref,
 )
+from realtime.wire.refs import NO_REF, find_ref
 
 from .connection import Connection
 from .frame_limit import FrameLimiter
@@ -56,10 +56,12 @@ class FrameHandler:
         try:
             text = _text(message)
             self._limiter.check()
+            if message.get("text") is None:
+                raise Invalid("Frames are JSON text; this one was binary.")
             envelope = decode_envelope(text)
             reply = await self._dispatch(envelope)
             self._limiter.accepted()
-            if envelope.ref is not None:
+            if envelope.ref is not NO_REF:
                 await self._connection.send(encode_reply(envelope.ref, reply))
         except CloseSocket:
             raise
@@ -98,12 +100,13 @@ class FrameHandler:
 
 
 def _text(message: dict[str, Any]) -> str:
-    """The frame's text. Raises Invalid for a binary frame, CloseSocket for one over MAX_FRAME_BYTES."""
+    """The frame as text, also a binary one, which may have a ref. CloseSocket if it is over MAX_FRAME_BYTES."""
     text: str | None = message.get("text")
     if text is None:
-        if len(message["bytes"]) > settings.MAX_FRAME_BYTES:
-            raise CloseSocket(CloseCode.TOO_BIG, "frame too big")
-        raise Invalid("Frames are JSON text; this one was binary.")
-    if len(text) > settings.MAX_FRAME_BYTES or len(text.encode()) > settings.MAX_FRAME_BYTES:
+        data: bytes = message["bytes"]
+        too_big, text = len(data) > settings.MAX_FRAME_BYTES, data.decode(errors="replace")
+    else:
+        too_big = len(text) > settings.MAX_FRAME_BYTES or len(text.encode()) > settings.MAX_FRAME_BYTES
+    if too_big:
         raise CloseSocket(CloseCode.TOO_BIG, "frame too big")
     return text

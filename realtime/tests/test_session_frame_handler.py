@@ -103,8 +103,8 @@ async def test_frame_when_it_is_no_envelope_then_its_ref_is_still_found(asked: A
 
 
 async def test_frame_when_binary_then_is_invalid_and_too_big_closes(asked: Asked) -> None:
-    (answer,) = await asked.send(bytes=b"{}")
-    assert answer["event"] == "error:invalid"
+    (answer,) = await asked.send(bytes=b'{"event": "test:ask", "ref": 3, "data": "\xff"}')
+    assert (answer["event"], answer["ref"]) == ("error:invalid", 3)
     for message in (
         {"bytes": b"x" * (settings.MAX_FRAME_BYTES + 1)},
         {"text": "ü" * settings.MAX_FRAME_BYTES},

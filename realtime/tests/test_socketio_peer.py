@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 import socketio
 from engineio.async_socket import AsyncSocket
@@ -42,6 +43,10 @@ class Client:
             return (await self.transport.queue.get()).encode()
 
 
+def as_sent(ref: int) -> msgspec.Raw:
+    return msgspec.Raw(json.dumps(ref).encode())
+
+
 @pytest.fixture
 async def client(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Client]:
     # A client that takes nothing would delay each close by two seconds.
@@ -55,14 +60,14 @@ async def test_event_when_replied_to_then_is_acknowledged_with_the_data(client: 
     asking = asyncio.create_task(client.peer.ask("ping", {}))
     request = json.loads((await client.peer.receive())["text"])
     assert (request["event"], request["data"]) == ("ping", {})
-    client.peer.connection.push(encode_reply(request["ref"], Empty()))
+    client.peer.connection.push(encode_reply(as_sent(request["ref"]), Empty()))
     assert await asking == {}
 
 
 async def test_event_when_refused_then_gets_the_error_in_both_ways(client: Client) -> None:
     asking = asyncio.create_task(client.peer.ask("ping", {"x": 1}))
     ref = json.loads((await client.peer.receive())["text"])["ref"]
-    client.peer.connection.push(encode_error(Invalid("No."), ref=ref, request_id="c.1"))
+    client.peer.connection.push(encode_error(Invalid("No."), ref=as_sent(ref), request_id="c.1"))
     answer = await asking
     assert answer["error"]["code"] == "invalid"
     assert await client.take() == "42" + json.dumps(["error:invalid", answer["error"]], separators=(",", ":"))
@@ -73,7 +78,7 @@ async def test_event_when_another_waits_then_is_handled_after_it(client: Client)
     for event in ("first", "second"):
         request = json.loads((await client.peer.receive())["text"])
         assert request["event"] == event
-        client.peer.connection.push(encode_reply(request["ref"], Empty()))
+        client.peer.connection.push(encode_reply(as_sent(request["ref"]), Empty()))
     assert await asyncio.gather(*asking) == [{}, {}]
 
 

@@ -4,6 +4,7 @@ from a client   {"event": "message:send", "data": {..}, "ref": 1}
 to a client     {"event": "reply", "data": {..}, "ref": 1}, {"event": "message:receive", "data": {..}}
 """
 
+import re
 from inspect import cleandoc
 from typing import Any, TypeVar
 
@@ -11,9 +12,14 @@ import msgspec
 
 from foundation.errors import ChatError, Invalid
 
+from .refs import NO_REF, check_ref
+
 S = TypeVar("S", bound=msgspec.Struct)
 
-MAX_REF_CHARS = 64
+# An escape of half a character, as JSON.stringify writes it for a text that was cut through an emoji.
+_HALF = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
 
 
 class Wire(msgspec.Struct, rename="camel", forbid_unknown_fields=True, omit_defaults=False):
@@ -25,40 +31,24 @@ class Empty(Wire):
 
 
 class Envelope(Wire):
-    """A client's frame. `ref` is a short string or a whole number. The one answer to the frame has the same ref."""
+    """A client's frame. `ref` is a number, a short text or NO_REF. The one answer to the frame has the same."""
 
     event: str
     data: msgspec.Raw = msgspec.Raw(b"{}")
-    ref: str | int | None = None
-
-
-class _Ref(msgspec.Struct):
-    """The ref of a frame that is not a valid envelope, so that its sender knows which frame was refused."""
-
-    ref: str | int | None = None
+    ref: msgspec.Raw = NO_REF
 
 
 _encoder = msgspec.json.Encoder()
 _envelope_decoder = msgspec.json.Decoder(Envelope)
-_ref_decoder = msgspec.json.Decoder(_Ref)
 _decoders: dict[type, msgspec.json.Decoder[Any]] = {}
 
 
 def decode_envelope(frame: str | bytes) -> Envelope:
     """The first step: read the event's name. Raises Invalid if the frame is not an envelope."""
-    envelope = _decode(_envelope_decoder, frame, "frame")
-    if len(str(envelope.ref)) > MAX_REF_CHARS:
-        raise Invalid(f"ref is longer than {MAX_REF_CHARS} characters.", fields={"ref": ["Too long."]})
+    envelope: Envelope = _decode(_envelope_decoder, frame, "frame")
+    if envelope.ref is not NO_REF:
+        envelope.ref = check_ref(envelope.ref)
     return envelope
-
-
-def find_ref(frame: str) -> str | int | None:
-    """The ref of a frame that was refused before or while it was decoded. None if it has no valid ref."""
-    try:
-        ref = _ref_decoder.decode(frame).ref
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        return None
-    return ref if len(str(ref)) <= MAX_REF_CHARS else None
 
 
 def decode_data(data: msgspec.Raw, shape: type[S]) -> S:
@@ -76,7 +66,9 @@ def _decode(decoder: msgspec.json.Decoder[Any], text: Any, what: str) -> Any:
         problem, field = split_path(str(error))
         raise Invalid(f"{what}: {problem}", fields={field: [problem]} if field else None) from error
     except msgspec.DecodeError as error:
-        raise Invalid(f"{what} is not valid JSON: {error}") from error
+        half = _HALF.search(text) if isinstance(text, str) else None
+        problem = f"{half[0]} is half of a character." if half else str(error)
+        raise Invalid(f"{what} is not valid JSON: {problem}") from error
     except (UnicodeError, RecursionError) as error:
         raise Invalid(f"{what} is not valid JSON: bad text or nested too deeply.") from error
 
@@ -90,13 +82,13 @@ def split_path(problem: str) -> tuple[str, str]:
     return problem, field
 
 
-def encode_reply(ref: str | int, data: Any) -> bytes:
+def encode_reply(ref: msgspec.Raw, data: Any) -> bytes:
     return _encoder.encode({"event": "reply", "ref": ref, "data": data})
 
 
-def encode_error(error: ChatError, *, ref: str | int | None, request_id: str | None) -> bytes:
+def encode_error(error: ChatError, *, ref: msgspec.Raw, request_id: str | None) -> bytes:
     frame: dict[str, Any] = {"event": f"error:{error.code}", "data": error.as_data(request_id=request_id)}
-    if ref is not None:
+    if ref is not NO_REF:
         frame["ref"] = ref
     return _encoder.encode(frame)
 
