@@ -10,8 +10,6 @@ import struct
 from collections.abc import Sequence
 from typing import Any
 
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import CloseCode as WireCloseCode
 from websockets.frames import Frame as WireFrame
 from websockets.http11 import Request
 from websockets.protocol import State
@@ -19,38 +17,34 @@ from websockets.protocol import State
 from realtime.wire.close_codes import CloseCode
 from realtime.wire.frames import Frame
 
-from .compact import CompactEvent, CompactQueue
+from .compact import CompactEvent
+from .uvicorn_reading import ReadingProtocol
 
 EXTENSION = "chat.transport"
 # Without a bound the kernel takes 3 to 4 MB for a peer that does not read. It doubles this value.
 SEND_BUFFER_BYTES = 128 * 1024
 # SO_LINGER of zero seconds: closing discards what is queued, in the kernel too.
 RESET = struct.pack("ii", 1, 0)
-READ_AHEAD_FRAMES = 16
 SHUTDOWN_CUT_SECONDS = 3.0
 # For a peer to take what is queued and the close frame behind it.
 CUT_SECONDS = 5.0
 
 
-class ChatProtocol(WebSocketsSansIOProtocol):
+class ChatProtocol(ReadingProtocol):
     """Given to uvicorn as `ws="realtime.servers.uvicorn_websocket:ChatProtocol"`."""
 
-    # uvicorn's own attributes, `received_at` and `early`. uvicorn keeps its in the instance's dict, of 1.5 kB.
+    # uvicorn's own attributes and those of ReadingProtocol. uvicorn keeps them in the instance's dict: 1.5 kB.
     __slots__ = (
         "app", "app_state", "asgi_version", "client", "close_sent", "close_timeout", "close_timer",
-        "config", "conn", "connections", "curr_msg_data_type", "default_headers", "disconnected", "early",
-        "frames", "handshake_complete", "handshake_initiated", "initial_response",
-        "last_ping_rtt", "logger", "loop", "pending_ping_payload", "ping_interval", "ping_sent_at",
+        "closing_bytes", "config", "conn", "connections", "curr_msg_data_type", "deadline", "default_headers",
+        "disconnected", "fragments", "frames", "handshake_complete", "handshake_initiated", "initial_response",
+        "last_ping_rtt", "limiter", "logger", "loop", "pending_ping_payload", "ping_interval", "ping_sent_at",
         "ping_timeout", "ping_timer", "pong_timer", "queue", "read_paused", "received_at", "request",
-        "response", "root_path", "scheme", "scope", "server", "tasks", "transport", "writable",
+        "response", "root_path", "scheme", "scope", "server", "tasks", "transport", "unparsed", "writable",
     )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.received_at = 0.0
-        # Frames that came before the handshake was answered. The answer to one must not come first.
-        self.early = b""
-        self.queue = CompactQueue()  # type: ignore[assignment]
         self.writable = CompactEvent(is_set=True)  # type: ignore[assignment]
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -68,44 +62,13 @@ class ChatProtocol(WebSocketsSansIOProtocol):
         # websockets' parser keeps a reference to the request.
         self.request.headers.clear()
         del self.request, self.response
-        if self.early:
-            early, self.early = self.early, b""
-            super().data_received(early)
-
-    def send_receive_event_to_app(self) -> None:
-        """Replaces uvicorn's method, with two differences. Reading is paused only when READ_AHEAD_FRAMES wait,
-        because pausing and resuming costs two system calls for each frame. Text that is not UTF-8 closes the socket
-        without the traceback that uvicorn logs, because the peer is at fault."""
-        data = b"".join(self.frames)
-        self.frames = []
-        if self.close_sent:
-            return
-        if self.curr_msg_data_type == "text":
-            try:
-                text = data.decode()
-            except UnicodeDecodeError:
-                self.end(WireCloseCode.INVALID_DATA, "text has to be UTF-8")
-                return
-            self.queue.put_nowait({"type": "websocket.receive", "text": text})
-        else:
-            self.queue.put_nowait({"type": "websocket.receive", "bytes": data})
-        if not self.read_paused and self.queue.qsize() > READ_AHEAD_FRAMES:
-            self.read_paused = True
-            self.transport.pause_reading()
+        if self.read_paused:
+            self.loop.call_soon(self.go_on_reading)
 
     def handle_close(self, event: WireFrame) -> None:
         super().handle_close(event)
         # Closing waits for the peer, which may never read.
         self.loop.call_later(CUT_SECONDS, self.cut)
-
-    def data_received(self, data: bytes) -> None:
-        self.received_at = self.loop.time()
-        if not self.handshake_complete and self.handshake_initiated:
-            self.early += data
-            if len(self.early) > self.config.ws_max_size:
-                self.cut()
-            return
-        super().data_received(data)
 
     def keepalive_timeout(self) -> None:
         """Close a peer that is silent. If reading is paused, or data came since the ping, the pong may be behind
@@ -131,9 +94,8 @@ class ChatProtocol(WebSocketsSansIOProtocol):
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
         if self.read_paused:
-            # The peer's own close frame has to be read.
-            self.read_paused = False
-            self.transport.resume_reading()
+            # The peer's own close frame has to be read. Not at once: this may be called while frames are handled.
+            self.loop.call_soon(self.go_on_reading)
         self.close_timer = self.loop.call_later(CUT_SECONDS, self.cut)
 
     def cut(self) -> None:
@@ -148,6 +110,7 @@ class DirectTransport:
 
     def __init__(self, protocol: ChatProtocol) -> None:
         self._protocol = protocol
+        self.limiter = protocol.limiter
 
     def write(self, frames: Sequence[Frame]) -> None:
         protocol = self._protocol

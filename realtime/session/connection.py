@@ -10,10 +10,12 @@ from uuid import UUID
 
 from foundation import times
 from foundation.ids import uuid7
+from foundation.limits.named import FRAMES
 from realtime import metrics
 from realtime.wire.close_codes import CloseCode
 from realtime.wire.frames import Frame
 
+from .frame_limit import FrameLimiter
 from .transport import Transport
 
 logger = logging.getLogger(__name__)
@@ -39,16 +41,24 @@ class Connection:
     """One open socket. `push` never waits: a peer that does not read misses droppable frames first, and is closed
     with 4408 when MAX_BUFFERED_BYTES are queued for it.
 
-    `ended` is done when the connection closes or the peer has left.
+    `ended` is done when the connection closes or the peer has left. `limiter` counts the frames that come from it.
     """
 
-    def __init__(self, *, identity: Identity, device_id: str | None, transport: Transport) -> None:
+    def __init__(
+        self,
+        *,
+        identity: Identity,
+        device_id: str | None,
+        transport: Transport,
+        limiter: FrameLimiter | None = None,
+    ) -> None:
         self.id = str(uuid7())
         self.identity = identity
         self.device_id = device_id or self.id
         self.connected_at = times.now()
         self.closing: tuple[CloseCode, str] | None = None
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.limiter = limiter or FrameLimiter(FRAMES.rate)
         self._transport = transport
         self._holds = 0
         self._held: list[Frame] = []

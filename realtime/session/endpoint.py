@@ -49,6 +49,12 @@ class ChatSocket(AsyncConsumer):
 
 
 def _connection(scope: Any, send: Any) -> Connection:
-    # The server's own transport, if it has one (realtime/servers/), is cheaper than ASGI's `send`.
-    transport = scope.get("extensions", {}).get("chat.transport") or AsgiTransport(send)
-    return Connection(identity=scope["identity"], device_id=device_id_of(scope), transport=transport)
+    # The server's own transport, if it has one (realtime/servers/), is cheaper than ASGI's `send`, and has counted
+    # the frames so far.
+    direct = scope.get("extensions", {}).get("chat.transport")
+    return Connection(
+        identity=scope["identity"],
+        device_id=device_id_of(scope),
+        transport=direct or AsgiTransport(send),
+        limiter=direct.limiter if direct else None,
+    )

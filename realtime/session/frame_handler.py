@@ -9,7 +9,6 @@ from django.conf import settings
 
 from foundation import context, tracing
 from foundation.errors import ChatError, Internal, Invalid
-from foundation.limits.named import FRAMES
 from realtime import metrics
 from realtime.wire.close_codes import CloseCode, CloseSocket
 from realtime.wire.protocol import (
@@ -22,7 +21,6 @@ from realtime.wire.protocol import (
 from realtime.wire.refs import NO_REF, find_ref
 
 from .connection import Connection
-from .frame_limit import FrameLimiter
 from .handlers import EventConsumer, EventRegistry
 
 logger = logging.getLogger(__name__)
@@ -43,7 +41,7 @@ class FrameHandler:
         self._connection = connection
         self._registry = registry
         self._consumers = consumers
-        self._limiter = FrameLimiter(FRAMES.rate)
+        self._limiter = connection.limiter
         self.count = 0
 
     async def handle(self, message: dict[str, Any]) -> None:

@@ -10,15 +10,20 @@ from foundation.limits.rates import Rate
 from realtime.wire.close_codes import CloseCode, CloseSocket
 
 REFUSALS_BEFORE_CLOSE = 100
+# Of a flood some frames are always accepted. So they end a count of refusals at most this often.
+COUNT_SECONDS = 1.0
 
 
 class FrameLimiter:
     """Frames of one connection. A peer that goes on while it is refused is closed with 4429."""
 
+    __slots__ = ("_counted_from", "_empty_at", "_rate", "_refusals")
+
     def __init__(self, rate: Rate | None) -> None:
         self._rate = rate
         self._empty_at = 0.0
         self._refusals = 0
+        self._counted_from = 0.0
 
     def check(self) -> None:
         if self._rate is None:
@@ -30,12 +35,29 @@ class FrameLimiter:
         self._empty_at = empty_at
 
     def note(self, error: ChatError) -> None:
-        """Count refusals in a row, of any limit; an error of another kind is none."""
-        if not isinstance(error, RateLimited):
-            return
-        self._refusals += 1
-        if self._refusals >= REFUSALS_BEFORE_CLOSE:
-            raise CloseSocket(CloseCode.LIMITED, "kept sending while limited")
+        """Count refusals in a row, of any limit; an error of another kind is none. Raises CloseSocket."""
+        if isinstance(error, RateLimited):
+            self._refusals += 1
+        self.close_if_exceeded()
 
     def accepted(self) -> None:
-        self._refusals = 0
+        if self._refusals and not self._exceeded():
+            now = time.monotonic()
+            if now - self._counted_from >= COUNT_SECONDS:
+                self._refusals, self._counted_from = 0, now
+
+    def count(self) -> None:
+        """Count a frame that gets no answer, such as a ping. Raises CloseSocket."""
+        try:
+            self.check()
+        except RateLimited as error:
+            self.note(error)
+        else:
+            self.accepted()
+
+    def close_if_exceeded(self) -> None:
+        if self._exceeded():
+            raise CloseSocket(CloseCode.LIMITED, "kept sending while limited")
+
+    def _exceeded(self) -> bool:
+        return self._refusals >= REFUSALS_BEFORE_CLOSE

@@ -111,6 +111,8 @@ class ConnectionSession:
         while True:
             message = await receive()
             if message["type"] == "websocket.disconnect":
+                # The server may have closed the socket because of frames that do not come here.
+                self._connection.limiter.close_if_exceeded()
                 return
             if message["type"] == "websocket.receive":
                 await self._frames.handle(message)

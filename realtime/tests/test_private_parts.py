@@ -22,6 +22,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from realtime.servers.uvicorn_http import ChatHttpProtocol
+from realtime.servers.uvicorn_reading import ReadingProtocol
 from realtime.servers.uvicorn_websocket import ChatProtocol
 from realtime.socketio.packets import CountedPacket, TextPacket
 from tests.kit.paths import ROOT
@@ -32,9 +33,12 @@ OVERRIDDEN: list[tuple[type, str]] = [
         "connection_made", "connection_lost", "data_received", "on_message_begin", "on_headers_complete",
         "on_body", "on_message_complete", "shutdown", "_should_upgrade",
     )),
+    *((ReadingProtocol, name) for name in (
+        "connection_lost", "data_received", "handle_cont", "handle_ping", "handle_pong",
+        "send_receive_event_to_app", "receive",
+    )),
     *((ChatProtocol, name) for name in (
-        "connection_made", "handle_connect", "start_keepalive", "send_receive_event_to_app", "handle_close",
-        "data_received", "keepalive_timeout", "shutdown",
+        "connection_made", "handle_connect", "start_keepalive", "handle_close", "keepalive_timeout", "shutdown",
     )),
     (TextPacket, "decode"),
     (CountedPacket, "encode"),
@@ -91,6 +95,7 @@ def test_packets_when_made_then_have_the_attributes_that_are_set() -> None:
 
 def test_websockets_when_used_then_has_what_the_protocol_calls() -> None:
     parser = ServerProtocol()
+    assert (parser.reader.buffer, parser.current_size, parser.parser_exc) == (bytearray(), None, None)
     assert isinstance(parser.state, State)
     assert callable(parser.send_close)
     assert callable(parser.data_to_send)

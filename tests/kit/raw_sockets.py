@@ -9,7 +9,7 @@ import struct
 from .users import ChatUser
 
 OPEN_SECONDS = 60.0
-TEXT, BINARY, CONTINUATION, CLOSE, PING = 1, 2, 0, 8, 9
+TEXT, BINARY, CONTINUATION, CLOSE, PING, PONG = 1, 2, 0, 8, 9, 10
 
 
 async def open_raw_socket(
