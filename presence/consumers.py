@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from realtime.session.handlers import EventConsumer, on
+from realtime.session.handlers import EventConsumer, on, on_control
 from realtime.wire.close_codes import CloseCode, CloseSocket
 from realtime.wire.events import Allowed
 
@@ -27,6 +27,12 @@ class PresenceConsumer(EventConsumer):
     async def disconnected(self) -> None:
         if self._lease is not None:
             services.release_lease(lease=self._lease)
+
+    @on_control("connection:replaced")
+    async def replaced(self, data: dict[str, Any]) -> None:
+        """Every connection of the user gets this control; `connection_id` names the one that has to close."""
+        if data["connection_id"] == self.connection.id:
+            raise CloseSocket(CloseCode.LIMITED, "replaced by a newer connection of this device")
 
     @on("presence:query", QueryPresence, reply=dict[str, PresenceState], allowed=Allowed.FILTERED)
     async def query(self, data: QueryPresence) -> dict[str, PresenceState]:

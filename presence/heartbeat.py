@@ -54,7 +54,7 @@ class Heartbeat:
         self._task: asyncio.Task[None] | None = None
 
     async def acquire(self, socket: Socket) -> Lease | None:
-        """Take a lease for the socket; None if its user has `max_sockets` others. Without Redis all get one."""
+        """Take a lease for the socket; None if its user has too many elsewhere. Without Redis all get one."""
         self.start()
         lease = Lease(socket)
         if self._away:
@@ -75,6 +75,7 @@ class Heartbeat:
         if acquired is None:
             return None
         lease.held_until = asked_at + self._every.lease_seconds
+        lease.replaced = acquired.replaced
         self._leases.add(lease)
         if acquired.came_online:
             self._announce(socket.user_id, True, acquired.at)

@@ -19,11 +19,13 @@ class Socket(NamedTuple):
 
 
 class Acquired(NamedTuple):
-    """`sockets` counts the user's leases. `came_online`: the user had none before."""
+    """`sockets` counts the user's leases. `came_online`: the user had none before. `replaced` is the connection, of
+    the same device, that has lost its lease to this one."""
 
     at: datetime
     sockets: int
     came_online: bool
+    replaced: str | None
 
 
 class Renewed(NamedTuple):
@@ -84,10 +86,14 @@ class Intervals:
 
 @dataclass(slots=True, eq=False)
 class Lease:
-    """`held_until` is the end of the lease on this process's clock; None until Redis has confirmed it."""
+    """`held_until` is the end of the lease on this process's clock; None until Redis has confirmed it.
+
+    `replaced` is the connection that has lost its lease to this one, and has to be closed.
+    """
 
     socket: Socket
     held_until: float | None = None
+    replaced: str | None = None
 
     def came_online(self, found: Renewed, *, answered_at: float) -> bool:
         """Whether the user has to be announced as online after a renewal with the answer `found`."""

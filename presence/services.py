@@ -42,8 +42,15 @@ def get_heartbeat() -> Heartbeat:
 
 
 async def acquire_lease(*, user_id: UUID, device_id: str, connection_id: str) -> Lease | None:
-    """Take a lease for a socket; None if its user has MAX_CONNECTIONS_USER others."""
-    return await get_heartbeat().acquire(Socket(user_id, device_id, connection_id))
+    """Take a lease for a socket. If its user has MAX_CONNECTIONS_USER others, the oldest one of the same device is
+    closed, in any process; None if there is none. A phone whose network comes and goes leaves such sockets behind.
+    """
+    lease = await get_heartbeat().acquire(Socket(user_id, device_id, connection_id))
+    if lease is not None and lease.replaced is not None:
+        get_hub().send_control(
+            [user_address(user_id)], "connection:replaced", {"connection_id": lease.replaced}
+        )
+    return lease
 
 
 def release_lease(*, lease: Lease) -> None:

@@ -48,12 +48,15 @@ class PresenceStore:
         self.shards = range(shards)
 
     async def acquire(self, socket: Socket, *, max_sockets: int) -> Acquired | None:
-        """Take a lease; None if the user holds `max_sockets` others. Safe to repeat."""
+        """Take a lease. If the user holds `max_sockets` others, the oldest one of the same device ends; None if
+        there is none. Safe to repeat."""
         shard = self.shard_of(socket.user_id)
         names = [keys.sockets_key(shard, socket.user_id), *_shard_keys(shard)]
-        arguments = [str(socket.user_id), socket.member, self._lease_ms, max_sockets]
-        ((now, sockets, came_online),) = await self._run([Call("acquire", names, arguments)])
-        return None if sockets < 0 else Acquired(_time(now), sockets, bool(came_online))
+        arguments = [str(socket.user_id), socket.member, self._lease_ms, max_sockets, socket.device_id]
+        ((now, sockets, came_online, replaced),) = await self._run([Call("acquire", names, arguments)])
+        if sockets < 0:
+            return None
+        return Acquired(_time(now), sockets, bool(came_online), replaced.decode() or None)
 
     async def renew(self, sockets: Sequence[Socket]) -> list[Renewed]:
         """Renew leases, and create those that are missing. Returns an answer for each, in order. Safe to repeat."""

@@ -1,5 +1,6 @@
 """Events and queries of presence over sockets of one server."""
 
+import contextlib
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -160,6 +161,39 @@ async def opens(user: ChatUser) -> bool:
         except ConnectionClosed:
             return False
         return True
+
+
+@pytest.mark.parametrize("devices", [("phone", "phone"), ("phone", "laptop"), ("laptop", "phone")])
+async def test_connect_when_over_the_limit_then_replaces_the_devices_oldest(
+    start_server: Callable[..., ChatServer], devices: tuple[str, str]
+) -> None:
+    server = start_server(MAX_CONNECTIONS_USER="2")
+    user = server.sign_up()
+    async with user.connect(device_id=devices[0]) as first, user.connect(device_id=devices[1]) as second:
+        # Two of one device are two tabs.
+        await first.reply("ping")
+        async with user.connect(device_id="phone") as third:
+            replaced, other = (first, second) if devices[0] == "phone" else (second, first)
+            assert await replaced.close_code() == LIMITED
+            await third.reply("ping")
+            await other.reply("ping")
+            async with user.connect(device_id="tablet", ready=False) as refused:
+                assert await refused.close_code() == LIMITED
+
+
+async def test_connect_when_its_sockets_are_silent_then_is_not_refused(
+    start_server: Callable[..., ChatServer],
+) -> None:
+    """A phone whose network comes and goes: nothing answers on the sockets that it leaves behind."""
+    server = start_server(MAX_CONNECTIONS_USER="3")
+    user = server.sign_up()
+    async with contextlib.AsyncExitStack() as left_behind:
+        for _ in range(9):
+            client = await left_behind.enter_async_context(user.connect(device_id="phone"))
+            client.ws.transport.pause_reading()
+            left_behind.callback(client.ws.transport.abort)
+        async with user.connect(device_id="phone") as client:
+            await client.reply("ping")
 
 
 async def test_connect_when_over_the_limit_then_4429_until_one_leaves(

@@ -52,7 +52,7 @@ async def test_acquire_when_a_second_socket_opens_then_online_only_once(start_pr
 async def test_acquire_when_over_the_limit_then_none_and_others_stay(start_process: StartProcess) -> None:
     process = await start_process(max_sockets=1)
     lease = await acquire(process)
-    assert await process.heartbeat.acquire(a_socket(lease.socket.user_id)) is None
+    assert await process.heartbeat.acquire(a_socket(lease.socket.user_id, "laptop")) is None
     await process.sentinel()
     assert of(process.announced, lease.socket.user_id) == [True]
 

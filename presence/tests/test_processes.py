@@ -1,6 +1,7 @@
 """Presence over several server processes with one Redis and one database, some of them killed."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 
@@ -10,7 +11,7 @@ from tests.kit.redis_servers import RedisServer
 from tests.kit.servers import ChatServer
 from tests.kit.waiting import until
 
-from .test_consumers import until_update, updates_of
+from .test_consumers import LIMITED, until_update, updates_of
 
 StartServer = Callable[..., ChatServer]
 
@@ -81,6 +82,21 @@ async def test_reload_when_on_another_process_then_nothing_is_published(
             await until_update(watching, carol, online=False)
             assert updates_of(watching, bob) == [True]
         await until_update(watching, bob, online=False)
+
+
+async def test_connect_when_the_devices_oldest_is_elsewhere_then_is_replaced(
+    pair: tuple[RedisServer, ChatServer, ChatServer],
+) -> None:
+    _, first, second = pair
+    bob = first.sign_up()
+    async with contextlib.AsyncExitStack() as sockets:
+        open_sockets = [
+            await sockets.enter_async_context(bob.on(first).connect(device_id="phone")) for _ in range(10)
+        ]
+        async with bob.on(second).connect(device_id="phone") as newest:
+            assert await open_sockets[0].close_code() == LIMITED
+            for client in (newest, *open_sockets[1:]):
+                await client.reply("ping")
 
 
 async def test_restart_of_redis_when_connected_then_nobody_is_offline(

@@ -42,7 +42,29 @@ async def test_acquire_when_over_the_limit_then_nothing_is_stored(store: Presenc
     socket = a_socket()
     await store.acquire(socket, max_sockets=1)
     assert await store.acquire(a_socket(socket.user_id, "laptop"), max_sockets=1) is None
+    # "phone" begins with it, and is another device.
+    assert await store.acquire(a_socket(socket.user_id, "pho"), max_sockets=1) is None
     assert await store.devices(socket.user_id) == ["phone"]
+
+
+async def test_acquire_when_over_the_limit_then_replaces_the_devices_oldest(store: PresenceStore) -> None:
+    user_id = uuid7()
+    sockets = [a_socket(user_id, device) for device in ("laptop", "phone", "phone", "laptop")]
+    # The order of their leases is not that of their connections.
+    for socket in (sockets[2], sockets[1], sockets[3], sockets[0]):
+        acquired = await store.acquire(socket, max_sockets=4)
+        assert acquired is not None
+        assert acquired.replaced is None
+    for oldest in sockets[1:3]:
+        newer = a_socket(user_id, "phone")
+        acquired = await store.acquire(newer, max_sockets=4)
+        assert acquired is not None
+        assert (acquired.sockets, acquired.came_online, acquired.replaced) == (4, False, oldest.connection_id)
+        again = await store.acquire(newer, max_sockets=4)
+        assert again is not None
+        assert again.replaced is None
+    await store.release([release(socket) for socket in (sockets[0], sockets[3])])
+    assert await store.devices(user_id) == ["phone"]
 
 
 async def test_acquire_when_other_leases_have_ended_then_they_do_not_count(store: PresenceStore) -> None:

@@ -127,8 +127,9 @@ class ConnectionSession:
         """Run controls one after the other, beside the frames: a kick must not wait for a slow request."""
         while controls := self._connection.take_controls():
             for control, data in controls:
-                kind, method = self._registry.controls[control]
                 try:
+                    # During an update, a newer process may send a control that this one does not know.
+                    kind, method = self._registry.controls[control]
                     await getattr(self._consumers[kind], method)(data)
                 except CloseSocket as close:
                     self._connection.close(close.code, close.reason)
