@@ -10,6 +10,8 @@ from foundation.text import meta_problem, text_problem
 from messaging.events import DELETED_TYPE
 
 MESSAGE_TYPE = re.compile(r"[a-z][a-z0-9_.-]{0,31}")
+# The server's own: clients show such messages as facts, so no user may write one.
+RESERVED_TYPE = re.compile(rf"{DELETED_TYPE}|system|(system|room|message)\..*")
 
 
 def check_content(content: str) -> None:
@@ -24,13 +26,11 @@ def check_content(content: str) -> None:
 
 
 def check_attributes(*, type: str, client_message_id: str | None, meta: dict[str, Any] | None) -> None:
-    """Refuse a malformed type, clientMessageId or meta, and the type that is reserved for tombstones."""
-    if type == DELETED_TYPE:
-        raise Invalid(
-            fields={"type": [f"{DELETED_TYPE} is the type of deleted messages; choose another type."]}
-        )
+    """Refuse a malformed type, clientMessageId or meta, and the types that are the server's own."""
     if not MESSAGE_TYPE.fullmatch(type):
         raise Invalid(fields={"type": ["A small letter, then up to 31 of a-z, 0-9, '.', '_' and '-'."]})
+    if RESERVED_TYPE.fullmatch(type):
+        raise Invalid(fields={"type": [f"{type} is a type of the server's own messages; choose another."]})
     if client_message_id is not None and (problem := text_problem(client_message_id)):
         raise Invalid(fields={"clientMessageId": [problem]})
     if meta is not None and (problem := meta_problem(meta, max_bytes=settings.MAX_META_BYTES)):

@@ -39,6 +39,10 @@ def hermit(server: ChatServer) -> ChatUser:
         ({"content": "x", "type": "text\n"}, "type"),
         ({"content": "x", "type": "a" * 33}, "type"),
         ({"content": "x", "type": "deleted"}, "type"),
+        ({"content": "x", "type": "system"}, "type"),
+        ({"content": "x", "type": "system.notice"}, "type"),
+        ({"content": "x", "type": "room.removed"}, "type"),
+        ({"content": "x", "type": "message.deleted"}, "type"),
         ({"content": "x", "type": 5}, "type"),
         ({"content": "x", "clientMessageId": ""}, "clientMessageId"),
         ({"content": "x", "clientMessageId": "c" * 65}, "clientMessageId"),
@@ -67,6 +71,11 @@ async def test_message_when_a_field_is_bad_then_both_name_it_and_store_nothing(
         check_error(await client.error("message:send", {"roomId": room_id, **data}), "invalid", field)
         assert await client.read_all() == []
     assert hermit.history(room_id) == []
+
+
+def test_type_when_it_only_begins_like_a_reserved_one_then_is_stored(room_id: str, ann: ChatUser) -> None:
+    for type in ("systems", "system-notice", "room", "rooms.x", "message", "deleted.x", "text.system.x"):
+        assert ann.send(room_id, "x", type=type)["type"] == type
 
 
 async def test_message_when_it_has_lone_surrogates_then_is_invalid(room_id: str, ann: ChatUser) -> None:
