@@ -8,12 +8,14 @@ from django.db import IntegrityError
 from foundation import times
 from foundation.database import run_db
 from foundation.errors import Conflict, Forbidden
+from foundation.limits.named import MESSAGES_ROOM, MESSAGES_USER
+from foundation.limits.shared import get_rate_limiter
 from messaging.models import Message, MessageRevision
 from messaging.selectors import require_existing
 from rooms import selectors as rooms
 from rooms.models import Membership, Room
 from rooms.permissions import require_may_write, require_role
-from rooms.write_access import WriteAccess
+from rooms.write_access import WriteAccess, get_write_access_cache
 
 from .content import check_content
 from .publishing import publish_deleted, publish_updated
@@ -24,25 +26,32 @@ MAX_ATTEMPTS = 5
 async def edit_message(
     *, room_id: UUID, message_id: UUID, actor_id: UUID, content: str
 ) -> tuple[Message, Room]:
-    """Replace the text of a message, as its author. Safe to repeat.
+    """Replace the text of a message, as its author. Safe to repeat: the same text changes nothing.
 
-    Raises Invalid, NotFound, Forbidden, Muted, Conflict (others keep changing the same message).
+    Counts as a message to the room, because it is stored and told as one. Raises Invalid, NotFound, Forbidden,
+    Muted, RateLimited, Conflict (others keep changing the same message).
     """
     check_content(content)
-    message, room = await run_db(_edit, room_id, message_id, actor_id, content)
-    publish_updated(message, room)
+    # Before the limits, so that a stranger cannot use up the limit of a room. `_edit` checks the database.
+    require_may_write(await get_write_access_cache().require(room_id=room_id, user_id=actor_id))
+    await get_rate_limiter().check(MESSAGES_USER.of(actor_id), MESSAGES_ROOM.of(room_id))
+    message, room, changed = await run_db(_edit, room_id, message_id, actor_id, content)
+    if changed:
+        publish_updated(message, room)
     return message, room
 
 
-def _edit(room_id: UUID, message_id: UUID, actor_id: UUID, content: str) -> tuple[Message, Room]:
+def _edit(room_id: UUID, message_id: UUID, actor_id: UUID, content: str) -> tuple[Message, Room, bool]:
     membership = rooms.require_member(room_id=room_id, user_id=actor_id)
     require_may_write(WriteAccess.of(membership))
     message = require_existing(room=membership.room, message_id=message_id)
     if message.sender_id != actor_id:
         raise Forbidden("Only its author edits a message.")
+    if message.content == content:
+        return message, membership.room, False
     now = times.now()
     changes = {"content": content, "edited_at": now, "edited_by_id": actor_id, "changed_at": now}
-    return _change(message, changes), membership.room
+    return _change(message, changes), membership.room, True
 
 
 async def delete_message(

@@ -76,6 +76,23 @@ async def test_message_when_edited_then_all_members_get_the_same_version(
     ]
 
 
+async def test_message_when_edited_to_its_own_text_then_nothing_changes(
+    server: ChatServer, alice: ChatUser, bob: ChatUser
+) -> None:
+    room_id = alice.make_room(bob)  # of users who share no other room, so that no presence events come
+    message = alice.send(room_id, "same")
+    async with alice.connect() as client, bob.connect() as bobs:
+        answer = alice.http.patch(path_of(message), json={"content": "same"})
+        assert (answer.status_code, answer.json()) == (200, message)
+        data = {"roomId": room_id, "messageId": message["id"], "content": "same"}
+        assert await client.reply("message:edit", data) == message
+        await bobs.read_all()
+        events = [frame["event"] for frame in [*client.frames, *bobs.frames]]
+        assert "message:updated" not in events
+    assert history_of_changes(server, message["id"])["revisions"] == []
+    assert alice.history(room_id) == [message]
+
+
 async def test_message_when_deleted_then_seq_stays_and_a_revision_has_the_text(
     room_id: str, server: ChatServer, ann: ChatUser, ben: ChatUser, cleo: ChatUser
 ) -> None:
