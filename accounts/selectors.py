@@ -31,6 +31,12 @@ def get_users(*, user_ids: Iterable[UUID]) -> dict[UUID, User]:
     return {user.pk: user for user in User.objects.filter(pk__in=list(user_ids))}
 
 
+def active_users(*, user_ids: Iterable[UUID]) -> set[UUID]:
+    """Those of `user_ids` that are not deactivated."""
+    ids = list(user_ids)
+    return set(User.objects.filter(pk__in=ids, is_active=True).values_list("pk", flat=True)) if ids else set()
+
+
 def search_users(*, prefix: str = "") -> QuerySet[User]:
     """Active users whose username or display name starts with `prefix`; all for an empty prefix.
 

@@ -18,6 +18,7 @@ from foundation.errors import Conflict, Forbidden, Invalid, InvalidCredentials
 from realtime.hub.hub import get_hub
 
 from . import passwords, selectors
+from .activity import activity_changed
 from .models import User, fold_email
 from .sessions import end_user_sessions, open_session
 from .tokens import TokenPair
@@ -92,10 +93,10 @@ async def update_profile(
     """Change the fields that are not None; an empty `avatar_url` removes the picture. Returns the stored user."""
     user = await run_db(selectors.get_user, user_id=user_id)
     changed = []
-    if display_name is not None:
+    if display_name is not None and display_name != user.display_name:
         user.set_display_name(display_name)
         changed += ["display_name", "display_name_key"]
-    if avatar_url is not None:
+    if avatar_url is not None and avatar_url != user.avatar_url:
         user.avatar_url = avatar_url
         changed += ["avatar_url"]
     if changed:
@@ -129,11 +130,13 @@ async def deactivate_user(*, user_id: UUID) -> None:
     await run_db(User.objects.filter(pk=user_id).update, is_active=False)
     get_hub().send_control([user_address(user_id)], "user:deactivated", {})
     await end_user_sessions(user_id=user_id)
+    await activity_changed(user_id)
 
 
 async def reactivate_user(*, user_id: UUID) -> None:
     """Let the user log in again. The old sessions stay ended. Safe to repeat."""
     await run_db(User.objects.filter(pk=user_id).update, is_active=True)
+    await activity_changed(user_id)
 
 
 async def record_last_seen(*, seen: Mapping[UUID, datetime]) -> None:

@@ -70,9 +70,12 @@ async def test_lock_room_when_a_member_sends_then_forbidden_until_unlocked(
         assert updated["data"]["lockedAt"] is not None
         refused = await socket.error("message:send", {"roomId": room, "content": "x"})
         assert refused["code"] == "forbidden"
-    edit = alice.http.patch(f"/api/rooms/{room}/messages/{message['id']}", json={"content": "y"})
-    assert edit.json()["error"]["code"] == "forbidden"
-    assert alice.http.get(f"/api/rooms/{room}").json()["lockedAt"] is not None
+        edit = alice.http.patch(f"/api/rooms/{room}/messages/{message['id']}", json={"content": "y"})
+        assert edit.json()["error"]["code"] == "forbidden"
+        # Again, it changes nothing and is told to nobody.
+        moderator.act("rooms/room", "lock", room)
+        assert "room:updated" not in [frame["event"] for frame in await socket.read_all()]
+    assert alice.http.get(f"/api/rooms/{room}").json()["lockedAt"] == updated["data"]["lockedAt"]
     moderator.act("rooms/room", "unlock", room)
     assert bob.send(room, "after")["seq"] == 2
 

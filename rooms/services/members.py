@@ -12,12 +12,17 @@ from foundation.errors import Conflict, Invalid
 
 from .. import selectors
 from ..models import Membership, Room
-from ..permissions import require_managed_group, require_may_grant, require_outranks, require_role
+from ..permissions import (
+    require_managed_group,
+    require_may_grant,
+    require_outranks,
+    require_role,
+)
 from .changes import save_changes
+from .owners import LAST_OWNER, has_other_owner, require_owner_without
 from .publishing import notify_added, notify_removed, publish_member_changed
 
 Role = Membership.Role
-LAST_OWNER = "This is the room's only owner. Make another member owner first, or delete the room."
 
 
 async def add_member(*, room_id: UUID, actor_id: UUID, user_id: UUID, role: str = Role.MEMBER) -> Membership:
@@ -48,7 +53,7 @@ def _add_member(room_id: UUID, actor_id: UUID, user_id: UUID, role: str) -> Memb
 async def change_member(
     *, room_id: UUID, actor_id: UUID, user_id: UUID, changes: dict[str, Any]
 ) -> Membership:
-    """Change a member's `role` or `muted_until`, as an admin. Conflict if no owner would be left."""
+    """Change a member's `role` or `muted_until`, as an admin. Conflict if no active owner would be left."""
     membership, changed = await run_db(_change_member, room_id, actor_id, user_id, changes)
     if changed:
         publish_member_changed(room_id, user_id, membership)
@@ -64,10 +69,11 @@ def _change_member(
     if "role" in changes and changes["role"] != membership.role:
         require_may_grant(actor, changes["role"])
         if membership.role == Role.OWNER:
-            _require_another_owner(room_id)
+            if not has_other_owner(membership):
+                raise Conflict(LAST_OWNER)
             Membership.objects.filter(pk=membership.pk).update(role=changes["role"])
             # Two owners may have stepped down at once.
-            if not _has_owner(room_id):
+            if not has_other_owner(membership):
                 Membership.objects.filter(pk=membership.pk).update(role=Role.OWNER)
                 raise Conflict(LAST_OWNER)
     return membership, save_changes(membership, changes)
@@ -76,7 +82,7 @@ def _change_member(
 async def remove_member(*, room_id: UUID, actor_id: UUID, user_id: UUID) -> None:
     """Remove a user from a group, as an admin; members who remove themselves leave.
 
-    Conflict for the only owner, unless the room has no other member.
+    Conflict for the only active owner, unless no other member is active.
     """
     await run_db(_remove_member, room_id, actor_id, user_id)
     notify_removed(room_id, [user_id], reason="left" if user_id == actor_id else "removed")
@@ -90,14 +96,16 @@ def _remove_member(room_id: UUID, actor_id: UUID, user_id: UUID) -> None:
         require_role(actor, Role.ADMIN)
         membership = selectors.get_membership(room_id=room_id, user_id=user_id)
         require_outranks(actor, membership)
-    last_out = selectors.count_members(room_id=room_id) == 1
-    if membership.role == Role.OWNER and not last_out:
-        _require_another_owner(room_id)
+    if membership.role == Role.OWNER:
+        require_owner_without(membership)
     Membership.objects.filter(pk=membership.pk).delete()
-    # Two owners may have left at once.
-    if membership.role == Role.OWNER and not last_out and not _has_owner(room_id):
-        membership.save(force_insert=True)
-        raise Conflict(LAST_OWNER)
+    if membership.role == Role.OWNER:
+        try:
+            # Two owners may have left at once.
+            require_owner_without(membership)
+        except Conflict:
+            membership.save(force_insert=True)
+            raise
 
 
 def join(room: Room, user_id: UUID, role: str) -> Membership | None:
@@ -112,7 +120,7 @@ def join(room: Room, user_id: UUID, role: str) -> Membership | None:
 
 def require_users(user_ids: list[UUID], *, field: str) -> None:
     """Raise Invalid, which names `field`, unless all users exist and are active."""
-    found = {user.pk for user in accounts.get_users(user_ids=user_ids).values() if user.is_active}
+    found = accounts.active_users(user_ids=user_ids)
     if missing := [str(user_id) for user_id in user_ids if user_id not in found]:
         raise Invalid(
             "No such user.", fields={field: [f"No such user: {user_id}." for user_id in missing[:10]]}
@@ -121,12 +129,3 @@ def require_users(user_ids: list[UUID], *, field: str) -> None:
 
 def refuse_full() -> NoReturn:
     raise Conflict(f"A room holds at most {settings.MAX_ROOM_MEMBERS} members.")
-
-
-def _require_another_owner(room_id: UUID) -> None:
-    if Membership.objects.filter(room_id=room_id, role=Role.OWNER).count() < 2:
-        raise Conflict(LAST_OWNER)
-
-
-def _has_owner(room_id: UUID) -> bool:
-    return Membership.objects.filter(room_id=room_id, role=Role.OWNER).exists()

@@ -13,28 +13,34 @@ from foundation.errors import Conflict, Forbidden
 from .. import selectors
 from ..models import Membership, Room
 from ..write_access import forget_write_access
+from .changes import save_changes
+from .owners import appoint_owner
 from .publishing import notify_removed, publish_member_changed, publish_room_updated
 from .rooms import end_room
 
 
 async def lock_room(*, room_id: UUID) -> Room:
-    """Stop all writing in the room until it is unlocked. Safe to repeat."""
-    room = await run_db(_change, room_id, {"locked_at": times.now()})
-    publish_room_updated(room)
+    """Stop all writing in the room until it is unlocked. A locked room stays as it is."""
+    room, changed = await run_db(_lock, room_id)
+    if changed:
+        publish_room_updated(room)
+    # Also for a locked room: the process that locked it may have died before this.
     forget_write_access(room_id=room_id)
     return room
 
 
 async def unlock_room(*, room_id: UUID) -> Room:
     """Allow writing again. Safe to repeat. The cache of write access needs no change: it has no refusals."""
-    room = await run_db(_change, room_id, {"locked_at": None})
-    publish_room_updated(room)
+    room, changed = await run_db(_change, room_id, {"locked_at": None})
+    if changed:
+        publish_room_updated(room)
     return room
 
 
 async def set_retention(*, room_id: UUID, days: int | None) -> Room:
     """Set after how many days messages are archived; None means RETENTION_DAYS. Members do not see it."""
-    return await run_db(_change, room_id, {"retention_days": days})
+    room, _ = await run_db(_change, room_id, {"retention_days": days})
+    return room
 
 
 async def close_room(*, room_id: UUID) -> None:
@@ -46,8 +52,7 @@ async def close_room(*, room_id: UUID) -> None:
 async def expel_member(*, room_id: UUID, user_id: UUID) -> None:
     """Remove a member of any role from a group.
 
-    If that was the last owner, another member becomes owner, so that somebody can manage the room: an active
-    account before a deactivated one, an admin before a member, then the longest membership.
+    If that was the last active owner, another member becomes owner (`appoint_owner`).
     """
     new_owners = await run_db(_expel, room_id, user_id)
     notify_removed(room_id, [user_id], reason="removed")
@@ -56,9 +61,14 @@ async def expel_member(*, room_id: UUID, user_id: UUID) -> None:
         publish_member_changed(room_id, owner.user_id, owner)
 
 
-def _change(room_id: UUID, changes: dict[str, Any]) -> Room:
-    Room.objects.filter(pk=room_id).update(**changes)
-    return selectors.get_room(room_id=room_id)
+def _change(room_id: UUID, changes: dict[str, Any]) -> tuple[Room, bool]:
+    room = selectors.get_room(room_id=room_id)
+    return room, save_changes(room, changes)
+
+
+def _lock(room_id: UUID) -> tuple[Room, bool]:
+    locked_at = selectors.get_room(room_id=room_id).locked_at
+    return _change(room_id, {"locked_at": locked_at or times.now()})
 
 
 def _close(room_id: UUID) -> list[UUID]:
@@ -73,23 +83,10 @@ def _expel(room_id: UUID, user_id: UUID) -> list[Membership]:
     _require_group(room_id)
     membership = selectors.get_membership(room_id=room_id, user_id=user_id)
     # The new owner comes first, so that a crash leaves two owners rather than none.
-    new_owners = _appoint_owner(room_id, without=membership)
+    new_owners = appoint_owner(room_id, without=membership)
     Membership.objects.filter(pk=membership.pk).delete()
     # The other owner may have left since the first look.
-    return new_owners or _appoint_owner(room_id, without=membership)
-
-
-def _appoint_owner(room_id: UUID, *, without: Membership) -> list[Membership]:
-    others = [member for member in selectors.room_members(room_id=room_id) if member.pk != without.pk]
-    if not others or any(member.role == Membership.Role.OWNER for member in others):
-        return []
-    # `min` takes the first of equals, and the selector orders by the time of joining.
-    successor = min(
-        others, key=lambda member: (not member.user.is_active, member.role != Membership.Role.ADMIN)
-    )
-    successor.role = Membership.Role.OWNER
-    successor.save(update_fields=["role"])
-    return [successor]
+    return new_owners or appoint_owner(room_id, without=membership)
 
 
 def _require_group(room_id: UUID) -> Room:

@@ -12,10 +12,11 @@ from rooms.models import Membership, Room
 from tests.kit.servers import ChatServer
 from tests.kit.users import ChatUser
 
-DEACTIVATE = """
-from accounts.services import deactivate_user
+ACCOUNT = """
+from uuid import UUID
+from accounts.services import {service}
 from foundation import loop
-loop.call(deactivate_user(user_id="{user_id}"))
+loop.call({service}(user_id=UUID("{user_id}")))
 """
 
 
@@ -24,7 +25,7 @@ def deactivate(server: ChatServer) -> Callable[[ChatUser], None]:
     """Deactivates an account."""
 
     def run(user: ChatUser) -> None:
-        server.manage("shell", "-v0", "-c", DEACTIVATE.format(user_id=user.id))
+        server.manage("shell", "-v0", "-c", ACCOUNT.format(service="deactivate_user", user_id=user.id))
 
     return run
 
