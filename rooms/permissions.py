@@ -1,5 +1,6 @@
 """What each role may do in a room."""
 
+from datetime import datetime
 from uuid import UUID
 
 from foundation import times
@@ -31,6 +32,15 @@ def require_may_grant(membership: Membership, role: str) -> None:
     """Raise Forbidden unless the member may give others this role: only an owner makes admins and owners."""
     if role != Role.MEMBER:
         require_role(membership, Role.OWNER)
+
+
+def require_may_mute(membership: Membership, other: Membership, until: datetime | None) -> None:
+    """Raise Forbidden for a muted member who would end their own mute earlier; others lift it."""
+    now, muted_until = times.now(), other.muted_until
+    if membership.pk != other.pk or muted_until is None or muted_until <= now:
+        return
+    if until is None or until < muted_until:
+        raise Forbidden("You are muted here, and only another member who may manage you lifts that.")
 
 
 def require_managed_group(room_id: UUID, actor_id: UUID, role: Membership.Role) -> Membership:

@@ -15,6 +15,7 @@ from ..models import Membership, Room
 from ..permissions import (
     require_managed_group,
     require_may_grant,
+    require_may_mute,
     require_outranks,
     require_role,
 )
@@ -66,6 +67,9 @@ def _change_member(
     actor = require_managed_group(room_id, actor_id, Role.ADMIN)
     membership = selectors.get_membership(room_id=room_id, user_id=user_id)
     require_outranks(actor, membership)
+    # Nobody else could lift the mute of the only owner.
+    if "muted_until" in changes and (actor.role != Role.OWNER or has_other_owner(actor)):
+        require_may_mute(actor, membership, changes["muted_until"])
     if "role" in changes and changes["role"] != membership.role:
         require_may_grant(actor, changes["role"])
         if membership.role == Role.OWNER:
