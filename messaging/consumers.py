@@ -2,11 +2,12 @@
 
 import msgspec
 
-from foundation.database import run_db
-from realtime.session.connection import Connection
+from foundation.limits.local import get_local_limiter
+from foundation.limits.named import TYPING_USER
 from realtime.session.handlers import EventConsumer, on
 from realtime.wire.events import Allowed
-from rooms import selectors as rooms
+from rooms.permissions import require_may_write
+from rooms.write_access import get_write_access_cache
 
 from . import resume
 from .events import (
@@ -32,18 +33,14 @@ from .events import (
 from .services.changes import delete_message, edit_message
 from .services.receipts import acknowledge
 from .services.send import send_message
-from .typing_indicators import TypingIndicators
+from .typing_indicators import get_typing_indicators
 
 
 class MessagingConsumer(EventConsumer):
     sends = (MESSAGE_RECEIVE, MESSAGE_UPDATED, MESSAGE_DELETED, MESSAGE_ACK, TYPING)
 
-    def __init__(self, connection: Connection) -> None:
-        super().__init__(connection)
-        self._typing = TypingIndicators(connection.user_id)
-
     async def disconnected(self) -> None:
-        self._typing.end()
+        get_typing_indicators().stop_all(self.connection)
 
     @on("message:send", SendMessage, reply=SendReply, allowed=Allowed.WRITERS)
     async def send(self, data: SendMessage) -> SendReply:
@@ -77,14 +74,18 @@ class MessagingConsumer(EventConsumer):
             )
         )
 
-    @on("typing", Typing, reply=TypingUpdate, allowed=Allowed.MEMBERS)
+    @on("typing", Typing, reply=TypingUpdate, allowed=Allowed.WRITERS)
     async def typing(self, data: Typing) -> TypingUpdate:
         """Show the other members that you are typing, or have stopped. Ends after 6 s unless sent again."""
-        user_id = self.connection.user_id
-        if not self._typing.is_typing(data.room_id):
-            await run_db(rooms.require_member, room_id=data.room_id, user_id=user_id)
-        self._typing.set(data.room_id, data.is_typing)
-        return TypingUpdate(room_id=data.room_id, user_id=user_id, is_typing=data.is_typing)
+        user_id, room_id, indicators = self.connection.user_id, data.room_id, get_typing_indicators()
+        # To stop takes no permission, so that a client whose user was muted meanwhile gets no error for it.
+        if data.is_typing or not indicators.stop(room_id, self.connection):
+            access = await get_write_access_cache().require(room_id=room_id, user_id=user_id)
+            if data.is_typing:
+                require_may_write(access)
+                get_local_limiter().check(TYPING_USER.of(user_id))
+                indicators.start(room_id, self.connection)
+        return TypingUpdate(room_id=room_id, user_id=user_id, is_typing=data.is_typing)
 
     @on("resume", Resume, reply=ResumeReply, allowed=Allowed.FILTERED)
     async def resume(self, data: Resume) -> ResumeReply:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from foundation.limits.local import get_local_limiter
+from foundation.limits.named import EVENTS_USER
 from realtime.session.handlers import EventConsumer, on, on_control
 from realtime.wire.close_codes import CloseCode, CloseSocket
 from realtime.wire.events import Allowed
@@ -37,5 +39,6 @@ class PresenceConsumer(EventConsumer):
     @on("presence:query", QueryPresence, reply=dict[str, PresenceState], allowed=Allowed.FILTERED)
     async def query(self, data: QueryPresence) -> dict[str, PresenceState]:
         """Ask which of these users are online. Users with whom you share no room are left out."""
+        get_local_limiter().check(EVENTS_USER.of(self.connection.user_id))
         states = await selectors.visible_states(viewer_id=self.connection.user_id, user_ids=data.user_ids)
         return {str(user_id): state for user_id, state in states.items()}

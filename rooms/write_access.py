@@ -46,7 +46,7 @@ class WriteAccess(NamedTuple):
 def get_write_access_cache() -> "WriteAccessCache":
     """The cache of this process, which listens to the hub for changes."""
     cache = WriteAccessCache()
-    get_hub().listen(NOTICE, cache.forget)
+    on_write_access_changed(cache.forget)
     get_hub().on_loss(cache.forget_all)
     return cache
 
@@ -55,6 +55,14 @@ def forget_write_access(*, room_id: UUID, user_ids: Iterable[UUID] | None = None
     """Make every process forget the write access of these members, or of all members; called after the write."""
     names = None if user_ids is None else [str(user_id) for user_id in user_ids]
     get_hub().notify(NOTICE, {"room_id": str(room_id), "user_ids": names})
+
+
+def on_write_access_changed(listener: Callable[[dict[str, Any]], None]) -> None:
+    """Have `listener` called in this process with each notice: `{"room_id": "..", "user_ids": [".."] or None}`.
+
+    None stands for all members.
+    """
+    get_hub().listen(NOTICE, listener)
 
 
 class WriteAccessCache:

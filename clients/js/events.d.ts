@@ -136,6 +136,8 @@ export interface Ready {
 export interface Limits {
   messagesUser: string;
   messagesRoom: string;
+  eventsUser: string;
+  typingUser: string;
   frames: string;
   maxContentChars: number;
   maxMetaBytes: number;
@@ -228,7 +230,7 @@ export interface ClientEvents {
   "message:edit": { data: EditMessage; reply: MessageData };
   /** Make a message a tombstone, as its author or an admin of the room. Allowed: the author of the message, and admins of the room. */
   "message:delete": { data: DeleteMessage; reply: MessageData };
-  /** Show the other members that you are typing, or have stopped. Ends after 6 s unless sent again. Allowed: members of the room. */
+  /** Show the other members that you are typing, or have stopped. Ends after 6 s unless sent again. Allowed: members of the room who are not muted. */
   "typing": { data: Typing; reply: TypingUpdate };
   /** Send the messages after the given seqs, or say for which rooms there are too many. Allowed: every user; the reply leaves out rooms and users that are not visible to them. */
   "resume": { data: Resume; reply: ResumeReply };

@@ -26,15 +26,19 @@ class LocalLimiter:
         self._empty_at: OrderedDict[str, float] = OrderedDict()
         self._lock = threading.Lock()
 
-    def check(self, *counts: Count) -> None:
-        """Take one from each limit, or none from any: raises RateLimited with the longest wait."""
+    def check(self, *counts: Count | None) -> None:
+        """Take one from each limit, or none from any: raises RateLimited with the longest wait.
+
+        None stands for a limit that is off.
+        """
+        taken = [count for count in counts if count is not None]
         with self._lock:
             now, longest_wait_seconds, empty_at = self._clock(), 0.0, {}
-            for _, key, rate in counts:
+            for _, key, rate in taken:
                 empty_at[key], wait_seconds = gcra.take(self._empty_at.get(key, now), rate, now=now)
                 longest_wait_seconds = max(longest_wait_seconds, wait_seconds)
             if longest_wait_seconds:
-                metrics.LIMITED.labels(counts[0].scope).inc()
+                metrics.LIMITED.labels(taken[0].scope).inc()
                 raise RateLimited(retry_after=longest_wait_seconds)
             for key, at in empty_at.items():
                 self._empty_at[key] = at

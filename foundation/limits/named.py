@@ -70,7 +70,7 @@ MESSAGES_USER = NamedLimit(
     name="messages:user",
     variable="LIMIT_MESSAGES_USER",
     default="10/5s",
-    counts="messages of a user, over all devices and processes",
+    counts="messages and edits of a user, over all devices and processes",
     ready_field="messages_user",
     while_redis_is_away=WhileRedisIsAway.EACH_PROCESS_COUNTS,
 )
@@ -78,9 +78,25 @@ MESSAGES_ROOM = NamedLimit(
     name="messages:room",
     variable="LIMIT_MESSAGES_ROOM",
     default="50/5s",
-    counts="messages to a room",
+    counts="messages and edits in a room",
     ready_field="messages_room",
     while_redis_is_away=WhileRedisIsAway.EACH_PROCESS_COUNTS,
+)
+EVENTS_USER = NamedLimit(
+    name="events:user",
+    variable="LIMIT_EVENTS_USER",
+    default="250/5s",
+    counts="deletions, acknowledgements and presence queries of a user, in each process",
+    ready_field="events_user",
+    while_redis_is_away=WhileRedisIsAway.UNCHANGED,
+)
+TYPING_USER = NamedLimit(
+    name="typing:user",
+    variable="LIMIT_TYPING_USER",
+    default="20/5s",
+    counts="typing that a user begins or renews, in each process",
+    ready_field="typing_user",
+    while_redis_is_away=WhileRedisIsAway.UNCHANGED,
 )
 FRAMES = NamedLimit(
     name="frames",
@@ -134,6 +150,8 @@ SIGNUP_IP = NamedLimit(
 LIMITS = (
     MESSAGES_USER,
     MESSAGES_ROOM,
+    EVENTS_USER,
+    TYPING_USER,
     FRAMES,
     REST_ANON,
     REST_USER,

@@ -8,7 +8,8 @@ from django.db import IntegrityError
 from foundation import times
 from foundation.database import run_db
 from foundation.errors import Conflict, Forbidden
-from foundation.limits.named import MESSAGES_ROOM, MESSAGES_USER
+from foundation.limits.local import get_local_limiter
+from foundation.limits.named import EVENTS_USER, MESSAGES_ROOM, MESSAGES_USER
 from foundation.limits.shared import get_rate_limiter
 from messaging.models import Message, MessageRevision
 from messaging.selectors import require_existing
@@ -59,8 +60,9 @@ async def delete_message(
 ) -> tuple[Message, Room]:
     """Make a message a tombstone, as its author or an admin of the room. A repeat raises NotFound.
 
-    Raises NotFound, Forbidden, Conflict (others keep changing the same message).
+    Raises NotFound, Forbidden, RateLimited, Conflict (others keep changing the same message).
     """
+    get_local_limiter().check(EVENTS_USER.of(actor_id))
     message, room = await run_db(_delete, room_id, message_id, actor_id, reason)
     publish_deleted(message, room)
     return message, room

@@ -1,9 +1,11 @@
 """Publishes the events of messages to every connection that is subscribed to the room.
 
-Services call these functions after their write, and the typing timer calls the last one. No other module of
-messaging calls `hub.publish`.
+Services call these functions after their write, and the typing indicators call the last ones. No other module of
+messaging uses the hub.
 """
 
+from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 from accounts.topics import user_address
@@ -22,6 +24,8 @@ from messaging.models import Message
 from realtime.hub.hub import get_hub
 from rooms.models import Room
 from rooms.topics import room_topic
+
+TYPING_STOPPED = "typing:stopped"
 
 
 def publish_stored(batch: list[Stored]) -> None:
@@ -53,3 +57,13 @@ def publish_typing(*, room_id: UUID, user_id: UUID, is_typing: bool) -> None:
     """Publish `typing` to the other members. The user's own connections do not get it, and nothing is stored."""
     frame = TYPING.encode(TypingUpdate(room_id=room_id, user_id=user_id, is_typing=is_typing))
     get_hub().publish(room_topic(room_id), frame, droppable=True, exclude_address=user_address(user_id))
+
+
+def notify_typing_stopped(*, room_id: UUID, user_id: UUID) -> None:
+    """Tell every process that a user's last connection of this one stopped typing in the room."""
+    get_hub().notify(TYPING_STOPPED, {"room_id": str(room_id), "user_id": str(user_id)})
+
+
+def on_typing_stopped(listener: Callable[[dict[str, Any]], None]) -> None:
+    """Have `listener` called in this process with each notice of `notify_typing_stopped`."""
+    get_hub().listen(TYPING_STOPPED, listener)

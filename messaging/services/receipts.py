@@ -4,6 +4,8 @@ from uuid import UUID
 
 from foundation.database import run_db
 from foundation.errors import Invalid
+from foundation.limits.local import get_local_limiter
+from foundation.limits.named import EVENTS_USER
 from messaging import selectors
 from messaging.events import Watermarks
 from rooms import selectors as rooms
@@ -18,10 +20,11 @@ async def acknowledge(
     """Move the user's watermarks up to a message, given by its seq or its id. Safe to repeat.
 
     `status` is "delivered" or "read"; a message that was read was also delivered. The room gets `message:ack`
-    only if a watermark moved. Raises Invalid and NotFound.
+    only if a watermark moved. Raises Invalid, NotFound, RateLimited.
     """
     if (seq is None) == (message_id is None):
         raise Invalid("Give either seq or messageId.", fields={"seq": ["Give either seq or messageId."]})
+    get_local_limiter().check(EVENTS_USER.of(user_id))
     watermarks, moved = await run_db(_acknowledge, room_id, user_id, status, seq, message_id)
     if moved:
         publish_watermarks(watermarks)

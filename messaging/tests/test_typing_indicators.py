@@ -1,4 +1,4 @@
-"""Typing indicators: the other members get them, and they end by a timer. Takes about nine seconds."""
+"""Typing indicators: the other members get them, and they end by a timer. Takes about ten seconds."""
 
 import json
 from collections.abc import AsyncIterator
@@ -79,6 +79,56 @@ async def test_typing_when_its_fields_are_bad_then_is_invalid(
         check_error(await client.error("typing", data), "invalid", field)
 
 
+async def start(client: ChatSocketClient, room_id: str) -> None:
+    await client.reply("typing", {"roomId": room_id, "isTyping": True})
+
+
+async def test_typing_when_one_of_two_devices_stops_then_goes_on(ann: ChatUser, ben: ChatUser) -> None:
+    room_id = ann.make_room(ben)
+    async with ben.connect() as bens, ann.connect() as phone:
+        async with ann.connect() as laptop, ann.connect() as tablet:
+            for device in (phone, laptop, tablet):
+                await start(device, room_id)
+                assert (await typing(bens, ann))["isTyping"] is True
+            # Repeated, it stops no other device either.
+            for _ in range(2):
+                await laptop.reply("typing", {"roomId": room_id, "isTyping": False})
+        # The tablet has hung up. Its end may come after this message, which waits for no disconnect.
+        await phone.reply("typing", {"roomId": room_id, "isTyping": True})
+        assert (await typing(bens, ann))["isTyping"] is True
+        await phone.reply("typing", {"roomId": room_id, "isTyping": False})
+        assert (await typing(bens, ann))["isTyping"] is False
+        shown = [frame["data"]["isTyping"] for frame in bens.frames if frame["event"] == "typing"]
+    assert shown == [True] * 4 + [False]
+
+
+@pytest.mark.parametrize("how", ["muted", "removed", "deleted"])
+async def test_typing_when_the_member_may_no_longer_write_then_ends(
+    ann: ChatUser, ben: ChatUser, how: str
+) -> None:
+    """At once: within less than the six seconds after which it would end anyway."""
+    room_id = ann.make_room(ben)
+    member = f"/api/rooms/{room_id}/members/{ben.id}"
+    async with ann.connect() as anns, ben.connect() as bens:
+        await start(bens, room_id)
+        assert (await typing(anns, ben))["isTyping"] is True
+        if how == "muted":
+            body = {"mutedUntil": "2099-01-01T00:00:00Z"}
+            assert ann.http.patch(member, json=body).status_code == 200
+        elif how == "removed":
+            assert ann.http.delete(member).status_code == 204
+        else:
+            assert ann.http.delete(f"/api/rooms/{room_id}").status_code == 204
+        if how != "deleted":
+            assert (await typing(anns, ben, seconds=4))["isTyping"] is False
+        code = "muted" if how == "muted" else "not_found"
+        for _ in range(2):
+            check_error(await bens.error("typing", {"roomId": room_id, "isTyping": True}), code)
+        stop = await bens.request("typing", {"roomId": room_id, "isTyping": False})
+        assert stop["event"] == ("reply" if how == "muted" else "error:not_found")
+        assert "typing" not in [frame["event"] for frame in await anns.read_all()]
+
+
 class Subscriber:
     """A subscriber to every room that it is asked for; keeps the `typing` events in their order."""
 
@@ -102,25 +152,35 @@ async def subscriber() -> AsyncIterator[Subscriber]:
     await loop.stop()
 
 
-async def test_indicator_when_renewed_then_ends_once_after_the_last_renewal(subscriber: Subscriber) -> None:
-    indicators, room_id = TypingIndicators(uuid4(), seconds=0.05), uuid4()
+@pytest.fixture
+async def device(subscriber: Subscriber) -> Connection:
+    return (await connect(get_hub(), uuid4()))[0]
+
+
+async def test_indicator_when_renewed_then_ends_once_after_the_last_renewal(
+    subscriber: Subscriber, device: Connection
+) -> None:
+    indicators, room_id = TypingIndicators(seconds=0.05), uuid4()
     subscriber.subscribe(room_id)
-    indicators.set(room_id, True)
-    indicators.set(room_id, True)
-    await until(lambda: not indicators.is_typing(room_id), "the indicator has ended")
-    indicators.end()
+    indicators.start(room_id, device)
+    indicators.start(room_id, device)
+    await until(lambda: (room_id, False) in subscriber.events, "the indicator has ended")
+    indicators.stop_all(device)
     await get_hub().flush()
     assert subscriber.events == [(room_id, True), (room_id, True), (room_id, False)]
 
 
-async def test_indicators_when_in_too_many_rooms_then_no_more_are_published(subscriber: Subscriber) -> None:
-    indicators = TypingIndicators(uuid4(), seconds=60)
+async def test_indicators_when_in_too_many_rooms_then_no_more_are_published(
+    subscriber: Subscriber, device: Connection
+) -> None:
+    indicators = TypingIndicators(seconds=60)
     rooms = [uuid4() for _ in range(MAX_ROOMS_AT_ONCE + 5)]
     subscriber.subscribe(*rooms)
     for room_id in rooms:
-        indicators.set(room_id, True)
+        indicators.start(room_id, device)
     await get_hub().flush()
     assert subscriber.events == [(room_id, True) for room_id in rooms[:MAX_ROOMS_AT_ONCE]]
-    indicators.end()
+    indicators.stop_all(device)
     await get_hub().flush()
-    assert subscriber.events[MAX_ROOMS_AT_ONCE:] == [(room, False) for room in rooms[:MAX_ROOMS_AT_ONCE]]
+    ended = subscriber.events[MAX_ROOMS_AT_ONCE:]
+    assert sorted(ended) == sorted((room, False) for room in rooms[:MAX_ROOMS_AT_ONCE])

@@ -64,8 +64,13 @@ async def test_lock_room_when_a_member_sends_then_forbidden_until_unlocked(
 ) -> None:
     room = alice.make_room(bob)
     message = alice.send(room, "before")
-    async with bob.connect() as socket:
+    async with bob.connect() as socket, alice.connect() as typist:
+        typing = {"roomId": room, "isTyping": True}
+        await typist.reply("typing", typing)
+        assert (await socket.expect("typing"))["data"]["isTyping"] is True
         moderator.act("rooms/room", "lock", room)
+        assert (await socket.expect("typing", seconds=5))["data"]["isTyping"] is False
+        assert (await typist.error("typing", typing))["code"] == "forbidden"
         updated = await socket.expect("room:updated")
         assert updated["data"]["lockedAt"] is not None
         refused = await socket.error("message:send", {"roomId": room, "content": "x"})

@@ -17,6 +17,8 @@ class Limits(Wire):
 
     messages_user: str
     messages_room: str
+    events_user: str
+    typing_user: str
     frames: str
     max_content_chars: int
     max_meta_bytes: int

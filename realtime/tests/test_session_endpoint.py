@@ -29,7 +29,8 @@ async def test_ready_when_connected_then_is_the_first_frame_and_complete(
         assert other.ready["deviceId"] == other.ready["connectionId"]
         assert ready["serverTime"] < ready["expiresAt"]
         assert ready["limits"] == {
-            "messagesUser": "10/5s", "messagesRoom": "50/5s", "frames": "50/1s", "maxContentChars": 4000,
+            "messagesUser": "10/5s", "messagesRoom": "50/5s", "frames": "50/1s", "eventsUser": "250/5s",
+            "typingUser": "20/5s", "maxContentChars": 4000,
             "maxMetaBytes": 4096, "maxFrameBytes": 65536, "maxConnectionsUser": 10, "maxRoomMembers": 1000,
         }  # fmt: skip
 
