@@ -25,6 +25,8 @@ class Draft:
     room_id: UUID
     sender_id: UUID
     content: str
+    # The other user, if the sender named the user and not the room: both hear of the room with its first message.
+    to_user_id: UUID | None = None
     # The sender's membership. If it is given, the log checks the sender by primary key, which is faster.
     membership_id: UUID | None = None
     type: str = "text"

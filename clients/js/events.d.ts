@@ -138,6 +138,7 @@ export interface Limits {
   messagesRoom: string;
   eventsUser: string;
   typingUser: string;
+  roomsUser: string;
   frames: string;
   maxContentChars: number;
   maxMetaBytes: number;

@@ -98,6 +98,14 @@ TYPING_USER = NamedLimit(
     ready_field="typing_user",
     while_redis_is_away=WhileRedisIsAway.UNCHANGED,
 )
+ROOMS_USER = NamedLimit(
+    name="rooms:user",
+    variable="LIMIT_ROOMS_USER",
+    default="30/1m",
+    counts="rooms that a user makes, also by a first message to somebody",
+    ready_field="rooms_user",
+    while_redis_is_away=WhileRedisIsAway.EACH_PROCESS_COUNTS,
+)
 FRAMES = NamedLimit(
     name="frames",
     variable="LIMIT_FRAMES",
@@ -152,6 +160,7 @@ LIMITS = (
     MESSAGES_ROOM,
     EVENTS_USER,
     TYPING_USER,
+    ROOMS_USER,
     FRAMES,
     REST_ANON,
     REST_USER,

@@ -6,9 +6,9 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from messaging.drafts import Draft
-from messaging.models import Message
-from rooms.models import Membership
+from messaging.drafts import Draft, Stored, archived_message, key_id
+from messaging.models import ArchivedKey, Message
+from rooms.models import Membership, Room
 from rooms.write_access import WriteAccess
 
 
@@ -50,3 +50,15 @@ def find_by_keys(keys: list[tuple[UUID, UUID, str]]) -> dict[tuple[UUID, UUID, s
         room_id__in=room_ids, sender_id__in=sender_ids, client_message_id__in=client_ids
     )
     return {(m.room_id, m.sender_id, m.client_message_id): m for m in found if m.client_message_id}
+
+
+def find_stored(draft: Draft) -> Stored | None:
+    """The message that an earlier send of this draft has stored, also if it is archived now."""
+    if draft.key is None:
+        return None
+    message = find_by_keys([draft.key]).get(draft.key)
+    if message is None and (archived := ArchivedKey.objects.filter(pk=key_id(draft.key)).first()):
+        message = archived_message(draft, archived)
+    if message is None or message.fingerprint != draft.fingerprint:
+        return None
+    return Stored(message, Room.objects.get(pk=draft.room_id), duplicate=True)

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from accounts.topics import user_address
-from messaging.drafts import Stored
+from messaging.drafts import Draft, Outcome, Stored
 from messaging.events import (
     MESSAGE_ACK,
     MESSAGE_DELETED,
@@ -23,6 +23,7 @@ from messaging.events import (
 from messaging.models import Message
 from realtime.hub.hub import get_hub
 from rooms.models import Room
+from rooms.services.publishing import notify_added
 from rooms.topics import room_topic
 
 TYPING_STOPPED = "typing:stopped"
@@ -34,6 +35,18 @@ def publish_stored(batch: list[Stored]) -> None:
         frame = MESSAGE_RECEIVE.encode(message_data(stored.message, stored.room))
         topic, seq = room_topic(stored.room.pk), stored.message.seq
         get_hub().publish(topic, frame, seq=seq, trace=stored.trace)
+
+
+def notify_first(drafts: list[Draft], outcomes: list[Outcome]) -> None:
+    """Add direct rooms to the sockets of their users with the first message, if its sender named the user.
+
+    Not when the room is made, so that nobody is told of a room for a message that was not stored.
+    """
+    for draft, outcome in zip(drafts, outcomes, strict=True):
+        if draft.to_user_id is None or not isinstance(outcome, Stored) or outcome.duplicate:
+            continue
+        if outcome.message.seq == 1:
+            notify_added(draft.room_id, {draft.sender_id, draft.to_user_id})
 
 
 def publish_updated(message: Message, room: Room) -> None:

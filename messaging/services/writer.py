@@ -15,7 +15,7 @@ from messaging.drafts import Draft, Outcome, Stored
 from messaging.log.message_log import MessageLog
 from messaging.mark_writer import get_mark_writer
 
-from .publishing import publish_stored
+from .publishing import notify_first, publish_stored
 
 logger = logging.getLogger(__name__)
 
@@ -98,6 +98,7 @@ class MessageWriter:
             # After an error too: without transactions a part of the batch may be stored, and its marks are pending.
             get_mark_writer().wake()
         try:
+            notify_first(drafts, outcomes)
             publish_stored([one for one in outcomes if isinstance(one, Stored) and not one.duplicate])
         except Exception:
             logger.exception("a stored batch could not be published")

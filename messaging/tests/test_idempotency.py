@@ -1,12 +1,14 @@
 """A clientMessageId names one message for ever, over every transport. Takes about three seconds."""
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from tests.kit.errors import check_error, error_of
+from tests.kit.servers import ChatServer
 from tests.kit.users import ChatUser
 
 
@@ -86,6 +88,61 @@ def test_message_when_edited_or_deleted_then_a_late_retry_finds_it(room_id: str,
         post(ann, room_id, content="changed", clientMessageId="edited"), 409, "conflict", "clientMessageId"
     )
     assert [message["content"] for message in ann.history(room_id)] == ["changed", ""]
+
+
+def mute(owner: ChatUser, room_id: str, user: ChatUser) -> Any:
+    body = {"mutedUntil": "2099-01-01T00:00:00Z"}
+    return owner.http.patch(f"/api/rooms/{room_id}/members/{user.id}", json=body)
+
+
+def remove(owner: ChatUser, room_id: str, user: ChatUser) -> Any:
+    return owner.http.delete(f"/api/rooms/{room_id}/members/{user.id}")
+
+
+def delete(owner: ChatUser, room_id: str, user: ChatUser) -> Any:
+    return owner.http.delete(f"/api/rooms/{room_id}")
+
+
+@pytest.mark.parametrize(
+    ("refuse", "status", "code"),
+    [(mute, 403, "muted"), (remove, 404, "not_found"), (delete, 404, "not_found")],
+)
+async def test_message_when_its_sender_may_write_no_more_then_a_retry_finds_it(
+    room_id: str, ann: ChatUser, ben: ChatUser, cleo: ChatUser, refuse: Any, status: int, code: str
+) -> None:
+    data = {"roomId": room_id, "content": "x", "clientMessageId": "late"}
+    async with ben.connect() as client:
+        first = await client.reply("message:send", data)
+        assert refuse(ann, room_id, ben).status_code in (200, 204)
+        assert await client.reply("message:send", data) == {**first, "duplicate": True}
+        for other in ({"content": "y"}, {"clientMessageId": "new"}):
+            check_error(await client.error("message:send", data | other), code)
+            error_of(post(ben, room_id, **{"clientMessageId": "late", **other}), status, code)
+    retry = post(ben, room_id, clientMessageId="late")
+    assert (retry.status_code, retry.json()["id"]) == (200, first["serverMessageId"])
+    # Somebody else learns nothing by this id.
+    error_of(post(cleo, room_id, clientMessageId="late"), 404, "not_found")
+
+
+async def test_message_when_its_sender_is_limited_then_a_retry_finds_it(
+    start_server: Callable[..., ChatServer],
+) -> None:
+    server = start_server(RATE_LIMITS="on", LIMIT_MESSAGES_USER="2/1d")
+    user, other = server.sign_up(), server.sign_up()
+    room_id = user.make_room()
+    async with user.connect() as client:
+        to_room, to_user = (
+            {**where, "content": "x", "clientMessageId": "k"}
+            for where in ({"roomId": room_id}, {"toUserId": other.id})
+        )
+        for data in (to_room, to_user):
+            first = await client.reply("message:send", data)
+            if data is to_room:
+                continue
+            assert await client.reply("message:send", data) == {**first, "duplicate": True}
+        check_error(await client.error("message:send", to_room | {"clientMessageId": "new"}), "rate_limited")
+    assert post(user, room_id, clientMessageId="k").status_code == 200
+    error_of(post(user, room_id), 429, "rate_limited")
 
 
 async def test_message_when_sent_concurrently_then_is_stored_once(room_id: str, ann: ChatUser) -> None:

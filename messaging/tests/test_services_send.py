@@ -116,6 +116,57 @@ async def test_first_message_when_to_a_new_direct_room_then_is_not_missed(server
             assert (await receive(client, sent))["seq"] == 1
 
 
+def rooms_of(user: ChatUser) -> list[str]:
+    return [room["id"] for room in user.http.get("/api/rooms").json()["results"]]
+
+
+async def test_first_message_when_refused_then_no_room_is_made(server: ChatServer) -> None:
+    one, other = server.sign_up(), server.sign_up()
+    refused: list[tuple[dict[str, Any], str]] = [
+        ({"replyTo": NOBODY}, "replyTo"),
+        ({"content": " "}, "content"),
+        ({"type": "system"}, "type"),
+        ({"meta": {"big": "x" * 5000}}, "meta"),
+        ({"clientMessageId": "\x00"}, "clientMessageId"),
+        ({"toUserId": NOBODY}, "toUserId"),
+    ]
+    async with one.connect() as ones, other.connect() as others:
+        for fields, field in refused:
+            data = {"toUserId": other.id, "content": "x", **fields}
+            check_error(await ones.error("message:send", data), "invalid", field)
+        assert "room:added" not in [frame["event"] for frame in [*await others.read_all(), *ones.frames]]
+        assert (rooms_of(one), rooms_of(other)) == ([], [])
+        await ones.reply("message:send", {"toUserId": other.id, "content": "x"})
+        await others.expect("room:added")
+    assert rooms_of(one) == rooms_of(other) != []
+
+
+MAKE_DIRECT = """
+from uuid import UUID, uuid4
+from rooms.models import Membership
+from rooms.services.direct import make_direct
+one, other = UUID("{one}"), UUID("{other}")
+room, _, _ = make_direct(user_id=one, other_id=other, room_id=uuid4())
+Membership.objects.filter(room=room, user_id__in=[{lost}]).delete()
+"""
+
+
+@pytest.mark.parametrize("lost", ["", "one", "other", "one, other"])
+async def test_first_message_when_an_earlier_one_left_a_room_then_both_are_told(
+    server: ChatServer, lost: str
+) -> None:
+    """An earlier attempt died after it had made the room, or a part of it, and before it stored the message."""
+    one, other = server.sign_up(), server.sign_up()
+    server.manage("shell", "-v0", "-c", MAKE_DIRECT.format(one=one.id, other=other.id, lost=lost))
+    async with one.connect() as ones, other.connect() as others:
+        sent = await ones.reply("message:send", {"toUserId": other.id, "content": "x"})
+        for client in (ones, others):
+            assert (await client.expect("room:added"))["data"]["id"] == sent["roomId"]
+            await client.read_all()
+    assert rooms_of(one) == rooms_of(other) == [sent["roomId"]]
+    assert [message["content"] for message in other.history(sent["roomId"])] == ["x"]
+
+
 async def test_message_when_to_neither_or_both_room_and_user_then_is_invalid(
     room_id: str, ann: ChatUser, ben: ChatUser
 ) -> None:

@@ -19,6 +19,7 @@ class Limits(Wire):
     messages_room: str
     events_user: str
     typing_user: str
+    rooms_user: str
     frames: str
     max_content_chars: int
     max_meta_bytes: int

@@ -8,6 +8,8 @@ from django.conf import settings
 
 from foundation import times
 from foundation.database import run_db
+from foundation.limits.named import ROOMS_USER
+from foundation.limits.shared import get_rate_limiter
 
 from .. import selectors
 from ..models import Membership, Room
@@ -25,8 +27,9 @@ async def create_group(
     """Create a group with the creator as its owner.
 
     `fields` are other fields that a client may set, such as `meta`. Raises Invalid for unknown users, Conflict for
-    more than MAX_ROOM_MEMBERS of them. A retry creates a second room.
+    more than MAX_ROOM_MEMBERS of them, RateLimited. A retry creates a second room.
     """
+    await get_rate_limiter().check(ROOMS_USER.of(creator_id))
     room, user_ids = await run_db(_create_group, creator_id, list(member_ids), {"name": name, **fields})
     notify_added(room.pk, user_ids)
     return room
