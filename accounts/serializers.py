@@ -8,6 +8,7 @@ from rest_framework import serializers
 from api.schema import example
 from api.serializers import ModelSerializer, Serializer
 from api.text import TextField
+from api.views import PageQuery
 
 from .authentication import session_id_of
 from .models import (
@@ -129,10 +130,13 @@ class ProfileSerializer(Serializer):
     )
 
 
-class SearchSerializer(Serializer):
-    """The prefix of a name."""
-
-    search = TextField(required=False, allow_blank=True, max_length=MAX_DISPLAY_NAME_CHARS)
+class UserQuery(PageQuery):
+    search = TextField(
+        required=False,
+        allow_blank=True,
+        max_length=MAX_DISPLAY_NAME_CHARS,
+        help_text="Upper and lower case are the same. Without it, all users are listed.",
+    )
 
 
 class TokensSerializer(Serializer):

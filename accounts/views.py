@@ -2,7 +2,7 @@
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
-from rest_framework import mixins, viewsets
+from rest_framework import mixins
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,6 +12,7 @@ from api.clients import client_address, client_network
 from api.pagination import CursorPage
 from api.serializers import validated
 from api.throttling import check_rate
+from api.views import PageQuery, ViewSet
 from foundation import loop
 from foundation.ids import parse_uuid
 from foundation.limits.named import LOGIN_ACCOUNT, LOGIN_IP, SIGNUP_IP
@@ -26,10 +27,10 @@ from .serializers import (
     PasswordSerializer,
     ProfileSerializer,
     RefreshSerializer,
-    SearchSerializer,
     SessionSerializer,
     SignupSerializer,
     TokensSerializer,
+    UserQuery,
     UserSerializer,
 )
 
@@ -46,7 +47,7 @@ def limit_logins(request: Request, email: str) -> None:
 
 
 @extend_schema(tags=["auth"])
-class TokenViewSet(viewsets.GenericViewSet):
+class TokenViewSet(ViewSet):
     """Needs no access token, and ignores one."""
 
     authentication_classes = ()
@@ -96,8 +97,9 @@ class TokenViewSet(viewsets.GenericViewSet):
 
 
 @extend_schema(tags=["auth"])
-class SessionViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
+class SessionViewSet(mixins.ListModelMixin, ViewSet):
     serializer_class = SessionSerializer
+    queries = {"list": PageQuery}
     queryset = Session.objects.none()
 
     def get_queryset(self) -> QuerySet[Session]:
@@ -118,7 +120,7 @@ class SessionViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
 
 
 @extend_schema(tags=["auth"])
-class PasswordViewSet(viewsets.GenericViewSet):
+class PasswordViewSet(ViewSet):
     serializer_class = PasswordSerializer
     error_codes = {"change": ("conflict",)}
     pagination_class = None
@@ -138,26 +140,16 @@ class UserPage(CursorPage):
 
 
 @extend_schema(tags=["users"])
-class UserViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
+class UserViewSet(mixins.ListModelMixin, ViewSet):
     serializer_class = UserSerializer
     pagination_class = UserPage
+    queries = {"list": UserQuery}
     queryset = User.objects.none()
 
     def get_queryset(self) -> QuerySet[User]:
-        query = SearchSerializer(data={"search": self.request.query_params.get("search", "")})
-        query.is_valid(raise_exception=True)
-        return selectors.search_users(prefix=query.validated_data["search"])
+        return selectors.search_users(prefix=self.query.get("search", ""))
 
-    @extend_schema(
-        summary="Find users by a prefix of their username or display name",
-        parameters=[
-            OpenApiParameter(
-                "search",
-                str,
-                description="Upper and lower case are the same. Without it, all users are listed.",
-            )
-        ],
-    )
+    @extend_schema(summary="Find users by a prefix of their username or display name")
     def list(self, request: Request) -> Response:
         return super().list(request)
 

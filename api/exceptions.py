@@ -7,7 +7,7 @@ import logging
 import math
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
@@ -77,6 +77,11 @@ def as_chat_error(error: Exception) -> tuple[ChatError, int]:
     if isinstance(error, TimeoutError):
         logger.error("a service did not answer in time", exc_info=error)
         return errors.Unavailable(), 503
+    if isinstance(error, RequestDataTooBig):
+        return errors.TooLarge(), 413
+    if isinstance(error, SuspiciousOperation):
+        # Django's own bounds, such as the number of query parameters.
+        return errors.Invalid("The request is not valid HTTP for this server."), 400
     if isinstance(error, drf.APIException) and error.status_code < 500:
         return errors.Invalid(str(error.detail)), error.status_code
     return errors.Internal(), 500

@@ -46,6 +46,12 @@ class ChatAutoSchema(AutoSchema):
             return False
         return bool(super()._is_list_view(serializer))
 
+    def get_override_parameters(self) -> list[Any]:
+        """The query parameters that the view declares for its action."""
+        action = getattr(self.view, "action", None) or self.method.lower()
+        query = getattr(self.view, "queries", {}).get(action)
+        return [*super().get_override_parameters(), *([query] if query else [])]
+
     def _map_basic_serializer(self, serializer: Any, direction: Literal["request", "response"]) -> Any:
         schema = super()._map_basic_serializer(serializer, direction)
         if isinstance(serializer, CamelCaseFields):

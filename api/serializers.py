@@ -1,13 +1,15 @@
 """The base of our serializers: camelCase on the wire, snake_case in Python, and unknown fields are refused."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from rest_framework import serializers
 from rest_framework.request import Request
 
 from foundation import times
+from foundation.ids import read_id
 
 
 def camel(name: str) -> str:
@@ -23,11 +25,20 @@ class TimeField(serializers.DateTimeField):
         return times.to_wire(value) if isinstance(value, datetime) else value
 
     def to_internal_value(self, value: Any) -> datetime:
-        moment = super().to_internal_value(value)
         try:
-            return times.truncate(moment.astimezone(UTC))
-        except OverflowError:
-            raise serializers.ValidationError("This time is out of range.") from None
+            return times.truncate(times.parse(value))
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from None
+
+
+class IdField(serializers.UUIDField):
+    """A UUID with its hyphens, in any case."""
+
+    def to_internal_value(self, data: Any) -> UUID:
+        try:
+            return read_id(data)
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from None
 
 
 class CamelCaseFields:
@@ -52,7 +63,7 @@ class CamelCaseFields:
 
 
 class Serializer(CamelCaseFields, serializers.Serializer):
-    """Base of our serializers. Fields are DRF's own, except TimeField for times."""
+    """Base of our serializers. Fields are DRF's own, except TimeField, IdField and those of `api.text`."""
 
 
 class ModelSerializer(CamelCaseFields, serializers.ModelSerializer):
@@ -69,15 +80,5 @@ class ModelSerializer(CamelCaseFields, serializers.ModelSerializer):
 def validated(serializer_class: type[Serializer], request: Request) -> dict[str, Any]:
     """The validated body of the request, with names in Python's spelling. Raises DRF's ValidationError."""
     serializer = serializer_class(data=request.data)
-    serializer.is_valid(raise_exception=True)
-    return dict(serializer.validated_data)
-
-
-def validated_query(serializer_class: type[Serializer], request: Request) -> dict[str, Any]:
-    """The validated query string, one value for each name. Raises DRF's ValidationError."""
-    query = request.query_params.dict()
-    # The browsable API adds this parameter.
-    query.pop("format", None)
-    serializer = serializer_class(data=query)
     serializer.is_valid(raise_exception=True)
     return dict(serializer.validated_data)

@@ -4,9 +4,10 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from api.exceptions import not_found
+from api.views import SchemaView
 from console.page import Console
 from operations import health, metrics_page
 
@@ -22,7 +23,7 @@ urlpatterns = [
     path("api/", include("rooms.urls")),
     path("api/", include("messaging.urls")),
     path("api/", include("moderation.urls")),
-    path("api/schema", SpectacularAPIView.as_view(permission_classes=[], throttle_classes=[]), name="schema"),
+    path("api/schema", SchemaView.as_view(permission_classes=[], throttle_classes=[]), name="schema"),
     path(
         "docs",
         SpectacularSwaggerSplitView.as_view(url_name="schema", permission_classes=[], throttle_classes=[]),

@@ -7,6 +7,7 @@ import msgspec
 
 from foundation.times import to_wire
 from realtime.wire.events import Audience, ServerEvent
+from realtime.wire.ids import Id
 from realtime.wire.protocol import Wire
 from rooms.models import Room
 from rooms.selectors import direct_peer
@@ -22,11 +23,11 @@ MessageType = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_.-]{0,31}$")]
 
 class SendMessage(Wire):
     content: str
-    room_id: UUID | None = None
-    to_user_id: UUID | None = None
+    room_id: Id | None = None
+    to_user_id: Id | None = None
     type: MessageType = "text"
     client_message_id: ClientMessageId | None = None
-    reply_to: UUID | None = None
+    reply_to: Id | None = None
     meta: dict[str, Any] | None = None
 
 
@@ -40,10 +41,10 @@ class SendReply(Wire):
 
 
 class AckMessage(Wire):
-    room_id: UUID
+    room_id: Id
     status: Literal["delivered", "read"]
     seq: int | None = None
-    message_id: UUID | None = None
+    message_id: Id | None = None
 
 
 class Watermarks(Wire):
@@ -56,19 +57,19 @@ class Watermarks(Wire):
 
 
 class EditMessage(Wire):
-    room_id: UUID
-    message_id: UUID
+    room_id: Id
+    message_id: Id
     content: str
 
 
 class DeleteMessage(Wire):
-    room_id: UUID
-    message_id: UUID
+    room_id: Id
+    message_id: Id
     content: None = None
 
 
 class Typing(Wire):
-    room_id: UUID
+    room_id: Id
     is_typing: bool
 
 

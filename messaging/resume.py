@@ -9,6 +9,7 @@ from uuid import UUID
 from foundation import times
 from foundation.database import run_db
 from foundation.errors import Invalid
+from foundation.ids import read_id
 from realtime.session.connection import Connection
 from realtime.wire.events import ServerEvent
 from rooms import selectors as rooms
@@ -96,7 +97,7 @@ def parse_rooms(rooms_wanted: dict[str, int]) -> dict[UUID, int]:
     wanted = {}
     for room_id, last_seq in rooms_wanted.items():
         try:
-            wanted[UUID(room_id)] = last_seq
+            wanted[read_id(room_id)] = last_seq
         except ValueError:
             raise Invalid(
                 f"rooms: {room_id[:64]!r} is no room id.", fields={"rooms": ["Not a UUID."]}
@@ -109,11 +110,6 @@ def parse_rooms(rooms_wanted: dict[str, int]) -> dict[UUID, int]:
 def parse_since(text: str) -> datetime:
     """An RFC 3339 time with an offset, such as 2026-11-24T03:40:00.000Z. Raises Invalid."""
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    # From 1970 on: far enough from the first year that a datetime can express, whatever is subtracted.
-    if moment is None or moment.tzinfo is None or moment < times.from_timestamp(0):
-        problem = "Not an RFC 3339 time with an offset, such as 2026-11-24T03:40:00.000Z."
-        raise Invalid(f"since: {problem}", fields={"since": [problem]})
-    return moment
+        return times.parse(text)
+    except ValueError as error:
+        raise Invalid(f"since: {error}", fields={"since": [str(error)]}) from None

@@ -1,14 +1,18 @@
 """Bodies and queries of message requests. Answers are structs of `events`."""
 
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from rest_framework import serializers
 
 from api.schema import example
-from api.serializers import Serializer
+from api.serializers import IdField, Serializer
 from api.text import MetaField, TextField
+from api.views import LimitField, PageQuery
+from foundation import times
+from foundation.ids import read_id
 
 MAX_SEQ = 2**53 - 1
 
@@ -21,7 +25,7 @@ class SendMessageSerializer(Serializer):
     client_message_id = TextField(
         min_length=1, max_length=64, trim_whitespace=False, required=False, allow_null=True
     )
-    reply_to = serializers.UUIDField(required=False, allow_null=True)
+    reply_to = IdField(required=False, allow_null=True)
     meta = MetaField(required=False, allow_null=True)
 
 
@@ -30,35 +34,26 @@ class EditMessageSerializer(Serializer):
     content = TextField(trim_whitespace=False, allow_blank=True)
 
 
-class AnchorField(serializers.Field):
+class AnchorField(serializers.CharField):
     """A place in a room's history: a seq, a message id, or an RFC 3339 time with an offset."""
 
-    def to_internal_value(self, data: Any) -> int | UUID | datetime:
+    def to_internal_value(self, data: Any) -> int | UUID | datetime:  # type: ignore[override]
         text = str(data)
         if text.isascii() and text.isdigit():
-            return min(int(text[:20]), MAX_SEQ)
-        try:
-            return UUID(text)
-        except ValueError:
-            pass
-        try:
+            return min(int(text.lstrip("0")[:20] or "0"), MAX_SEQ)
+        with suppress(ValueError):
+            return read_id(text)
+        with suppress(ValueError):
             # An unescaped "+" in a query string arrives as a space.
-            moment = datetime.fromisoformat(text.replace(" ", "+"))
-            if moment.tzinfo is not None:
-                return moment.astimezone(UTC)
-        except (ValueError, OverflowError):
-            pass
+            return times.parse(text.replace(" ", "+"))
         raise serializers.ValidationError("Not a seq, a message id or an RFC 3339 time with an offset.")
 
-    def to_representation(self, value: Any) -> str:
-        return str(value)
 
-
-class HistoryQuerySerializer(Serializer):
-    limit = serializers.IntegerField(min_value=1, max_value=200, required=False, default=50)
-    before = AnchorField(required=False)
-    after = AnchorField(required=False)
-    around = AnchorField(required=False)
+class HistoryQuery(Serializer):
+    limit = LimitField()
+    before = AnchorField(required=False, help_text="The messages before this seq, message id or time.")
+    after = AnchorField(required=False, help_text="The messages after this seq, message id or time.")
+    around = AnchorField(required=False, help_text="The messages around this seq, message id or time.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if len({"before", "after", "around"} & attrs.keys()) > 1:
@@ -66,8 +61,10 @@ class HistoryQuerySerializer(Serializer):
         return attrs
 
 
-class SearchQuerySerializer(Serializer):
-    q = TextField(min_length=1, max_length=200)
-    room_id = serializers.UUIDField(required=False)
-    limit = serializers.IntegerField(min_value=1, max_value=200, required=False)
-    cursor = serializers.CharField(required=False)
+class SearchQuery(PageQuery):
+    q = TextField(
+        min_length=1,
+        max_length=200,
+        help_text="Text the message contains. Case, accents and width do not matter.",
+    )
+    room_id = IdField(required=False, help_text="Only in this room.")

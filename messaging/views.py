@@ -2,15 +2,14 @@
 
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import viewsets
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.authentication import user_of
 from api.pagination import CursorPage
-from api.serializers import validated, validated_query
+from api.serializers import validated
+from api.views import ViewSet
 from foundation import loop
 from foundation.ids import parse_uuid
 from realtime.wire.protocol import Wire, to_builtins
@@ -21,8 +20,8 @@ from .events import History, MessageData, Receipts, message_data
 from .models import Message
 from .serializers import (
     EditMessageSerializer,
-    HistoryQuerySerializer,
-    SearchQuerySerializer,
+    HistoryQuery,
+    SearchQuery,
     SendMessageSerializer,
 )
 from .services.changes import delete_message, edit_message
@@ -46,12 +45,8 @@ class MessagePage(Wire):
     previous: str | None
 
 
-def _anchor(name: str, meaning: str) -> OpenApiParameter:
-    return OpenApiParameter(name, OpenApiTypes.STR, description=f"{meaning} this seq, message id or time.")
-
-
 @extend_schema(tags=["messages"])
-class MessageViewSet(viewsets.GenericViewSet):
+class MessageViewSet(ViewSet):
     # Reads go through the selectors, which check the membership.
     queryset = Message.objects.none()
     serializer_class = SendMessageSerializer
@@ -62,22 +57,16 @@ class MessageViewSet(viewsets.GenericViewSet):
         "destroy": ("conflict",),
         "search": ("not_found",),
     }
+    queries = {"list": HistoryQuery, "search": SearchQuery}
 
     @extend_schema(
         summary="A page of a room's history, oldest first",
-        parameters=[
-            OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}),
-            _anchor("before", "The messages before"),
-            _anchor("after", "The messages after"),
-            _anchor("around", "The messages around"),
-        ],
         responses=History,
         filters=False,
     )
     def list(self, request: Request, room_id: str) -> Response:
         membership = require_member(room_id=parse_uuid(room_id), user_id=user_of(request).pk)
-        query = validated_query(HistoryQuerySerializer, request)
-        return Response(to_builtins(selectors.room_history(room=membership.room, **query)))
+        return Response(to_builtins(selectors.room_history(room=membership.room, **self.query)))
 
     @extend_schema(
         summary="Send a message",
@@ -122,21 +111,11 @@ class MessageViewSet(viewsets.GenericViewSet):
 
     @extend_schema(
         summary="Search the messages of your rooms, newest first",
-        parameters=[
-            OpenApiParameter(
-                "q",
-                {"type": "string", "minLength": 1, "maxLength": 200},
-                required=True,
-                description="Text the message contains. Case, accents and width do not matter.",
-            ),
-            OpenApiParameter("roomId", OpenApiTypes.UUID, description="Only in this room."),
-        ],
         responses=MessagePage,
     )
     def search(self, request: Request) -> Response:
-        query = validated_query(SearchQuerySerializer, request)
         found = selectors.search_messages(
-            user_id=user_of(request).pk, text=query["q"], room_id=query.get("room_id")
+            user_id=user_of(request).pk, text=self.query["q"], room_id=self.query.get("room_id")
         )
         page = self.paginate_queryset(found) or []
         data = [to_builtins(message_data(message, message.room)) for message in page]

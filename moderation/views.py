@@ -1,12 +1,12 @@
 """REST views of reports. Moderators work on the admin site (moderation.admin)."""
 
 from drf_spectacular.utils import extend_schema
-from rest_framework import viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.authentication import user_of
 from api.serializers import validated
+from api.views import ViewSet
 from foundation import loop
 from foundation.ids import parse_uuid
 
@@ -16,7 +16,7 @@ from .serializers import ReportSerializer
 
 
 @extend_schema(tags=["messages"])
-class ReportViewSet(viewsets.GenericViewSet):
+class ReportViewSet(ViewSet):
     # Members can create reports, but only moderators can read them.
     queryset = Report.objects.none()
     serializer_class = ReportSerializer

@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from realtime.wire.events import Audience, ServerEvent
+from realtime.wire.ids import Id
 from realtime.wire.protocol import Wire
 
 MAX_QUERY_USERS = 200
@@ -28,7 +29,7 @@ PRESENCE_UPDATE = ServerEvent(
 
 
 class QueryPresence(Wire):
-    user_ids: Annotated[list[UUID], msgspec.Meta(max_length=MAX_QUERY_USERS)]
+    user_ids: Annotated[list[Id], msgspec.Meta(max_length=MAX_QUERY_USERS)]
 
 
 class PresenceState(Wire):

@@ -3,7 +3,7 @@
 from rest_framework import serializers
 
 from api.schema import example
-from api.serializers import Serializer, TimeField
+from api.serializers import IdField, Serializer, TimeField
 from api.text import MetaField, TextField
 
 from .models import Membership
@@ -19,7 +19,7 @@ class RoomFieldsSerializer(Serializer):
 @example(name="lunch", memberIds=["01a20bd1-bed6-707d-bd3a-71bea614e6cb"], meta={"colour": "green"})
 class CreateRoomSerializer(RoomFieldsSerializer):
     name = TextField(max_length=100)
-    member_ids = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=10_000)
+    member_ids = serializers.ListField(child=IdField(), required=False, max_length=10_000)
 
 
 @example(name="late lunch", meta={"colour": "blue"})
@@ -29,12 +29,12 @@ class UpdateRoomSerializer(RoomFieldsSerializer):
 
 @example(userId="01a20bd1-bed6-707d-bd3a-71bea614e6cb")
 class OpenDirectSerializer(Serializer):
-    user_id = serializers.UUIDField()
+    user_id = IdField()
 
 
 @example(userId="01a20bd1-bed6-707d-bd3a-71bea614e6cb", role="member")
 class AddMemberSerializer(Serializer):
-    user_id = serializers.UUIDField()
+    user_id = IdField()
     role = serializers.ChoiceField(choices=Membership.Role.choices, required=False)
 
 

@@ -3,13 +3,13 @@
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
-from rest_framework import viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.authentication import user_of
 from api.pagination import CursorPage
 from api.serializers import validated
+from api.views import PageQuery, ViewSet
 from foundation import loop
 from foundation.ids import parse_uuid
 from realtime.wire.protocol import Wire, to_builtins
@@ -38,11 +38,12 @@ class RecentActivityPage(CursorPage):
 
 
 @extend_schema(tags=["rooms"])
-class RoomViewSet(viewsets.GenericViewSet):
+class RoomViewSet(ViewSet):
     # Every read goes through the selectors, which find one's own rooms only.
     queryset = Room.objects.none()
     serializer_class = CreateRoomSerializer
     error_codes = {"create": ("conflict",)}
+    queries = {"list": PageQuery}
     pagination_class = RecentActivityPage
     lookup_field = "room_id"
 
@@ -90,7 +91,7 @@ class RoomViewSet(viewsets.GenericViewSet):
 
 
 @extend_schema(tags=["rooms"])
-class MemberViewSet(viewsets.GenericViewSet):
+class MemberViewSet(ViewSet):
     queryset = Room.objects.none()
     serializer_class = AddMemberSerializer
     error_codes = {"create": ("conflict",), "partial_update": ("conflict",), "destroy": ("conflict",)}

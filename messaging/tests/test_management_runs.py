@@ -8,6 +8,7 @@ import termios
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from tests.kit.paths import ROOT
 from tests.kit.servers import ChatServer
@@ -97,3 +98,17 @@ def test_command_when_on_a_terminal_then_shows_a_bar_else_lines(
     assert b"removed: 100%" in shown
     plain = server.manage("restore_messages", "--from", str(tmp_path)).stdout
     assert plain.splitlines() == [f"restored 9 messages of room {room}", "restored 9 messages in all"]
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "--older-than=1", "--older-than=\u0661d", "--older-than=-1d", "--older-than=" + "9" * 400 + "d",
+        "--older-than=36501d", "--older-than=9999999999s", "--room=0", "--room=01a20bd1bed6707dbd3a71bea614e6cb",
+        "--room={01a20bd1-bed6-707d-bd3a-71bea614e6cb}",
+    ],
+    ids=lambda option: ascii(option)[:40],
+)  # fmt: skip
+def test_archive_messages_when_an_option_is_malformed_then_names_it(option: str, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=option.partition("=")[0]):
+        call_command("archive_messages", "--older-than=1d", option, f"--to={tmp_path}")

@@ -3,25 +3,30 @@
 They have no list of values to choose from, because there may be millions.
 """
 
+import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
+from django.contrib import messages as notices
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from accounts import selectors as accounts
 from accounts.models import User, fold_email
+from foundation import times
 from foundation.folding import fold
-from foundation.ids import first_id_at
+from foundation.ids import first_id_at, read_id
 from rooms.models import Room
 
 MAX_MATCHES = 50
 # A message gets its id when it is sent and its time when it is stored, from clocks that may differ a little.
 SLACK = timedelta(minutes=1)
+# What a browser sends for a field of the type datetime-local: no offset, and no seconds if they are zero.
+LOCAL_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(?:\.\d+)?)?", re.ASCII)
 
 
 class InputFilter(admin.SimpleListFilter):
@@ -43,9 +48,16 @@ class InputFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = (self.value() or "").strip()
-        return queryset.filter(self.condition(value)) if value else queryset
+        if not value:
+            return queryset
+        try:
+            return queryset.filter(self.condition(value))
+        except ValueError as error:
+            notices.error(request, f"{self.title}: {error}")
+            return queryset.none()
 
     def condition(self, value: str) -> Q:
+        """What the rows have to fulfil. Raises ValueError for text that it cannot read."""
         raise NotImplementedError
 
 
@@ -86,7 +98,7 @@ class SinceFilter(InputFilter):
 
     def condition(self, value: str) -> Q:
         moment = moment_of(value)
-        return Q(pk__gte=first_id_at(moment - SLACK), created_at__gte=moment) if moment else Q()
+        return Q(pk__gte=first_id_at(moment, slack=-SLACK), created_at__gte=moment)
 
 
 class UntilFilter(InputFilter):
@@ -94,7 +106,7 @@ class UntilFilter(InputFilter):
 
     def condition(self, value: str) -> Q:
         moment = moment_of(value)
-        return Q(pk__lt=first_id_at(moment + SLACK), created_at__lt=moment) if moment else Q()
+        return Q(pk__lt=first_id_at(moment, slack=SLACK), created_at__lt=moment)
 
 
 def matches(term: str) -> Q:
@@ -105,14 +117,13 @@ def matches(term: str) -> Q:
 
 def uuid_of(value: str) -> UUID | None:
     try:
-        return UUID(value.strip())
+        return read_id(value.strip())
     except ValueError:
         return None
 
 
-def moment_of(value: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def moment_of(value: str) -> datetime:
+    """The time in a field, in UTC unless it names an offset. Raises ValueError for other text."""
+    if local := LOCAL_TIME.fullmatch(value):
+        value += "Z" if local[1] else ":00Z"
+    return times.parse(value)

@@ -12,6 +12,7 @@ import msgspec
 
 from foundation.errors import ChatError, Invalid
 
+from .ids import decode_id, id_schema
 from .refs import NO_REF, check_ref
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -55,7 +56,7 @@ def decode_data(data: msgspec.Raw, shape: type[S]) -> S:
     """The second step: read the event's own data. Raises Invalid, which names the wrong field."""
     decoder = _decoders.get(shape)
     if decoder is None:
-        decoder = _decoders[shape] = msgspec.json.Decoder(shape)
+        decoder = _decoders[shape] = msgspec.json.Decoder(shape, dec_hook=decode_id)
     return _decode(decoder, data, "data")
 
 
@@ -95,7 +96,9 @@ def encode_error(error: ChatError, *, ref: msgspec.Raw, request_id: str | None) 
 
 def json_schema(shape: Any, *, ref_template: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """The JSON Schema of a struct or type, and the schemas it refers to by name. Docstrings become descriptions."""
-    (schema,), components = msgspec.json.schema_components([shape], ref_template=ref_template)
+    (schema,), components = msgspec.json.schema_components(
+        [shape], schema_hook=id_schema, ref_template=ref_template
+    )
     for component in components.values():
         if "description" in component:
             component["description"] = cleandoc(component["description"])

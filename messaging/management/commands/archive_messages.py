@@ -10,16 +10,23 @@ from uuid import UUID
 from django.core.management.base import BaseCommand
 
 from foundation import times
+from foundation.ids import read_id
 from messaging.management.runs import GRACE_SECONDS, archive_rooms
 from rooms.models import Room
+
+MAX_AGE = timedelta(days=36_500)
 
 
 def age(text: str) -> timedelta:
     """An argument such as 365d as a timedelta."""
-    if not (found := re.fullmatch(r"(\d+)([dhms])", text)):
-        raise ArgumentTypeError("Give an age such as 365d, 12h, 30m or 0s.")
-    unit = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}[found[2]]
-    return timedelta(**{unit: int(found[1])})
+    if found := re.fullmatch(r"(\d{1,10})([dhms])", text, re.ASCII):
+        unit = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}[found[2]]
+        try:
+            if (given := timedelta(**{unit: int(found[1])})) <= MAX_AGE:
+                return given
+        except OverflowError:
+            pass
+    raise ArgumentTypeError(f"Give an age such as 365d, 12h, 30m or 0s, up to {MAX_AGE.days}d.")
 
 
 class Command(BaseCommand):
@@ -30,7 +37,10 @@ class Command(BaseCommand):
             "--older-than", type=age, required=True, metavar="365d", help="age in d, h, m or s"
         )
         parser.add_argument(
-            "--room", type=UUID, action="append", help="only this room; may be repeated; default: all rooms"
+            "--room",
+            type=read_id,
+            action="append",
+            help="only this room; may be repeated; default: all rooms",
         )
         parser.add_argument("--to", type=Path, required=True, metavar="DIR", help="the archive")
         parser.add_argument(

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand
 
+from foundation.ids import read_id
 from messaging.archive import Archive
 from messaging.management.runs import restore_rooms
 
@@ -16,7 +17,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--room", type=UUID, action="append", help="only this room; may be repeated; default: all rooms"
+            "--room",
+            type=read_id,
+            action="append",
+            help="only this room; may be repeated; default: all rooms",
         )
         parser.add_argument(
             "--from", type=Path, required=True, metavar="DIR", dest="source", help="the archive"
