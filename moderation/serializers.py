@@ -2,9 +2,9 @@
 
 from api.schema import example
 from api.serializers import Serializer
-from api.text import TextField
+from api.text import VisibleField
 
 
 @example(reason="This is spam.")
 class ReportSerializer(Serializer):
-    reason = TextField(max_length=1000)
+    reason = VisibleField(max_length=1000)

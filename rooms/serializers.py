@@ -4,7 +4,7 @@ from rest_framework import serializers
 
 from api.schema import example
 from api.serializers import IdField, Serializer, TimeField
-from api.text import MetaField, TextField
+from api.text import MetaField, NameField
 
 from .models import Membership
 
@@ -12,13 +12,13 @@ from .models import Membership
 class RoomFieldsSerializer(Serializer):
     """The fields of a room that clients set, when they create it and later."""
 
-    name = TextField(max_length=100, required=False)
+    name = NameField(max_length=100, required=False)
     meta = MetaField(required=False)
 
 
 @example(name="lunch", memberIds=["01a20bd1-bed6-707d-bd3a-71bea614e6cb"], meta={"colour": "green"})
 class CreateRoomSerializer(RoomFieldsSerializer):
-    name = TextField(max_length=100)
+    name = NameField(max_length=100)
     member_ids = serializers.ListField(child=IdField(), required=False, max_length=10_000)
 
 

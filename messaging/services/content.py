@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 
 from foundation.errors import Invalid
-from foundation.text import meta_problem, text_problem
+from foundation.text import meta_problem, shows_nothing, text_problem
 from messaging.events import DELETED_TYPE
 
 MESSAGE_TYPE = re.compile(r"[a-z][a-z0-9_.-]{0,31}")
@@ -15,10 +15,13 @@ RESERVED_TYPE = re.compile(rf"{DELETED_TYPE}|system|(system|room|message)\..*")
 
 
 def check_content(content: str) -> None:
-    """Refuse empty text, text over MAX_CONTENT_CHARS characters, and control characters. Text is never altered."""
+    """Refuse text that shows nothing, over MAX_CONTENT_CHARS characters, or with control characters.
+
+    Text is never altered.
+    """
     problem = text_problem(content)
-    if not content.strip():
-        problem = "Must not be empty."
+    if shows_nothing(content):
+        problem = "Must not be empty or invisible."
     elif len(content) > settings.MAX_CONTENT_CHARS:
         problem = f"Longer than {settings.MAX_CONTENT_CHARS} characters."
     if problem:

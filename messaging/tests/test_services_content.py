@@ -27,6 +27,9 @@ def hermit(server: ChatServer) -> ChatUser:
     [
         ({"content": ""}, "content"),
         ({"content": " \n\t "}, "content"),
+        ({"content": "\u200b\u2060\ufeff"}, "content"),
+        ({"content": "\u3164\u2800\u00ad"}, "content"),
+        ({"content": "\u202e\U000e0041\ufe0f"}, "content"),
         ({"content": "x" * 4001}, "content"),
         ({"content": "a\x00b"}, "content"),
         ({"content": "a\x1b[31mb"}, "content"),

@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -20,6 +21,7 @@ from django.views.decorators.csrf import csrf_protect
 
 from foundation import loop
 from foundation.errors import ChatError
+from foundation.text import visible_problem
 
 from ..services import Case
 
@@ -29,8 +31,16 @@ PER_PAGE = 50
 RowAction = Callable[[Any, Case], Coroutine[Any, Any, Any]]
 
 
+def require_visible(text: str) -> None:
+    """A validator of forms: the text shows something, and has no control characters."""
+    if problem := visible_problem(text):
+        raise ValidationError(problem)
+
+
 class ReasonForm(forms.Form):
-    reason = forms.CharField(max_length=500, widget=forms.Textarea(attrs={"rows": 3, "cols": 60}))
+    reason = forms.CharField(
+        max_length=500, validators=[require_visible], widget=forms.Textarea(attrs={"rows": 3, "cols": 60})
+    )
 
 
 class UncountedChangeList(ChangeList):

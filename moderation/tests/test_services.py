@@ -150,6 +150,19 @@ def test_report_when_edited_afterwards_then_the_queue_has_the_old_text(
     assert "rude" in page
 
 
+def test_reason_when_it_shows_nothing_then_is_refused(
+    moderator: Moderator, alice: ChatUser, bob: ChatUser
+) -> None:
+    room = alice.make_room(bob)
+    message = alice.send(room, "x")
+    for blank in ("\u200b", "\u3164 \u2800", "\u202e"):
+        answer = report(bob, room, message["id"], blank)
+        assert (answer.status_code, list(answer.json()["error"]["fields"])) == (400, ["reason"])
+        form = {"action": "lock", "_selected_action": room, "confirmed": "yes", "reason": blank}
+        assert "empty or invisible" in moderator.post("/admin/rooms/room/", **form).text
+    assert alice.http.get(f"/api/rooms/{room}").json()["lockedAt"] is None
+
+
 def test_report_when_the_message_is_removed_then_all_are_resolved(
     moderator: Moderator, alice: ChatUser, bob: ChatUser, carol: ChatUser
 ) -> None:

@@ -15,6 +15,8 @@ pytestmark = pytest.mark.once  # a query string
         (b"deviceId=" + b"x" * 100, "x" * MAX_DEVICE_ID_CHARS),
         (b"", None),
         (b"deviceId=", None),
+        (b"deviceId=%20", None),
+        (b"deviceId=%E3%85%A4", None),
         (b"deviceId=a:b", None),
         (b"deviceId=a%00b", None),
     ],

@@ -3,6 +3,7 @@
 from typing import Any
 
 from foundation.folded_field import with_folded
+from foundation.text import same_json
 
 from ..models import Membership, Room
 
@@ -12,9 +13,14 @@ def save_changes(row: Room | Membership, changes: dict[str, Any]) -> bool:
 
     Writes those columns only: others, such as watermarks, may change at the same time.
     """
-    changed = [name for name, value in changes.items() if getattr(row, name) != value]
+    changed = [name for name, value in changes.items() if _differs(getattr(row, name), value)]
     for name in changed:
         setattr(row, name, changes[name])
     if changed:
         row.save(update_fields=with_folded(type(row), changed))
     return bool(changed)
+
+
+def _differs(present: Any, value: Any) -> bool:
+    # In Python 1 == True, also inside of `meta`.
+    return not same_json(present, value) if isinstance(value, dict) else bool(present != value)

@@ -104,8 +104,32 @@ def test_room_when_patched_by_an_admin_then_all_see_it(ann: ChatUser, ben: ChatU
     assert room_of(ben, room_id)["meta"] == {}
 
 
+async def test_room_when_patched_with_another_type_then_all_hear_it(ann: ChatUser, ben: ChatUser) -> None:
+    room_id = ann.make_room(ben)
+    metas = [{"a": [1], "b": 0}, {"a": [True], "b": 0}, {"a": [True], "b": False}, {"a": [1], "b": False}]
+    async with ben.connect() as client:
+        for meta in metas:
+            # The repeat changes nothing, so nobody hears it.
+            for _ in range(2):
+                answer = ann.http.patch(f"/api/rooms/{room_id}", json={"meta": meta})
+                assert repr(answer.json()["meta"]) == repr(meta)
+        ann.http.patch(f"/api/rooms/{room_id}", json={"name": "end"})
+        await client.expect(lambda frame: frame["event"] == "room:updated" and frame["data"]["name"] == "end")
+    heard = [frame["data"]["meta"] for frame in client.frames if frame["event"] == "room:updated"]
+    assert repr(heard) == repr([*metas, metas[-1]])
+
+
 @pytest.mark.parametrize(
-    ("body", "field"), [({"name": ""}, "name"), ({"kind": "direct"}, "kind"), ({"meta": "x"}, "meta")]
+    ("body", "field"),
+    [
+        ({"name": ""}, "name"),
+        ({"name": "\u200b\u3164"}, "name"),
+        ({"name": "a\r\nb"}, "name"),
+        ({"name": "a\u2029b"}, "name"),
+        ({"name": "\u2067a"}, "name"),
+        ({"kind": "direct"}, "kind"),
+        ({"meta": "x"}, "meta"),
+    ],
 )
 def test_room_when_patched_with_bad_fields_then_stays(
     ann: ChatUser, body: dict[str, Any], field: str
