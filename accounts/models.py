@@ -1,6 +1,5 @@
 """Users, their login sessions, and the seeds of the signing keys."""
 
-import unicodedata
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -8,12 +7,15 @@ from django.contrib.auth.models import PermissionsMixin
 from django.core.validators import RegexValidator, URLValidator
 from django.db import models
 
-from foundation import folding, times
+from foundation import times
+from foundation.errors import Invalid
 from foundation.ids import uuid7
+from foundation.text import name_problem
 
 from .fields import KeyField
+from .names import MAX_KEY_CHARS, fold, fold_email, search_key
 
-MAX_DISPLAY_NAME_CHARS = 64
+MAX_DISPLAY_NAME_CHARS = MAX_KEY_CHARS
 MAX_URL_CHARS = 500
 MAX_USER_AGENT_CHARS = 256
 MAX_IP_CHARS = 45
@@ -23,22 +25,6 @@ validate_username = RegexValidator(
     r"^[A-Za-z0-9_.-]{3,32}\Z", "Use 3 to 32 of the letters a-z, digits, '_', '.' and '-'."
 )
 validate_web_url = URLValidator(schemes=["http", "https"], message="Give an http or https URL.")
-
-
-def fold(text: str) -> str:
-    """The form in which usernames are compared: without case and width, cut to the length of a key."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())[
-        :MAX_DISPLAY_NAME_CHARS
-    ]
-
-
-def search_key(display_name: str) -> str:
-    """The form in which display names are searched: also without accents."""
-    return folding.fold(display_name)[:MAX_DISPLAY_NAME_CHARS]
-
-
-def fold_email(email: str) -> str:
-    return email.strip().lower()
 
 
 class UserManager(BaseUserManager["User"]):
@@ -98,6 +84,9 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.username
 
     def set_display_name(self, display_name: str) -> None:
+        """Set the name and its key. Raises Invalid for one that shows nothing or takes several lines."""
+        if problem := name_problem(display_name):
+            raise Invalid(fields={"displayName": [problem]})
         self.display_name = display_name
         self.display_name_key = search_key(display_name)
 

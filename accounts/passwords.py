@@ -10,13 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import TypeVar
 
-from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, make_password, verify_password
+from django.contrib.auth.hashers import is_password_usable, make_password, verify_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.views.decorators.debug import sensitive_variables
 
 from foundation.errors import Invalid, Overloaded
 
+from .hashers import normalise
 from .models import User
 
 T = TypeVar("T")
@@ -49,7 +50,7 @@ async def rehash(password: str) -> str:
 @sensitive_variables()
 def _encode(password: str, user: User, field: str) -> str:
     try:
-        validate_password(password, user)
+        validate_password(normalise(password), user)
     except ValidationError as error:
         raise Invalid(fields={field: list(error.messages)}) from None
     return make_password(password)
@@ -57,8 +58,12 @@ def _encode(password: str, user: User, field: str) -> str:
 
 @sensitive_variables()
 def _check(password: str, encoded: str | None) -> tuple[bool, bool]:
-    # For an unusable hash Django's verify_password hashes the password too, so that both take the same time.
-    return verify_password(password, encoded or UNUSABLE_PASSWORD_PREFIX)
+    if encoded is None or not is_password_usable(encoded):
+        make_password(password)
+        return False, False
+    matches, outdated = verify_password(password, encoded)
+    # The hash may be of the password as it was sent, from a time before hashes of normalised ones.
+    return matches, outdated or password != normalise(password)
 
 
 class HashPool:

@@ -8,7 +8,8 @@ from django.db.models import Q, QuerySet
 from foundation import times
 from foundation.errors import Forbidden, NotFound, Unauthenticated
 
-from .models import Session, User, fold, search_key
+from .models import Session, User
+from .names import fold, search_key
 
 NO_USER = "There is no such user."
 DEACTIVATED = "This account is deactivated."

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from api.schema import example
 from api.serializers import ModelSerializer, Serializer
-from api.text import TextField
+from api.text import NameField, TextField
 from api.views import PageQuery
 
 from .authentication import session_id_of
@@ -16,15 +16,13 @@ from .models import (
     MAX_URL_CHARS,
     Session,
     User,
-    fold_email,
     validate_username,
     validate_web_url,
 )
+from .names import fold_email
 from .tokens import MAX_TOKEN_CHARS
 
 MAX_PASSWORD_CHARS = 256
-
-one_line = RegexValidator(r"^[^\t\r\n]*\Z", "Write it in one line.")
 
 
 class AddressField(TextField, serializers.EmailField):
@@ -45,11 +43,6 @@ class PasswordField(TextField):
         super().__init__(
             max_length=MAX_PASSWORD_CHARS, trim_whitespace=False, write_only=True, style=style, **kwargs
         )
-
-
-class DisplayNameField(TextField):
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_length=MAX_DISPLAY_NAME_CHARS, validators=[one_line], **kwargs)
 
 
 class UserSerializer(ModelSerializer):
@@ -92,9 +85,10 @@ class SignupSerializer(Serializer):
     """A new account. Without `displayName` the username is shown."""
 
     username = TextField(validators=[validate_username])
-    email = AddressField()
+    # Django's validator takes domains beyond ASCII that IDNA refuses. `fold_email` leaves those as they are.
+    email = AddressField(validators=[RegexValidator(r"^[\x00-\x7f]*\Z", "Enter a valid email address.")])
     password = PasswordField()
-    display_name = DisplayNameField(required=False)
+    display_name = NameField(max_length=MAX_DISPLAY_NAME_CHARS, required=False)
 
 
 @example(email="carol@example.com", password="a long phrase of mine")
@@ -124,7 +118,7 @@ class PasswordSerializer(Serializer):
 class ProfileSerializer(Serializer):
     """The fields to change. Fields that are left out stay as they are."""
 
-    display_name = DisplayNameField(required=False)
+    display_name = NameField(max_length=MAX_DISPLAY_NAME_CHARS, required=False)
     avatar_url = TextField(
         required=False, allow_blank=True, max_length=MAX_URL_CHARS, validators=[validate_web_url]
     )

@@ -19,12 +19,14 @@ from realtime.hub.hub import get_hub
 
 from . import passwords, selectors
 from .activity import activity_changed
-from .models import User, fold_email
+from .models import User
+from .names import fold_email, is_reserved
 from .sessions import end_user_sessions, open_session
 from .tokens import TokenPair
 from .topics import user_address
 
 TAKEN = "This {} is taken."
+RESERVED = "This username is reserved. Choose another one."
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ async def signup(
 
     A crash in between leaves an account without a session; its owner can log in.
     """
+    if is_reserved(username):
+        raise Invalid(fields={"username": [RESERVED]})
     user = User.objects.build(username=username, email=email, display_name=display_name)
     await run_db(_require_free, user)
     user.password = await passwords.encode(password, user=user, field="password")

@@ -132,6 +132,16 @@ ACCESS_TOKEN_SECONDS = env.whole("ACCESS_TOKEN_SECONDS", 15 * 60, "lifetime of a
 REFRESH_TOKEN_SECONDS = env.whole(
     "REFRESH_TOKEN_SECONDS", 30 * 24 * 3600, "lifetime of a refresh token, counted from its last use"
 )
+RESERVED_USERNAMES = env.texts(
+    "RESERVED_USERNAMES",
+    [
+        "abuse", "admin", "administrator", "admins", "all", "anonymous", "bot", "channel", "deleted", "everyone",
+        "help", "here", "me", "mod", "moderator", "moderators", "none", "noreply", "null", "official", "postmaster",
+        "root", "security", "staff", "superuser", "support", "sysadmin", "system", "undefined", "webmaster",
+    ],
+    "usernames that nobody can sign up with, in any case and with `_`, `.` and `-` anywhere in them. Accounts that "
+    "have one keep it, and commands can make one",
+)  # fmt: skip
 PASSWORD_MEMORY_KIB = env.whole(
     "PASSWORD_MEMORY_KIB",
     # The default is Django's.

@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from accounts.models import search_key
+from accounts.names import search_key
 from foundation.folded_field import stale
 
 

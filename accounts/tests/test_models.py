@@ -3,7 +3,8 @@
 import pytest
 from django.db import IntegrityError, transaction
 
-from accounts.models import User, fold
+from accounts.models import User
+from accounts.names import fold
 
 
 def test_natural_key_when_in_any_case_then_finds_username_or_email(user: User) -> None:

@@ -64,6 +64,14 @@ def test_signup_when_without_display_name_then_shows_the_username(server: ChatSe
         ("displayName", "two\nlines"),
         ("displayName", "esc\x1b[31m"),
         ("displayName", ["a"]),
+        ("displayName", "\u200b"),
+        ("displayName", "\u3164 \u2800"),
+        ("displayName", "a\u2028b"),
+        ("displayName", "\u202eevil"),
+        ("username", "admin"),
+        ("username", "Ad.Min"),
+        ("username", "everyone"),
+        ("email", "ann@\u200b.example"),
         ("isStaff", True),
     ],
 )
@@ -117,6 +125,32 @@ def test_login_when_the_email_is_in_other_case_then_opens_a_session(alice: ChatU
     assert answer.status_code == 200
     assert answer.json()["user"]["id"] == alice.id
     assert answer.json()["refreshToken"] != alice.refresh_token
+
+
+def test_login_when_the_domain_is_written_otherwise_then_is_one_account(server: ChatServer) -> None:
+    domain, ascii_domain = "B\u00fccher.example", "xn--bcher-kva.example"
+    body = new_body()
+    local = body["username"]
+    http = server.http()
+    made = http.post("/api/auth/signup", json=body | {"email": f"{local}@{domain}"})
+    assert made.json()["user"]["email"] == f"{local}@{ascii_domain}".lower()
+    for email in (f"{local}@{domain}", f"{local}@{ascii_domain}"):
+        answer = http.post("/api/auth/login", json={"email": email, "password": PASSWORD})
+        assert answer.json()["user"]["id"] == made.json()["user"]["id"]
+    error = error_of(http.post("/api/auth/signup", json=new_body(email=f"{local}@{ascii_domain}")), 409)
+    assert list(error["fields"]) == ["email"]
+
+
+def test_login_when_the_password_comes_from_another_keyboard_then_is_right(server: ChatServer) -> None:
+    body, http = new_body(password="cafe\u0301 au lait \ufb01ne"), server.http()
+    assert http.post("/api/auth/signup", json=body).status_code == 201
+    for password, status in (
+        ("caf\u00e9 au lait fine", 200),
+        (body["password"], 200),
+        ("cafe au lait fine", 401),
+    ):
+        answer = http.post("/api/auth/login", json={"email": body["email"], "password": password})
+        assert answer.status_code == status
 
 
 def test_login_when_the_email_is_unknown_then_looks_like_a_wrong_password(alice: ChatUser) -> None:

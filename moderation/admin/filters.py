@@ -16,7 +16,8 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from accounts import selectors as accounts
-from accounts.models import User, fold_email
+from accounts.models import User
+from accounts.names import fold_email
 from foundation import times
 from foundation.folding import fold
 from foundation.ids import first_id_at, read_id

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.contrib.messages import get_messages
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -85,6 +86,15 @@ def test_user_when_renamed_then_is_found_by_the_new_name(browser: Client) -> Non
     assert browser.post(f"{USERS}{user.pk}/change/", form).status_code == 302
     user.refresh_from_db()
     assert (user.display_name, user.display_name_key) == ("New Name", "new name")
+
+
+@pytest.mark.parametrize("name", ["\u3164", "two\u2028lines", "\u202eevil"])
+def test_user_when_renamed_to_no_name_then_the_old_one_stays(browser: Client, name: str) -> None:
+    user = add_users(1)[0]
+    answer = browser.post(f"{USERS}{user.pk}/change/", {"display_name": name, "avatar_url": ""})
+    (shown,) = get_messages(answer.wsgi_request)
+    assert "displayName:" in str(shown)
+    assert User.objects.get(pk=user.pk).display_name == user.display_name
 
 
 def test_user_when_edited_by_staff_then_privileges_stay(root: User) -> None:

@@ -1,0 +1,47 @@
+"""The forms in which names and email addresses are stored and compared, and the usernames that are reserved."""
+
+import re
+import unicodedata
+
+import idna
+from django.conf import settings
+
+from foundation import folding
+
+MAX_KEY_CHARS = 64
+
+
+def fold(text: str) -> str:
+    """The form in which usernames are compared: without case and width, cut to the length of a key."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())[:MAX_KEY_CHARS]
+
+
+def search_key(display_name: str) -> str:
+    """The form in which display names are searched: also without accents."""
+    return folding.fold(display_name)[:MAX_KEY_CHARS]
+
+
+def fold_email(email: str) -> str:
+    """Small letters, and the domain in ASCII: `Ann@Bücher.example` and `ann@xn--bcher-kva.example` are one."""
+    local, at, domain = email.strip().lower().rpartition("@")
+    # The beginning of an address, which moderators search for, may have no domain yet.
+    return local + at + _ascii_domain(domain) if at else domain
+
+
+def _ascii_domain(domain: str) -> str:
+    """The domain as the DNS has it (IDNA 2008, UTS 46). Text that is no domain stays: the validator refuses it."""
+    if domain.isascii():
+        return domain
+    try:
+        return idna.encode(domain, uts46=True).decode().lower()
+    except (idna.IDNAError, UnicodeError):
+        return domain
+
+
+def is_reserved(username: str) -> bool:
+    """Whether RESERVED_USERNAMES has the name, in any case and with `_`, `.` and `-` anywhere in it."""
+    return _letters(username) in map(_letters, settings.RESERVED_USERNAMES)
+
+
+def _letters(username: str) -> str:
+    return re.sub("[_.-]", "", fold(username))
