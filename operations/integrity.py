@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
-from accounts.models import Session, User, search_key
+from accounts.models import Session, User
+from accounts.names import search_key
 from foundation import times
 from foundation.folded_field import stale
 from foundation.folding import fold
