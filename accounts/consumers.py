@@ -8,6 +8,7 @@ from django.views.decorators.debug import sensitive_variables
 from foundation import times
 from foundation.database import run_db
 from foundation.errors import Forbidden, Unauthenticated
+from foundation.server_clock import get_server_clock
 from realtime.hub.hub import get_hub
 from realtime.session.connection import Identity
 from realtime.session.handlers import EventConsumer, on, on_control
@@ -67,7 +68,7 @@ class AccountsConsumer(EventConsumer):
     @on("ping", Empty, reply=Pong, allowed=Allowed.ANYONE)
     async def ping(self, data: Empty) -> Pong:
         """Check the connection and get the server's time."""
-        return Pong(server_time=str(times.to_wire(times.now())))
+        return Pong(server_time=str(times.to_wire(get_server_clock().now())))
 
     @on_control("session:ended")
     async def session_ended(self, data: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ STOP_ORDER = (
     "marks",
     "presence",
     "hub",
+    "server clock",
     "rate limiter",
     "redis",
 )

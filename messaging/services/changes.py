@@ -5,12 +5,12 @@ from uuid import UUID
 
 from django.db import IntegrityError
 
-from foundation import times
 from foundation.database import run_db
 from foundation.errors import Conflict, Forbidden
 from foundation.limits.local import get_local_limiter
 from foundation.limits.named import EVENTS_USER, MESSAGES_ROOM, MESSAGES_USER
 from foundation.limits.shared import get_rate_limiter
+from foundation.server_clock import DatabaseNow
 from messaging.models import Message, MessageRevision
 from messaging.selectors import require_existing
 from rooms import selectors as rooms
@@ -50,7 +50,7 @@ def _edit(room_id: UUID, message_id: UUID, actor_id: UUID, content: str) -> tupl
         raise Forbidden("Only its author edits a message.")
     if message.content == content:
         return message, membership.room, False
-    now = times.now()
+    now = DatabaseNow()
     changes = {"content": content, "edited_at": now, "edited_by_id": actor_id, "changed_at": now}
     return _change(message, changes), membership.room, True
 
@@ -78,7 +78,7 @@ def _delete(room_id: UUID, message_id: UUID, actor_id: UUID, reason: str) -> tup
 
 def make_tombstone(message: Message, actor_id: UUID, reason: str) -> Message:
     """Empty the message. Its text stays in a revision, for the moderators."""
-    now = times.now()
+    now = DatabaseNow()
     changes = {"deleted_at": now, "deleted_by_id": actor_id, "delete_reason": reason, "changed_at": now}
     return _change(message, {"content": "", "meta": {}, **changes})
 

@@ -6,6 +6,7 @@ from django.conf import settings
 
 from foundation import times
 from foundation.limits.named import LIMITS
+from foundation.server_clock import get_server_clock
 from realtime.wire.events import Audience, ServerEvent
 from realtime.wire.protocol import Wire
 
@@ -54,7 +55,7 @@ def ready_data(connection: Connection, *, rooms: dict[str, int]) -> Ready:
         user_id=connection.user_id,
         connection_id=connection.id,
         device_id=connection.device_id,
-        server_time=times.to_wire(times.now()),
+        server_time=times.to_wire(get_server_clock().now()),
         expires_at=times.to_wire(connection.identity.expires_at),
         rooms=rooms,
         limits=limits(),

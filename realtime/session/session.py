@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from foundation import context, loop
+from foundation.server_clock import get_server_clock
 from realtime import metrics
 from realtime.wire.close_codes import CloseCode, CloseSocket
 
@@ -87,6 +88,7 @@ class ConnectionSession:
         for consumer in self._consumers.values():
             connected.append(consumer)
             ready |= await consumer.connected()
+        await get_server_clock().sync()
         data = ready_data(self._connection, rooms=ready.get("rooms", {}))
         await self._connection.send(READY.encode(data))
         self._connection.release()
