@@ -175,6 +175,12 @@ BODY_SECONDS = env.seconds(
     30.0,
     "how long the body of a request may take to arrive; then it is answered 408 and the connection closed",
 )
+RESUME_MAX_MESSAGES = env.whole(
+    "RESUME_MAX_MESSAGES", 5000, "messages and changes sent for a `resume`; the reply says where it stopped"
+)
+RESUME_MAX_BYTES = env.whole(
+    "RESUME_MAX_BYTES", 4_194_304, "bytes of the frames sent for a `resume`; the reply says where it stopped"
+)
 MAX_CONNECTIONS_USER = env.whole("MAX_CONNECTIONS_USER", 10, "sockets of a user")
 MAX_ROOM_MEMBERS = env.whole("MAX_ROOM_MEMBERS", 1000, "members of a room")
 

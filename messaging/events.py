@@ -87,7 +87,8 @@ class Resume(Wire):
 class RoomComplete(Wire, omit_defaults=True):
     """`{complete: true, from, through}` if all missed messages were sent, else `{complete: false, lastSeq}`.
 
-    `firstSeq` is given if missed messages were archived: history begins at that seq.
+    `firstSeq` is given if missed messages were archived: history begins at that seq. `reset` is true if the log
+    ends before the seq that the client has: an older copy has replaced it, and the client begins the room anew.
     """
 
     complete: bool
@@ -95,11 +96,15 @@ class RoomComplete(Wire, omit_defaults=True):
     through: int | None = None
     last_seq: int | None = None
     first_seq: int | None = None
+    reset: bool = False
 
 
-class ResumeReply(Wire):
+class ResumeReply(Wire, omit_defaults=True):
+    """`server_time` is the `since` of the next resume. `more` is true if further changes wait for that one."""
+
     rooms: dict[str, RoomComplete]
     server_time: str
+    more: bool = False
 
 
 class MessageData(Wire):

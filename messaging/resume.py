@@ -1,93 +1,60 @@
-"""Resume: sends a reconnecting client every message it missed in a room, or says that there are too many.
+"""Resume: sends a reconnecting client what it missed, or says what was too much for one answer.
 
-A room is never sent in part.
+Changes and messages are two parts: `resume_changes` and `resume_rooms`.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from foundation import times
 from foundation.database import run_db
 from foundation.errors import Invalid
 from foundation.ids import read_id
+from foundation.limits.named import RESUMES
+from foundation.limits.shared import get_rate_limiter
+from foundation.server_clock import get_server_clock
 from realtime.session.connection import Connection
-from realtime.wire.events import ServerEvent
 from rooms import selectors as rooms
-from rooms.models import Membership, Room
 
-from . import selectors
-from .events import (
-    MESSAGE_DELETED,
-    MESSAGE_RECEIVE,
-    MESSAGE_UPDATED,
-    MessageData,
-    Resume,
-    ResumeReply,
-    RoomComplete,
-    message_data,
-)
-from .models import Message
+from .events import Resume, ResumeReply
+from .log.heads import read_heads
+from .resume_budget import ResumeBudget
+from .resume_changes import ChangeReplay
+from .resume_rooms import RoomReplay
 
-MAX_GAP = 500
 MAX_ROOMS = 1000
-# `since` and changed_at come from different clocks. To send a change twice does no harm; to omit one does.
-CLOCK_SKEW = timedelta(seconds=5)
 
 
 async def replay(*, connection: Connection, request: Resume) -> ResumeReply:
-    """Send the missed messages, and hold live frames back meanwhile, so that each room's order is kept.
+    """Send changes and missed messages, and hold live frames back meanwhile, so that each room's order is kept.
 
-    The reply says for each room whether it is complete. Rooms that are not the user's are left out, as if they
-    did not exist. Raises Invalid for malformed rooms or times. Safe to repeat.
+    The reply says for each room whether it is complete, and whether more changes wait. Rooms that are not the
+    user's are left out, as if they did not exist. Raises Invalid for malformed rooms or times, and RateLimited.
+    Safe to repeat.
     """
-    wanted = parse_rooms(request.rooms)
+    last_seqs = parse_rooms(request.rooms)
     since = None if request.since is None else parse_since(request.since)
+    await get_rate_limiter().check(RESUMES.of(connection.user_id))
+    await get_server_clock().sync()
     connection.hold()
     try:
-        memberships = await run_db(rooms.user_memberships, user_id=connection.user_id, room_ids=list(wanted))
-        # Read before the logs: a change made later is either sent now, or newer than the serverTime of the reply.
-        server_time = times.to_wire(times.now())
-        assert server_time is not None
-        answers = {}
-        for room_id, membership in memberships.items():
-            answers[str(room_id)] = await _replay_room(connection, membership, wanted[room_id], since)
-        return ResumeReply(rooms=answers, server_time=server_time)
+        memberships = await run_db(
+            rooms.user_memberships, user_id=connection.user_id, room_ids=list(last_seqs)
+        )
+        heads = await run_db(read_heads, [membership.room for membership in memberships.values()])
+        # Read before the changes: one made later is either sent now, or not before the serverTime of the reply.
+        now = get_server_clock().now()
+        budget, next_since = ResumeBudget.configured(), None
+        if since is not None:
+            next_since = await ChangeReplay(connection, memberships, last_seqs, since, now).send(budget)
+        answers = await RoomReplay(connection, memberships, last_seqs, heads).send(budget)
     finally:
         connection.release()
-
-
-async def _replay_room(
-    connection: Connection, membership: Membership, last_seq: int, since: datetime | None
-) -> RoomComplete:
-    room = membership.room
-    head = await run_db(selectors.room_head, room=room)
-    if last_seq + 1 < room.first_seq:
-        return RoomComplete(complete=False, last_seq=head, first_seq=room.first_seq)
-    if head - last_seq > MAX_GAP:
-        return RoomComplete(complete=False, last_seq=head)
-    changed: list[Message] = []
-    if since is not None:
-        changed = await run_db(
-            selectors.changes_since,
-            room_id=room.pk,
-            since=since - CLOCK_SKEW,
-            through_seq=last_seq,
-            limit=MAX_GAP + 1,
-        )
-        if len(changed) > MAX_GAP:
-            return RoomComplete(complete=False, last_seq=head)
-    missed = await run_db(selectors.messages_between, room_id=room.pk, after_seq=last_seq, through_seq=head)
-    for message in changed:
-        await _send(connection, MESSAGE_DELETED if message.deleted_at else MESSAGE_UPDATED, message, room)
-    for message in missed:
-        await _send(connection, MESSAGE_RECEIVE, message, room)
-    return RoomComplete(complete=True, from_=last_seq + 1, through=max(head, last_seq))
-
-
-async def _send(
-    connection: Connection, event: ServerEvent[MessageData], message: Message, room: Room
-) -> None:
-    await connection.send(event.encode(message_data(message, room)))
+    return ResumeReply(
+        rooms={str(room_id): answer for room_id, answer in answers.items()},
+        server_time=str(times.to_wire(next_since or now)),
+        more=next_since is not None,
+    )
 
 
 def parse_rooms(rooms_wanted: dict[str, int]) -> dict[UUID, int]:

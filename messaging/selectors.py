@@ -109,10 +109,21 @@ def messages_between(*, room_id: UUID, after_seq: int, through_seq: int) -> list
     )
 
 
-def changes_since(*, room_id: UUID, since: datetime, through_seq: int, limit: int) -> list[Message]:
-    """Messages up to `through_seq` that were edited or deleted at or after `since`, at most `limit`."""
-    changed = Message.objects.filter(room_id=room_id, changed_at__gte=since, seq__lte=through_seq)
-    return list(changed.order_by("changed_at")[:limit])
+def changed_messages(
+    *, room_ids: Iterable[UUID], since: datetime, after_id: UUID | None = None, limit: int
+) -> list[Message]:
+    """Messages of all these rooms that were edited or deleted at or after `since`, in the order of the changes.
+
+    At most `limit`. The next page begins at the time and after the id of the last message of this one.
+    """
+    changed = Message.objects.filter(room_id__in=list(room_ids))
+    if after_id is None:
+        return list(changed.filter(changed_at__gte=since).order_by("changed_at", "pk")[:limit])
+    page = list(changed.filter(changed_at=since, pk__gt=after_id).order_by("pk")[:limit])
+    if len(page) < limit:
+        later = changed.filter(changed_at__gt=since).order_by("changed_at", "pk")
+        page += later[: limit - len(page)]
+    return page
 
 
 def message_receipts(*, room_id: UUID, message_id: UUID) -> Receipts:

@@ -94,14 +94,17 @@ export interface Resume {
   since?: string | null;
 }
 
+/** `server_time` is the `since` of the next resume. `more` is true if further changes wait for that one. */
 export interface ResumeReply {
   rooms: Record<string, RoomComplete>;
   serverTime: string;
+  more?: boolean;
 }
 
 /** `{complete: true, from, through}` if all missed messages were sent, else `{complete: false, lastSeq}`.
  *
- * `firstSeq` is given if missed messages were archived: history begins at that seq.
+ * `firstSeq` is given if missed messages were archived: history begins at that seq. `reset` is true if the log
+ * ends before the seq that the client has: an older copy has replaced it, and the client begins the room anew.
  */
 export interface RoomComplete {
   complete: boolean;
@@ -109,6 +112,7 @@ export interface RoomComplete {
   through?: number | null;
   lastSeq?: number | null;
   firstSeq?: number | null;
+  reset?: boolean;
 }
 
 export interface QueryPresence {
@@ -140,6 +144,7 @@ export interface Limits {
   typingUser: string;
   roomsUser: string;
   frames: string;
+  resumes: string;
   maxContentChars: number;
   maxMetaBytes: number;
   maxFrameBytes: number;

@@ -114,6 +114,14 @@ FRAMES = NamedLimit(
     ready_field="frames",
     while_redis_is_away=WhileRedisIsAway.UNCHANGED,
 )
+RESUMES = NamedLimit(
+    name="resumes",
+    variable="LIMIT_RESUMES",
+    default="120/1m",
+    counts="resumes of a user, over all devices and processes",
+    ready_field="resumes",
+    while_redis_is_away=WhileRedisIsAway.EACH_PROCESS_COUNTS,
+)
 REST_ANON = NamedLimit(
     name="rest-anon",
     variable="LIMIT_REST_ANON",
@@ -162,6 +170,7 @@ LIMITS = (
     TYPING_USER,
     ROOMS_USER,
     FRAMES,
+    RESUMES,
     REST_ANON,
     REST_USER,
     LOGIN_ACCOUNT,

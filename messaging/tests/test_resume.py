@@ -1,14 +1,18 @@
-"""Resume: all missed messages in order, or none if there are too many. Takes about ten seconds."""
+"""Resume: all missed messages of a room in order, or none, and every change. Takes about twenty seconds."""
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from tests.kit.clients import ChatSocketClient
 from tests.kit.errors import check_error
+from tests.kit.servers import ChatServer
 from tests.kit.users import ChatUser
 
 from .test_services_send import NOBODY
+
+CHANGES = ("message:updated", "message:deleted")
 
 
 def of_room(frames: list[dict[str, Any]], room_id: str) -> list[tuple[str, int]]:
@@ -130,6 +134,196 @@ async def test_resume_when_messages_arrive_meanwhile_then_keeps_the_order(
     through = reply["data"]["rooms"][room_id]["through"]
     upto = client.frames.index(reply)
     assert {seq for _, seq in of_room(client.frames[:upto], room_id)} >= set(range(1, through + 1))
+
+
+@pytest.fixture(scope="module")
+def frugal() -> Iterator[ChatServer]:
+    """A server that sends ten messages and changes, or 20 kB, for a resume."""
+    server = ChatServer(RESUME_MAX_MESSAGES="10", RESUME_MAX_BYTES="20000")
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+def change_rows(server: ChatServer, room_id: str, *moments: str, each: int = 1) -> None:
+    """Delete the first messages of the room in the database, at the given times, `each` at one time."""
+    server.manage(
+        "shell",
+        "-c",
+        f"""
+from datetime import datetime
+from messaging.models import Message
+for n, moment in enumerate({moments!r}):
+    rows = Message.objects.filter(room_id="{room_id}", seq__gt=n * {each}, seq__lte=(n + 1) * {each})
+    at = datetime.fromisoformat(moment)
+    rows.update(content="", meta={{}}, deleted_at=at, changed_at=at)
+""",
+    )
+
+
+async def resume_whole(
+    client: ChatSocketClient, rooms: dict[str, int], since: str
+) -> tuple[list[list[tuple[str, str, int]]], list[dict[str, Any]]]:
+    """Resumes until no more changes are left. The changes of each part, and the replies."""
+    parts, replies, more = [], [], True
+    while more:
+        begin = len(client.frames)
+        reply = await client.reply("resume", {"rooms": rooms, "since": since})
+        frames = [frame for frame in client.frames[begin:-1] if frame["event"] in CHANGES]
+        parts.append([(f["event"], f["data"]["roomId"], f["data"]["seq"]) for f in frames])
+        replies.append(reply)
+        more, since = reply.get("more", False), reply["serverTime"]
+        assert len(replies) < 50, "it makes no progress"
+    return parts, replies
+
+
+async def test_changes_when_a_room_misses_too_much_then_come_for_it_too(server: ChatServer) -> None:
+    ann, ben = server.sign_up(), server.sign_up()
+    large, ahead, whole = ann.make_room(ben), ann.make_room(ben), ann.make_room(ben)
+    first = {room_id: ann.send(room_id, "old") for room_id in (large, ahead, whole)}
+    async with ben.connect() as client:
+        since = client.ready["serverTime"]
+    async with ann.connect() as anns:
+        for n in range(501):
+            await anns.send("message:send", {"roomId": large, "content": f"m{n}"}, ref=n)
+        await anns.expect(lambda frame: frame.get("ref") == 500, seconds=120)
+    for room_id, message in first.items():
+        ann.http.delete(f"/api/rooms/{room_id}/messages/{message['id']}")
+    async with ben.connect() as client:
+        reply, before = await resume(client, {large: 1, ahead: 9, whole: 1}, since=since)
+    assert reply["rooms"] == {
+        large: {"complete": False, "lastSeq": 502},
+        ahead: {"complete": False, "lastSeq": 1, "reset": True},
+        whole: {"complete": True, "from": 2, "through": 1},
+    }
+    deleted = [frame["data"]["roomId"] for frame in before if frame["event"] == "message:deleted"]
+    assert deleted == [large, ahead, whole]
+    assert set(reply) == {"rooms", "serverTime"}
+
+
+async def test_changes_when_over_the_budget_then_come_in_parts(frugal: ChatServer) -> None:
+    ann, ben = frugal.sign_up(), frugal.sign_up()
+    one, two = ann.make_room(ben), ann.make_room(ben)
+    for n in range(12):
+        ann.send(one, f"{n}")
+        ann.send(two, f"{n}")
+    moments = [f"2026-01-01T00:00:{n:02}.{n:03}+00:00" for n in range(12)]
+    change_rows(frugal, one, *moments)
+    change_rows(frugal, two, *moments)
+    async with ben.connect() as client:
+        parts, replies = await resume_whole(client, {one: 12, two: 11}, "2026-01-01T00:00:00Z")
+    changes = [change for part in parts for change in part]
+    assert len(changes) == len(set(changes)) == 23
+    assert {room_id for _, room_id, _ in changes} == {one, two}
+    assert [seq for _, _, seq in changes] == sorted(seq for _, _, seq in changes)
+    assert max(len(part) for part in parts) <= 6
+    assert [reply.get("more", False) for reply in replies] == [True] * (len(parts) - 1) + [False]
+    times = [reply["serverTime"] for reply in replies]
+    assert times == sorted(set(times))
+    assert replies[0]["rooms"] == {
+        one: {"complete": True, "from": 13, "through": 12},
+        two: {"complete": True, "from": 12, "through": 12},
+    }
+
+
+async def test_changes_when_many_have_one_time_then_all_come_once(frugal: ChatServer) -> None:
+    ann, ben = frugal.sign_up(), frugal.sign_up()
+    room_id = ann.make_room(ben)
+    for n in range(45):
+        ann.send(room_id, f"{n}")
+    change_rows(frugal, room_id, "2026-01-01T00:00:00+00:00", "2026-01-01T00:00:01+00:00", each=20)
+    async with ben.connect() as client:
+        parts, _ = await resume_whole(client, {room_id: 45}, "2026-01-01T00:00:00Z")
+    assert [len(part) for part in parts] == [20, 20]
+    assert sorted(seq for part in parts for _, _, seq in part) == list(range(1, 41))
+
+
+async def test_changes_when_many_were_made_just_now_then_all_come(frugal: ChatServer) -> None:
+    ann, ben = frugal.sign_up(), frugal.sign_up()
+    room_id = ann.make_room(ben)
+    messages = [ann.send(room_id, f"{n}") for n in range(20)]
+    async with ben.connect() as client:
+        since = client.ready["serverTime"]
+    for message in messages:
+        assert ann.http.delete(f"/api/rooms/{room_id}/messages/{message['id']}").status_code == 204
+    async with ben.connect() as client:
+        parts, _ = await resume_whole(client, {room_id: 20}, since)
+    assert {seq for part in parts for _, _, seq in part} == set(range(1, 21))
+
+
+async def test_changes_when_messages_are_missed_too_then_leave_room(frugal: ChatServer) -> None:
+    """The changes of a long absence do not send the client to the history of rooms that miss little."""
+    ann, ben = frugal.sign_up(), frugal.sign_up()
+    changed, missed = ann.make_room(ben), ann.make_room(ben)
+    for n in range(20):
+        ann.send(changed, f"{n}")
+    for n in range(3):
+        ann.send(missed, f"{n}")
+    change_rows(frugal, changed, *(f"2026-01-01T00:00:{n:02}+00:00" for n in range(20)))
+    async with ben.connect() as client:
+        reply, before = await resume(client, {changed: 20, missed: 0}, since="2026-01-01T00:00:00Z")
+    assert reply["more"] is True
+    assert reply["rooms"][missed] == {"complete": True, "from": 1, "through": 3}
+    assert of_room(before, missed) == [("message:receive", 1), ("message:receive", 2), ("message:receive", 3)]
+
+
+async def test_resume_when_over_the_budget_then_small_rooms_come_first(frugal: ChatServer) -> None:
+    ann, ben = frugal.sign_up(), frugal.sign_up()
+    missed = {ann.make_room(ben): count for count in (6, 1, 4, 3, 5)}
+    for room_id, count in missed.items():
+        for n in range(count):
+            ann.send(room_id, f"{n}")
+    async with ben.connect() as client:
+        reply, before = await resume(client, dict.fromkeys(missed, 0))
+    sent = {room_id: len(of_room(before, room_id)) for room_id in missed}
+    assert sorted(sent.values()) == [0, 0, 1, 3, 4]
+    for room_id, count in missed.items():
+        whole = {"complete": True, "from": 1, "through": count}
+        assert reply["rooms"][room_id] == (whole if sent[room_id] else {"complete": False, "lastSeq": count})
+
+
+async def test_resume_when_frames_are_too_many_bytes_then_stops(frugal: ChatServer) -> None:
+    ann, ben = frugal.sign_up(), frugal.sign_up()
+    small, large = ann.make_room(ben), ann.make_room(ben)
+    ann.send(small, "x" * 1000)
+    for _ in range(6):
+        ann.send(large, "ü" * 2000)
+    async with ben.connect() as client:
+        reply, before = await resume(client, {large: 0, small: 0})
+    assert reply["rooms"] == {
+        small: {"complete": True, "from": 1, "through": 1},
+        large: {"complete": False, "lastSeq": 6},
+    }
+    assert (len(of_room(before, small)), len(of_room(before, large))) == (1, 0)
+
+
+async def test_resume_when_too_frequent_then_is_rate_limited(start_server: Callable[..., ChatServer]) -> None:
+    limits = {"LIMIT_SIGNUP_IP": "100/1h", "LIMIT_REST_ANON": "1000/1h", "LIMIT_RESUMES": "2/1h"}
+    limited = start_server(RATE_LIMITS="on", **limits)
+    ann, ben = limited.sign_up(), limited.sign_up()
+    async with ann.connect() as one, ann.connect() as two, ben.connect() as other:
+        assert one.ready["limits"]["resumes"] == "2/3600s"
+        await one.reply("resume", {"rooms": {}})
+        await two.reply("resume", {"rooms": {}})
+        error = await two.error("resume", {"rooms": {}})
+        check_error(error, "rate_limited")
+        assert error["retryAfter"] > 60
+        await two.reply("ping")
+        await other.reply("resume", {"rooms": {}})
+
+
+@pytest.mark.parametrize("last_seq", [2, 1000, 2**53 - 1])
+async def test_resume_when_ahead_of_the_log_then_says_reset(ann: ChatUser, last_seq: int) -> None:
+    room_id, empty = ann.make_room(), ann.make_room()
+    ann.send(room_id, "the only one")
+    async with ann.connect() as client:
+        reply, before = await resume(client, {room_id: last_seq, empty: last_seq})
+    assert reply["rooms"] == {
+        room_id: {"complete": False, "lastSeq": 1, "reset": True},
+        empty: {"complete": False, "lastSeq": 0, "reset": True},
+    }
+    assert of_room(before, room_id) == []
 
 
 @pytest.mark.parametrize(
