@@ -14,7 +14,6 @@ from foundation.errors import Invalid, NotFound
 from foundation.folding import fold
 from realtime.wire.protocol import to_builtins
 from rooms import selectors as rooms
-from rooms.marks import pending_marks
 from rooms.models import Membership, Room
 
 from .events import History, MessageData, Receipts, message_data
@@ -131,7 +130,7 @@ def message_receipts(*, room_id: UUID, message_id: UUID) -> Receipts:
 
     Its sender is left out, and so are members who joined after it: their watermarks began above it.
     """
-    pending_marks.write()
+    rooms.write_marks(room_ids=[room_id])
     message = get_message(room_id=room_id, message_id=message_id)
     members = Membership.objects.filter(
         room_id=room_id, delivered_seq__gte=message.seq, joined_seq__lt=message.seq

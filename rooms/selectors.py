@@ -1,8 +1,8 @@
 """Reads of rooms and memberships: keyword-only and synchronous; async code calls them through `run_db`.
 
-Before a selector reads heads or watermarks to show them, it writes the marks of this process (`pending_marks`), so
-that a client that has received a message finds it counted. `require_member` does not, because it runs for each
-message.
+Before a selector reads heads or watermarks to show them, it calls `write_marks`, so that a client that has received
+a message finds it counted, at any process. `require_member` does not, because it runs for each message, and
+`user_memberships` writes only the marks of this process, because it runs for each connect.
 """
 
 from collections.abc import Iterable
@@ -11,8 +11,10 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Count, QuerySet
 
+from foundation import loop
 from foundation.errors import NotFound
 
+from . import recent_writes
 from .log import get_room_log
 from .marks import marks_follow, pending_marks
 from .models import Membership, Room
@@ -20,6 +22,18 @@ from .models import Membership, Room
 MAX_ROOMS_AT_ONCE = 500
 
 NO_ROOM = "There is no such room, or you are not a member of it."
+
+
+def write_marks(*, room_ids: Iterable[UUID]) -> None:
+    """Bring the heads and watermarks of these rooms up to their logs, before they are read to be shown.
+
+    Marks of this process are written; those that other processes may not have written yet are taken from the logs.
+    """
+    pending_marks.write()
+    if recent_writes.are_needed():
+        written = loop.call(recent_writes.get_recent_writes().among(room_ids))
+        for room in Room.objects.filter(pk__in=list(written)) if written else ():
+            get_room_log().advance_marks(room)
 
 
 def require_member(*, room_id: UUID, user_id: UUID) -> Membership:
@@ -45,7 +59,7 @@ def require_shown_member(*, room_id: UUID, user_id: UUID) -> Membership:
 
 def get_membership(*, room_id: UUID, user_id: UUID) -> Membership:
     """Any member of a room, with the user. The caller has checked that the room may be seen."""
-    pending_marks.write()
+    write_marks(room_ids=[room_id])
     membership = Membership.objects.select_related("user").filter(room_id=room_id, user_id=user_id).first()
     if membership is None:
         raise NotFound("There is no such member in this room.")
@@ -72,13 +86,13 @@ def rooms_of_users(*, user_ids: Iterable[UUID]) -> dict[UUID, set[UUID]]:
 
 def user_rooms(*, user_id: UUID) -> QuerySet[Room]:
     """The user's rooms. Reads their ids first, so that the query needs no join and can follow an index of rooms."""
-    pending_marks.write()
     room_ids = list(Membership.objects.filter(user_id=user_id).values_list("room_id", flat=True))
+    write_marks(room_ids=room_ids)
     return Room.objects.filter(pk__in=room_ids)
 
 
 def room_members(*, room_id: UUID) -> list[Membership]:
-    pending_marks.write()
+    write_marks(room_ids=[room_id])
     return list(Membership.objects.select_related("user").filter(room_id=room_id).order_by("joined_at", "pk"))
 
 
@@ -123,7 +137,7 @@ def presence_peers(*, user_ids: Iterable[UUID]) -> dict[UUID, set[UUID]]:
 
 def get_room(*, room_id: UUID) -> Room:
     """Any room, whoever its members are; for callers that may see all rooms."""
-    pending_marks.write()
+    write_marks(room_ids=[room_id])
     room = Room.objects.filter(pk=room_id).first()
     if room is None:
         raise NotFound("There is no such room.")

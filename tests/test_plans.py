@@ -114,8 +114,11 @@ HOT: dict[str, Callable[[Chat], Any]] = {
     "search in a room": lambda chat: list(
         selectors.search_messages(user_id=chat.ann.pk, text="4", room_id=chat.room.pk).order_by("-seq")[:5]
     ),
-    "changes": lambda chat: selectors.changes_since(
-        room_id=chat.room.pk, since=times.now(), through_seq=10, limit=5
+    "changes": lambda chat: selectors.changed_messages(
+        room_ids=[room.pk for room in chat.rooms], since=times.now(), limit=5
+    ),
+    "changes, next page": lambda chat: selectors.changed_messages(
+        room_ids=[room.pk for room in chat.rooms], since=times.now(), after_id=chat.message.pk, limit=5
     ),
 }  # fmt: skip
 

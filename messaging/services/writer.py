@@ -3,6 +3,7 @@
 A batch is what arrived while the previous one was being stored.
 """
 
+import asyncio
 import logging
 import time
 
@@ -14,6 +15,8 @@ from messaging import metrics
 from messaging.drafts import Draft, Outcome, Stored
 from messaging.log.message_log import MessageLog
 from messaging.mark_writer import get_mark_writer
+from rooms import recent_writes
+from rooms.recent_writes import get_recent_writes
 
 from .publishing import notify_first, publish_stored
 
@@ -89,7 +92,7 @@ class MessageWriter:
         started = time.perf_counter()
         outcomes: list[Outcome] = [Unavailable(UNKNOWN)] * len(drafts)
         try:
-            outcomes = await run_db(self._log.store, drafts)
+            outcomes = await self._store(drafts)
         finally:
             try:
                 _record(drafts, outcomes, time.perf_counter() - started)
@@ -102,6 +105,14 @@ class MessageWriter:
             publish_stored([one for one in outcomes if isinstance(one, Stored) and not one.duplicate])
         except Exception:
             logger.exception("a stored batch could not be published")
+        return outcomes
+
+    async def _store(self, drafts: list[Draft]) -> list[Outcome]:
+        if not recent_writes.are_needed():
+            return await run_db(self._log.store, drafts)
+        # Beside the insert, which takes longer: so the sender does not wait for Redis.
+        announced = get_recent_writes().announce({draft.room_id for draft in drafts})
+        outcomes, _ = await asyncio.gather(run_db(self._log.store, drafts), announced)
         return outcomes
 
 
