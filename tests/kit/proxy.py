@@ -13,6 +13,14 @@ from .processes import free_port
 CHUNK_BYTES = 65536
 
 
+class Link:
+    """One connection through a proxy: the client's writer, and what a subclass of TcpProxy notes about it."""
+
+    def __init__(self, client: asyncio.StreamWriter) -> None:
+        self.client = client
+        self.is_websocket = self.is_open = self.is_silent = False
+
+
 class TcpProxy:
     """Listens on `port` and forwards to `target_port`, in its own thread."""
 
@@ -67,11 +75,20 @@ class TcpProxy:
         try:
             await self._connected.wait()
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
-            await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
+            link = Link(writer)
+            up = self._pump(reader, far_writer, link, from_server=False)
+            down = self._pump(far_reader, writer, link, from_server=True)
+            await asyncio.gather(up, down)
         except (OSError, asyncio.CancelledError):
             writer.close()
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _passing(self, data: bytes, link: Link, *, from_server: bool) -> bytes:
+        """Returns the part of the data that passes. It may wait first."""
+        return data
+
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, link: Link, *, from_server: bool
+    ) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
@@ -80,7 +97,7 @@ class TcpProxy:
                 await self._connected.wait()
                 if task in self._forgotten:
                     await asyncio.Event().wait()
-                writer.write(data)
+                writer.write(await self._passing(data, link, from_server=from_server))
                 await writer.drain()
         finally:
             self._tasks.discard(task)

@@ -1,0 +1,103 @@
+"""A proxy that does to WebSocket connections what bad networks do, to see that clients find out by themselves."""
+
+import asyncio
+import socket
+import struct
+from enum import Enum, auto
+
+from .proxy import Link, TcpProxy
+
+HEAD_END = b"\r\n\r\n"
+
+
+class Fault(Enum):
+    """What happens to connections. The stalls leave requests of REST alone."""
+
+    NONE = auto()
+    STALL_BEFORE_101 = auto()
+    STALL_AFTER_101 = auto()
+    STALL_IN_FRAME = auto()
+    # Nothing passes on old and new connections, and none is closed.
+    HALF_OPEN = auto()
+    DELAY = auto()
+    # Old and new connections are reset.
+    DROP = auto()
+
+
+class HostileProxy(TcpProxy):
+    """A TcpProxy with a fault that a test switches.
+
+    A connection that was stalled stays so when the fault has ended: only a new connection helps its client.
+    `hits` counts the connections that a fault has stalled or reset.
+    """
+
+    def __init__(self, target_port: int, *, delay_seconds: float = 0.2) -> None:
+        self.hits = 0
+        self._fault = Fault.NONE
+        self._delay_seconds = delay_seconds
+        self._links: set[Link] = set()
+        super().__init__(target_port)
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def set(self, fault: Fault) -> None:
+        """Begins this fault and ends the one before. When it returns, it is in force."""
+        asyncio.run_coroutine_threadsafe(self._set(fault), self._loop).result()
+
+    async def _set(self, fault: Fault) -> None:
+        self._fault = fault
+        if fault is Fault.DROP:
+            for link in list(self._links):
+                self._reset(link)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._fault is Fault.DROP:
+            self._reset(Link(writer))
+            return
+        await super()._serve(reader, writer)
+
+    async def _passing(self, data: bytes, link: Link, *, from_server: bool) -> bytes:
+        self._links.add(link)
+        if not from_server and b"upgrade: websocket" in data.lower():
+            link.is_websocket = True
+        if self._fault is Fault.DELAY:
+            await asyncio.sleep(self._delay_seconds)
+        if link.is_silent or self._stalls_whole(link):
+            self._silence(link)
+            await asyncio.Event().wait()
+        passing = data
+        if link.is_websocket and from_server:
+            passing = self._cut_off(data, link)
+            if len(passing) < len(data):
+                self._silence(link)
+            link.is_open = True
+        return passing
+
+    def _stalls_whole(self, link: Link) -> bool:
+        if self._fault is Fault.STALL_BEFORE_101:
+            return link.is_websocket and not link.is_open
+        return self._fault is Fault.HALF_OPEN
+
+    def _cut_off(self, data: bytes, link: Link) -> bytes:
+        """The data of a server without what the fault holds back. The first data begins with the 101."""
+        head = b"" if link.is_open else data[: data.index(HEAD_END) + len(HEAD_END)]
+        if self._fault is Fault.STALL_AFTER_101 and not link.is_open:
+            self._silence(link)
+            return head
+        if self._fault is Fault.STALL_IN_FRAME and len(data) > len(head):
+            return data[:-1]
+        return data
+
+    def _silence(self, link: Link) -> None:
+        self.hits += not link.is_silent
+        link.is_silent = True
+
+    def _reset(self, link: Link) -> None:
+        self.hits += 1
+        self._links.discard(link)
+        # Closed with a RST, as by a host that has restarted.
+        linger = struct.pack("ii", 1, 0)
+        link.client.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        link.client.transport.abort()
