@@ -28,11 +28,15 @@ class HostileProxy(TcpProxy):
     """A TcpProxy with a fault that a test switches.
 
     A connection that was stalled stays so when the fault has ended: only a new connection helps its client.
-    `hits` counts the connections that a fault has stalled or reset.
+    `hits` counts the connections that a fault has stalled or reset, `requests` has the request lines so far.
     """
 
     def __init__(self, target_port: int, *, delay_seconds: float = 0.2) -> None:
         self.hits = 0
+        self.requests: list[bytes] = []
+        # Requests that begin with one of these wait for `release`, or get no answer.
+        self._held = self._lost = b"\r"
+        self._released = asyncio.Event()
         self._fault = Fault.NONE
         self._delay_seconds = delay_seconds
         self._links: set[Link] = set()
@@ -45,6 +49,22 @@ class HostileProxy(TcpProxy):
     def set(self, fault: Fault) -> None:
         """Begins this fault and ends the one before. When it returns, it is in force."""
         asyncio.run_coroutine_threadsafe(self._set(fault), self._loop).result()
+
+    def hold(self, request: str) -> None:
+        """Holds back the requests that begin so ("GET /api/rooms"), until `release`."""
+        self._held = request.encode()
+
+    def release(self) -> None:
+        self._held = b"\r"
+        self._loop.call_soon_threadsafe(self._released.set)
+
+    def lose_answer(self, request: str) -> None:
+        """Lets the next request that begins so through, but not its answer."""
+        self._lost = request.encode()
+
+    def passed(self, request: str) -> int:
+        """The number of requests so far that begin so, with those that are held back."""
+        return sum(line.startswith(request.encode()) for line in self.requests)
 
     async def _set(self, fault: Fault) -> None:
         self._fault = fault
@@ -60,11 +80,11 @@ class HostileProxy(TcpProxy):
 
     async def _passing(self, data: bytes, link: Link, *, from_server: bool) -> bytes:
         self._links.add(link)
-        if not from_server and b"upgrade: websocket" in data.lower():
-            link.is_websocket = True
+        if not from_server and not link.is_websocket:
+            await self._note_request(data, link)
         if self._fault is Fault.DELAY:
             await asyncio.sleep(self._delay_seconds)
-        if link.is_silent or self._stalls_whole(link):
+        if link.is_silent or (link.is_mute and from_server) or self._stalls_whole(link):
             self._silence(link)
             await asyncio.Event().wait()
         passing = data
@@ -74,6 +94,14 @@ class HostileProxy(TcpProxy):
                 self._silence(link)
             link.is_open = True
         return passing
+
+    async def _note_request(self, data: bytes, link: Link) -> None:
+        link.is_websocket = b"upgrade: websocket" in data.lower()
+        self.requests.append(data.partition(b"\r\n")[0])
+        if data.startswith(self._lost):
+            self._lost, link.is_mute = b"\r", True
+        if data.startswith(self._held):
+            await self._released.wait()
 
     def _stalls_whole(self, link: Link) -> bool:
         if self._fault is Fault.STALL_BEFORE_101:

@@ -18,7 +18,7 @@ class Link:
 
     def __init__(self, client: asyncio.StreamWriter) -> None:
         self.client = client
-        self.is_websocket = self.is_open = self.is_silent = False
+        self.is_websocket = self.is_open = self.is_silent = self.is_mute = False
 
 
 class TcpProxy:
