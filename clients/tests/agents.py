@@ -1,10 +1,8 @@
-"""One interface to both reference clients, so that every test runs on both."""
+"""One interface to the reference clients, so that every test runs on all of them. `page_agent` has the third."""
 
 import asyncio
-import contextlib
 import json
 import os
-import shutil
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -14,17 +12,23 @@ from chat_client import ChatClient, ChatError, ConnectionLost, SignedOut
 from tests.kit.paths import ROOT
 from tests.kit.users import ChatUser
 
-WAIT_SECONDS = 25.0
+WAIT_SECONDS = 40.0
 Data = dict[str, Any]
 
 
 class Agent(Protocol):
-    """One client. `events` and `frames` grow; `until` waits for more of them."""
+    """One client. `events` and `frames` grow; `until` waits for more of them.
+
+    The options of `start` are those of the JavaScript client. `open` shows a room, where there is a screen.
+    `knows` says whether the client still counts the room as one of its user.
+    """
 
     events: list[tuple[str, Data]]
     frames: list[tuple[str, Data]]
 
     async def start(self, user: ChatUser, **options: Any) -> None: ...
+    async def open(self, room_id: str) -> None: ...
+    async def knows(self, room_id: str) -> bool: ...
     async def send(self, message: Data) -> Data: ...
     async def rest(self, method: str, path: str) -> Any: ...
     async def drop(self) -> None: ...
@@ -52,6 +56,15 @@ class Log:
         async with self._grown:
             self._grown.notify_all()
 
+    async def open(self, room_id: str) -> None:
+        pass
+
+    async def state(self) -> Data:
+        raise NotImplementedError
+
+    async def knows(self, room_id: str) -> bool:
+        return room_id in (await self.state())["rooms"]
+
     async def until(self, holds: Callable[[], bool]) -> None:
         try:
             async with asyncio.timeout(WAIT_SECONDS), self._grown:
@@ -78,8 +91,10 @@ class PythonAgent(Log):
     client: ChatClient
 
     async def start(self, user: ChatUser, **options: Any) -> None:
+        for name, milliseconds in options.pop("timeouts", {}).items():
+            options[name.replace("Ms", "_seconds")] = milliseconds / 1000
         self.client = ChatClient(
-            user.server.base_url,
+            options.pop("baseUrl", user.server.base_url),
             access_token=options.pop("accessToken", user.access_token),
             refresh_token=user.refresh_token,
             on_event=lambda event, data: self.add(self.events, event, data),
@@ -184,20 +199,3 @@ def as_exception(error: Data) -> Exception:
     if error["name"] == "ChatError":
         return ChatError({"code": error["code"], "message": ""})
     return {"SignedOut": SignedOut, "ConnectionLost": ConnectionLost}.get(error["name"], RuntimeError)(error)
-
-
-@contextlib.asynccontextmanager
-async def agents_of(language: str) -> Any:
-    """Yields a function that makes agents. All are stopped at the end."""
-    if language == "javascript" and shutil.which("node") is None:
-        pytest.skip("node is not installed")
-    made: list[Any] = []
-
-    def make() -> Any:
-        made.append(JavaScriptAgent() if language == "javascript" else PythonAgent())
-        return made[-1]
-
-    try:
-        yield make
-    finally:
-        await asyncio.gather(*(agent.stop() for agent in made), return_exceptions=True)

@@ -3,38 +3,16 @@
 SCREENSHOTS=<directory> keeps pictures of it for a person to look at.
 """
 
-import threading
-from collections.abc import Callable, Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from selenium.webdriver.common.keys import Keys
 
 from tests.kit.browser import Window
-from tests.kit.paths import ROOT
 from tests.kit.servers import ChatServer
 from tests.kit.users import PASSWORD
 
 pytestmark = pytest.mark.once  # a page in Chromium
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-
-@pytest.fixture
-def page_origin() -> Iterator[str]:
-    """The origin of docs/, served as `python -m http.server` does."""
-    pages = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(ROOT / "docs")))
-    thread = threading.Thread(target=pages.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{pages.server_port}"
-    pages.shutdown()
-    thread.join()
-    pages.server_close()
 
 
 class Page(Window):

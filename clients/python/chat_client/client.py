@@ -8,13 +8,16 @@ import httpx
 
 from .catch_up import CatchUp
 from .connection import Connection, cancel
-from .delays import backoff_seconds
-from .errors import ChatError, ConnectionLost
-from .exchange import ANSWER_SECONDS, Exchange, OnFrame
+from .delays import patiently
+from .errors import ConnectionLost, SignedOut
+from .exchange import Exchange, OnFrame
 from .inbox import Inbox, OnEvent
 from .tokens import Tokens, checked
 
 Data = dict[str, Any]
+
+# A network that goes silent does not say so, hence every wait for the server has an end.
+READY_SECONDS, ANSWER_SECONDS, PING_SECONDS = 15.0, 15.0, 20.0
 
 
 class ChatClient:
@@ -23,7 +26,8 @@ class ChatClient:
     `on_event(event, data)` gets every server event, one after the other, each message once and in the order of its
     room. It may be async and may call the client. `on_frame` sees every frame: ("in" or "out", frame).
     `state` is a JSON-serialisable dict that says how far `on_event` has come. Store it, and pass it to a later
-    run to continue from there.
+    run to continue from there. `ready_seconds` and `answer_seconds` are the longest waits for `ready` and for an
+    answer; a ping is sent every `ping_seconds`.
     """
 
     def __init__(
@@ -36,15 +40,27 @@ class ChatClient:
         on_frame: OnFrame = lambda direction, frame: None,
         device_id: str = "",
         state: Data | None = None,
+        ready_seconds: float = READY_SECONDS,
+        answer_seconds: float = ANSWER_SECONDS,
+        ping_seconds: float = PING_SECONDS,
     ) -> None:
-        self.http = httpx.AsyncClient(base_url=base_url, timeout=ANSWER_SECONDS)
+        self.http = httpx.AsyncClient(base_url=base_url, timeout=answer_seconds)
         device_id = device_id or uuid.uuid4().hex
         url = base_url.replace("http", "ws", 1).rstrip("/") + f"/ws/chat/?deviceId={device_id}"
         self._tokens = Tokens(self.http, access_token, refresh_token)
-        self._exchange = Exchange(on_frame)
+        self._exchange = Exchange(on_frame, answer_seconds)
         self._inbox = Inbox(on_event, state or {"rooms": {}, "since": ""})
         catch_up = CatchUp(self._inbox, self._exchange.ask, self.rest)
-        self._connection = Connection(url, self._tokens, self._exchange, self._inbox, catch_up)
+        self._connection = Connection(
+            url,
+            self._tokens,
+            self._exchange,
+            self._inbox,
+            catch_up,
+            ready_seconds=ready_seconds,
+            answer_seconds=answer_seconds,
+            ping_seconds=ping_seconds,
+        )
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -117,19 +133,7 @@ class ChatClient:
         """
         target = {"roomId": room_id} if room_id else {"toUserId": to_user_id}
         data = {"clientMessageId": uuid.uuid4().hex, **target, "content": content, **fields}
-        attempt = 0
-        while True:
-            wait_seconds = backoff_seconds(attempt)
-            try:
-                return await self.request("message:send", data)
-            except ConnectionLost:
-                pass
-            except ChatError as error:
-                if not error.temporary:
-                    raise
-                wait_seconds += error.retry_after or 0.0
-            await asyncio.sleep(wait_seconds)
-            attempt += 1
+        return await patiently(lambda: self.request("message:send", data), ConnectionLost)
 
     async def request(self, event: str, data: Data | None = None) -> Data:
         """Send a frame and return the data of its reply. Raises ChatError, ConnectionLost, SignedOut."""
@@ -144,6 +148,10 @@ class ChatClient:
         token = self._tokens.access
         answer = await self.http.request(method, path, headers=self._tokens.bearer(), **options)
         if answer.status_code == 401 and self._tokens.refresh:
-            await self._tokens.renew(token)
+            try:
+                await self._tokens.renew(token)
+            except SignedOut:
+                self.drop()
+                raise
             answer = await self.http.request(method, path, headers=self._tokens.bearer(), **options)
         return checked(answer)

@@ -14,26 +14,30 @@ from .errors import ChatError, ConnectionLost
 Data = dict[str, Any]
 OnFrame = Callable[[str, Data], None]
 
-ANSWER_SECONDS = 15.0
-
 
 class Exchange:
     """Sends frames, and matches each answer to its request by `ref`. `socket` is None without a connection."""
 
-    def __init__(self, on_frame: OnFrame) -> None:
+    def __init__(self, on_frame: OnFrame, answer_seconds: float) -> None:
         self.socket: ClientConnection | None = None
         self.on_frame = on_frame
+        self.max_frame_bytes = 0
+        self._answer_seconds = answer_seconds
         self._answers: dict[int, asyncio.Future[Data]] = {}
         self._refs = count(1)
+        self._unread: Data | None = None
 
     async def ask(self, event: str, data: Data) -> Data:
         """Send a request and return the data of its reply. Raises ChatError, ConnectionLost."""
-        ref = next(self._refs)
+        ref, unread = next(self._refs), self._unread
         future = self._answers[ref] = asyncio.get_running_loop().create_future()
         try:
             await self.write({"event": event, "data": data, "ref": ref})
-            frame = await asyncio.wait_for(future, ANSWER_SECONDS)
+            frame = await asyncio.wait_for(future, self._answer_seconds)
         except TimeoutError as error:
+            # The server could not read some frame since, and probably this one.
+            if self._unread is not None and self._unread is not unread:
+                raise ChatError(self._unread) from error
             raise ConnectionLost from error
         finally:
             self._answers.pop(ref, None)
@@ -42,21 +46,31 @@ class Exchange:
         return dict(frame["data"])
 
     async def write(self, frame: Data) -> None:
-        """Send a frame as it is. Raises ConnectionLost."""
+        """Send a frame as it is. Raises ConnectionLost, and ChatError for one that is too large."""
         if self.socket is None:
             raise ConnectionLost
+        text = json.dumps(frame)
+        if len(text) > self.max_frame_bytes:
+            # The server would close the connection (1009), and again after each attempt.
+            message = f"A frame of {frame['event']} is too large to send."
+            raise ChatError({"code": "too_large", "message": message})
         self.on_frame("out", frame)
         try:
-            await self.socket.send(json.dumps(frame))
+            await self.socket.send(text)
         except ConnectionClosed as error:
             raise ConnectionLost from error
 
     def take_answer(self, frame: Data) -> bool:
-        """Whether `frame` answers a request, which then continues."""
-        future = self._answers.pop(frame.get("ref", 0), None)
+        """Whether `frame` answers a request. The request continues, unless it waits no more."""
+        ref = frame.get("ref")
+        if ref is None:
+            if frame["event"] == "error:invalid":
+                self._unread = frame["data"]
+            return False
+        future = self._answers.pop(ref, None)
         if future is not None and not future.done():
             future.set_result(frame)
-        return future is not None
+        return True
 
     def drop(self) -> None:
         """Cut the connection without a close frame, as a lost network does."""

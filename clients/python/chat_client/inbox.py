@@ -14,6 +14,8 @@ OnEvent = Callable[[str, Data], Awaitable[None] | None]
 # Deliveries within this period share one message:ack for each room.
 ACK_SECONDS = 0.25
 MAX_WAITING_EVENTS = 2000
+# In the queue of events: all changes up to `serverTime` are before it.
+CAUGHT_UP = ""
 
 
 class Inbox:
@@ -31,6 +33,8 @@ class Inbox:
         self.since: str = state["since"]
         self.gaps: set[str] = set()
         self.gap_found = asyncio.Event()
+        # Whether events were dropped, whether a resume is being answered, and how many messages were queued.
+        self.dropped, self.resuming, self.progress = False, False, 0
         self.events: asyncio.Queue[tuple[str, Data]] = asyncio.Queue()
         self._to_ack: dict[str, int] = {}
         self._handled = asyncio.Event()
@@ -43,22 +47,29 @@ class Inbox:
         """A connection is ready. If it is not the first, every room may have missed messages."""
         self.user_id, rooms = ready["userId"], ready["rooms"]
         if self.since:
+            for room in self.received.keys() - rooms.keys():
+                self.forget(room)
             self.gaps = set(rooms)
         else:
             self.seen, self.received = dict(rooms), dict(rooms)
             self.since = ready["serverTime"]
-        self.gap_found.set()
+        if self.gaps:
+            self.gap_found.set()
 
     def receive(self, event: str, data: Data) -> None:
         """Queue an event. A message is queued only if it is the next of its room."""
-        if self.full:
+        # What a resume sends has the server's own bound, and dropping it would only bring it again.
+        if self.full and not self.resuming:
             # The application is slow: read the rest from the log later.
+            self.dropped = True
             self.mark_gaps(*self.received)
         elif event == "message:receive":
             self._receive_message(data)
         else:
             if event == "room:added":
                 self.adopt(data)
+            elif event == "room:removed":
+                self.forget(data["roomId"])
             self.events.put_nowait((event, data))
 
     def _receive_message(self, message: Data) -> None:
@@ -66,6 +77,7 @@ class Inbox:
         received = self.received.get(room)
         if received is not None and seq == received + 1:
             self.received[room] = seq
+            self.progress += 1
             self.events.put_nowait(("message:receive", message))
         elif received is None or seq > received:
             # The resume brings the missing messages and this one again.
@@ -77,6 +89,21 @@ class Inbox:
         if room["lastSeq"] > received:
             self.mark_gaps(room["id"])
 
+    def forget(self, room: str) -> None:
+        """The room is not the user's any more."""
+        for known in (self.seen, self.received, self._to_ack):
+            known.pop(room, None)
+        self.gaps.discard(room)
+
+    def reset(self, room: str, last_seq: int) -> None:
+        """The server has an older log of this room, from a backup: begin the room anew."""
+        self.received[room] = last_seq
+        self.events.put_nowait(("room:reset", {"roomId": room, "lastSeq": last_seq}))
+
+    def caught_up(self, server_time: str) -> None:
+        """All changes up to this time are queued. `since` follows when the application has handled them."""
+        self.events.put_nowait((CAUGHT_UP, {"serverTime": server_time}))
+
     def mark_gaps(self, *rooms: str) -> None:
         self.gaps.update(rooms)
         self.gap_found.set()
@@ -85,21 +112,28 @@ class Inbox:
         """Call `on_event` for each queued event, one after the other, without end. Its errors are logged."""
         while True:
             event, data = await self.events.get()
-            try:
-                result = self.on_event(event, data)
-                if inspect.isawaitable(result):
-                    await result
-            except Exception:
-                logger.exception("on_event failed for %s", event)
-            if event == "message:receive":
-                self.seen[data["roomId"]] = data["seq"]
-                if data["from"] != self.user_id:
-                    self._to_ack[data["roomId"]] = data["seq"]
-                    self._handled.set()
-            elif event == "room:removed":
-                self.seen.pop(data["roomId"], None)
-                self.received.pop(data["roomId"], None)
+            if event == CAUGHT_UP:
+                self.since = data["serverTime"]
+            else:
+                await self._hand_over(event, data)
             self.events.task_done()
+
+    async def _hand_over(self, event: str, data: Data) -> None:
+        try:
+            result = self.on_event(event, data)
+            if inspect.isawaitable(result):
+                await result
+        except Exception:
+            logger.exception("on_event failed for %s", event)
+        room = data.get("roomId", "")
+        if event == "message:receive" and room in self.received:
+            self.seen[room] = data["seq"]
+            if data["from"] != self.user_id:
+                self._to_ack[room] = data["seq"]
+                self._handled.set()
+        elif event == "room:reset":
+            self.seen[room] = data["lastSeq"]
+            self._to_ack.pop(room, None)
 
     async def acknowledge(self, write: Callable[[Data], Awaitable[None]]) -> None:
         """Report delivered messages to the server, so that their senders see it, for as long as `write` works."""

@@ -1,17 +1,18 @@
 """The access and refresh token of one session, and their renewal."""
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
 import httpx
 
-from .delays import FIRST_SECONDS, MAX_SECONDS
+from .delays import patiently
 from .errors import ChatError, SignedOut
 
 Data = dict[str, Any]
+
+MAX_AGE_SECONDS = 24 * 3600.0
 
 
 class Tokens:
@@ -20,6 +21,8 @@ class Tokens:
     def __init__(self, http: httpx.AsyncClient, access: str, refresh: str) -> None:
         self.access = access
         self.refresh = refresh
+        # Set when the server refuses the refresh token: the session has ended.
+        self.refused: SignedOut | None = None
         self._http = http
         self._lock = asyncio.Lock()
 
@@ -41,28 +44,28 @@ class Tokens:
             except ChatError as error:
                 if error.temporary:
                     raise
-                raise SignedOut(str(error)) from error
+                self.refused = SignedOut(str(error))
+                raise self.refused from error
             self.access, self.refresh = pair["accessToken"], pair["refreshToken"]
 
     async def renew_when_possible(self, old: str) -> None:
-        """Like `renew`, but try again until the server answers. Raises SignedOut."""
+        """Like `renew`, but try again until the server answers. Raises SignedOut.
+
+        A request whose answer was lost is sent again too: whether the token was used up only the server knows.
+        """
         if not self.refresh:
             raise SignedOut("the access token has ended, and there is no refresh token")
-        while True:
-            try:
-                return await self.renew(old)
-            except (httpx.HTTPError, ChatError):
-                await asyncio.sleep(random.uniform(FIRST_SECONDS, MAX_SECONDS))
+        await patiently(lambda: self.renew(old), httpx.HTTPError)
 
     async def keep_fresh(self, ready: Data, ask: Callable[[str, Data], Awaitable[Data]]) -> None:
-        """Renew the access token after four fifths of its life, and send it on the connection (`auth:refresh`)."""
+        """Renew the access token after four fifths of its life, a day at most, and send it on the connection."""
         expires_at, now = ready["expiresAt"], ready["serverTime"]
         while self.refresh:
             left = datetime.fromisoformat(expires_at) - datetime.fromisoformat(now)
-            await asyncio.sleep(max(0.5, left.total_seconds() * 0.8))
-            await self.renew(self.access)
-            expires_at = (await ask("auth:refresh", {"token": self.access}))["expiresAt"]
-            now = (await ask("ping", {}))["serverTime"]
+            await asyncio.sleep(max(0.5, min(left.total_seconds() * 0.8, MAX_AGE_SECONDS)))
+            await patiently(lambda: self.renew(self.access))
+            renewed = await patiently(lambda: ask("auth:refresh", {"token": self.access}))
+            expires_at, now = renewed["expiresAt"], (await patiently(lambda: ask("ping", {})))["serverTime"]
 
 
 def checked(answer: httpx.Response) -> Any:
