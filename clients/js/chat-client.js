@@ -506,6 +506,7 @@ export class ChatClient {
       const wanted = Object.fromEntries(mine.map((room) => [room, this._received[room]]));
       const reply = await this._replayed({ rooms: wanted, since });
       ({ serverTime: since, more = false } = reply);
+      for (const room of mine) if (!(room in reply.rooms)) this._forget(room);
       for (const [room, answer] of Object.entries(reply.rooms)) {
         if (answer.reset) this._reset(room, answer.lastSeq);
         // A log with a hole is not complete, whatever the answer says. A page goes on behind the hole.

@@ -66,6 +66,8 @@ class CatchUp:
                 break
             reply = await self._replayed({"rooms": wanted, "since": since})
             since, more = reply["serverTime"], reply.get("more", False)
+            for room in wanted.keys() - reply["rooms"].keys():
+                inbox.forget(room)
             for room, answer in reply["rooms"].items():
                 if answer.get("reset"):
                     inbox.reset(room, answer["lastSeq"])
