@@ -475,9 +475,8 @@ LOGGING = {
         # At DEBUG it writes every command to MongoDB.
         "pymongo": {"level": "INFO" if LOG_LEVEL == "DEBUG" else LOG_LEVEL},
         "uvicorn.access": {"level": "CRITICAL", "propagate": False},
-        # At INFO they write every packet, above that the errors of peers. Our own handlers log those.
+        # At INFO it writes every packet, above that the errors of peers. Our own handlers log those.
         "engineio.server": {"level": "CRITICAL"},
-        "socketio.server": {"level": "CRITICAL"},
         "daphne": {"level": "WARNING"},
         # The Python client uses it, in the commands `demo` and `chat`.
         "httpx": {"level": "WARNING"},

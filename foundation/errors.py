@@ -1,7 +1,7 @@
 """The errors that a client may see: one class for each code of the contract.
 
 A class says its code, its HTTP status, whether it is temporary, and its default message. `api.exceptions`,
-`realtime.session.frame_handler` and, for a refused Socket.IO client, `realtime.socketio.endpoint` turn errors into
+`realtime.session.frame_handler` and, for a refused Socket.IO client, `realtime.socketio.peer` turn errors into
 answers. chatproject/error_guide.py explains each code to clients.
 """
 

@@ -17,7 +17,6 @@ pytestmark = pytest.mark.once  # sources
 NAME_EXEMPT = {
     "selectors": "the Django styleguide's word for the reads of an app",
     "foundation/redis": "imported by its full name only",
-    "realtime/socketio": "imported by its full name only",
 }
 # Server modules that may have more than MAX_LINES lines, and why.
 MAX_LINES = 200
@@ -50,7 +49,7 @@ def foreign_names() -> set[str]:
         for module, distributions in packages_distributions().items()
         if any(normalised(distribution) in locked for distribution in distributions)
     }
-    assert {"redis", "socketio", "django"} <= dependencies, "the locked packages are installed"
+    assert {"redis", "engineio", "django"} <= dependencies, "the locked packages are installed"
     return dependencies | sys.stdlib_module_names
 
 

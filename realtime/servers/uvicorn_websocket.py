@@ -127,6 +127,11 @@ class DirectTransport:
     async def drained(self) -> None:
         await self._protocol.writable.wait()
 
+    def receive_up_to(self, max_bytes: int) -> None:
+        """Have the application receive messages of this size, in place of uvicorn's `ws_max_size`. A larger one
+        closes the socket with 1009, and then nothing can be sent that would explain it."""
+        self._protocol.conn.max_message_size = max_bytes
+
     async def close(self, code: CloseCode, reason: str) -> None:
         self._protocol.end(code, reason)
 

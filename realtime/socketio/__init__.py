@@ -1,1 +1,1 @@
-"""Socket.IO clients on the same services. Only this package uses the private parts of python-socketio."""
+"""Socket.IO clients on the same services. Only this package uses the private parts of python-engineio."""

@@ -8,33 +8,54 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import engineio.payload
-import socketio
+import engineio
+import engineio.async_socket
 from engineio.exceptions import EngineIOError
 
 from foundation import loop
 
+from .engine_transport import EngineTransport
 from .packets import CountedPacket
 
 # For a client to log in, and to leave after it was closed.
 IDLE_SECONDS = 10.0
 STOP_SECONDS = 1.0
-# A client may have buffered more than the library's 16 packets before its first POST. Their bytes are bounded.
-engineio.payload.Payload.max_decode_packets = 1_000
+# For a client to take what is queued before its transport is closed.
+CLOSE_SECONDS = 5.0
+# python-engineio makes its transports of the class with this name.
+engineio.async_socket.AsyncSocket = EngineTransport
+
+Opened = Callable[[str, Any], None]
+Received = Callable[[str, str | None], Awaitable[None]]
+Closed = Callable[[str], None]
 
 
 class Engine:
-    """`has_client(engine_sid)` says whether a client is being served over a transport."""
+    """`opened(engine_sid, scope)`, `received(engine_sid, text)` and `closed(engine_sid)` are called for each
+    transport; the text is None for a message that is too large. `has_client(engine_sid)` says whether a client is
+    being served over it."""
 
-    def __init__(self, server: socketio.AsyncServer, *, has_client: Callable[[str], bool]) -> None:
-        self._server = server.eio
+    def __init__(
+        self,
+        *,
+        opened: Opened,
+        received: Received,
+        closed: Closed,
+        has_client: Callable[[str], bool],
+        **options: Any,
+    ) -> None:
+        self._opened_handler = opened
+        self._closed_handler = closed
         self._has_client = has_client
         self._closers: set[asyncio.Task[None]] = set()
-        self._add_handler("connect", self._opened)
+        # A client's messages are received one after the other.
+        self._server = engineio.AsyncServer(async_mode="asgi", async_handlers=False, **options)
+        self._server.on("connect", self._opened)
+        self._server.on("message", received)
+        self._server.on("disconnect", self._closed)
 
-    def on_close(self, handler: Callable[[str, str], Awaitable[None]]) -> None:
-        """Have `handler(engine_sid, reason)` called when a transport has closed."""
-        self._add_handler("disconnect", handler)
+    async def handle_request(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._server.handle_request(scope, receive, send)
 
     def start_monitor(self) -> None:
         """Start the task that looks for silent clients, once. python-engineio would start it in the context of the
@@ -46,7 +67,8 @@ class Engine:
             )
 
     def is_open(self, engine_sid: str) -> bool:
-        return engine_sid in self._server.sockets
+        transport = self._server.sockets.get(engine_sid)
+        return transport is not None and not transport.closed
 
     async def send(self, engine_sid: str, packet: CountedPacket) -> None:
         """Queue a packet for the client. Raises ConnectionResetError if its transport has closed."""
@@ -58,49 +80,62 @@ class Engine:
         except (EngineIOError, KeyError) as error:
             raise ConnectionResetError from error
 
+    async def wait_paused(self, engine_sid: str, has_room: Any) -> None:
+        """Wait for the event in `received`. The transport is kept alive, though nothing of its client is read."""
+        transport = self._server.sockets.get(engine_sid)
+        if isinstance(transport, EngineTransport):
+            await transport.wait_paused(has_room)
+
     async def close(self, engine_sid: str) -> None:
         """Close a transport after its client has taken what is queued. The caller has to bound the wait."""
-        socket = self._server.sockets.get(engine_sid)
-        if socket is not None:
+        transport = self._server.sockets.get(engine_sid)
+        if transport is not None and not transport.closed:
             try:
-                await self._server.disconnect(engine_sid)
-            except (EngineIOError, KeyError):
-                # It has closed meanwhile.
-                pass
+                # A client that polls would handle the end of its transport before other packets of that poll.
+                await transport.queue.join()
             finally:
+                await transport.close(wait=False)
                 # python-engineio alone would leave a WebSocket open.
-                socket.queue.put_nowait(None)
+                transport.queue.put_nowait(None)
 
-    def close_if_idle_later(self, engine_sid: str) -> None:
-        """Close the transport in IDLE_SECONDS, unless a client is being served over it by then."""
-        asyncio.get_running_loop().call_later(IDLE_SECONDS, self._close_if_idle, engine_sid)
+    def close_soon(self, engine_sid: str) -> None:
+        """Close a transport as `close` does, in a task of its own."""
+        task = asyncio.create_task(self._close_in_time(engine_sid), name="socket.io-closer")
+        self._closers.add(task)
+        task.add_done_callback(self._closers.discard)
+
+    def close_if_idle_later(self, engine_sid: str, seconds: float | None = None) -> None:
+        """Close the transport in `seconds` (IDLE_SECONDS), unless a client is being served over it by then."""
+        delay = IDLE_SECONDS if seconds is None else seconds
+        asyncio.get_running_loop().call_later(delay, self._close_if_idle, engine_sid)
 
     async def close_all(self) -> None:
-        """Close every transport, also those whose clients have not logged in, within STOP_SECONDS."""
+        """Close every transport, also those whose clients have not logged in, within STOP_SECONDS, and end."""
         for engine_sid in list(self._server.sockets):
-            self._start_closing(engine_sid)
+            self.close_soon(engine_sid)
         if self._closers:
             await asyncio.wait(self._closers, timeout=STOP_SECONDS)
         await loop.cancel(*self._closers)
 
+    async def stop(self) -> None:
+        """End the monitor."""
+        await self._server.shutdown()
+
     async def _opened(self, engine_sid: str, environ: dict[str, Any]) -> None:
+        self._opened_handler(engine_sid, environ["asgi.scope"])
         self.close_if_idle_later(engine_sid)
+
+    async def _closed(self, engine_sid: str, reason: str) -> None:
+        self._closed_handler(engine_sid)
 
     def _close_if_idle(self, engine_sid: str) -> None:
         if self.is_open(engine_sid) and not self._has_client(engine_sid):
-            self._start_closing(engine_sid)
+            self.close_soon(engine_sid)
 
-    def _start_closing(self, engine_sid: str) -> None:
-        task = asyncio.create_task(self.close(engine_sid), name="socket.io-closer")
-        self._closers.add(task)
-        task.add_done_callback(self._closers.discard)
-
-    def _add_handler(self, event: str, handler: Callable[..., Awaitable[None]]) -> None:
-        """Call the handler after python-socketio's own: the library keeps one for each event."""
-        own = self._server.handlers[event]
-
-        async def both(*args: Any) -> None:
-            await own(*args)
-            await handler(*args)
-
-        self._server.on(event, both)
+    async def _close_in_time(self, engine_sid: str) -> None:
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self.close(engine_sid)
+        except TimeoutError:
+            # The client takes nothing. The transport is closed, and the monitor removes it.
+            pass

@@ -1,18 +1,42 @@
-"""Translates between the frames of /ws/chat/ and Socket.IO packets, and refuses packets that are not JSON text."""
+"""Translates between the frames of a session and the Socket.IO packets of its client.
 
-from collections.abc import Callable
+    from a client   42["typing",{..}]    427["message:send",{..}] asks for the acknowledgement 7
+    to a client     42["typing",{..}]    437[{..}]
+
+The first 4 is Engine.IO's and is not part of the packets here.
+"""
+
+import re
+from enum import IntEnum
 from typing import Any
 
 import engineio.packet
 import msgspec
-import socketio.packet
 
+from foundation.errors import ChatError
+from realtime.wire.close_codes import CloseCode
 from realtime.wire.protocol import Wire
+from realtime.wire.refs import MAX_REF_CHARS
 
-# If a client could send these as events, they would call the server's own handlers.
-RESERVED = ("connect", "disconnect")
-# The types of Engine.IO packets that a client may send.
-ENGINE_TYPES = frozenset("123456")
+MAX_NAMESPACE_CHARS = 64
+
+
+class Kind(IntEnum):
+    """The kinds that a client may send. The others carry binary attachments, or come from a server only."""
+
+    CONNECT = 0
+    DISCONNECT = 1
+    EVENT = 2
+    ACK = 3
+
+
+class Incoming(msgspec.Struct):
+    """A client's packet. `ack_id` is the number that its acknowledgement has to name, as text; "" asks for none."""
+
+    kind: Kind
+    namespace: str
+    ack_id: str
+    payload: str
 
 
 class Outgoing(Wire):
@@ -20,70 +44,86 @@ class Outgoing(Wire):
 
     event: str
     data: msgspec.Raw
-    ref: int | None = None
+    ref: str | None = None
 
 
+_PACKET = re.compile(r"([0-3])(?:(/[^,]*),?)?(\d*)(.*)", re.ASCII | re.DOTALL)
+_auth = msgspec.json.Decoder(dict[str, Any])
+_arguments = msgspec.json.Decoder(list[msgspec.Raw])
 _outgoing = msgspec.json.Decoder(Outgoing)
+
+
+def read_packet(text: str) -> Incoming:
+    """Raises ValueError for a packet that no client of this server may send."""
+    match = _PACKET.fullmatch(text)
+    if match is None:
+        raise ValueError("not a packet, or one with attachments")
+    kind, namespace, ack_id, payload = match.groups()
+    if len(namespace or "") > MAX_NAMESPACE_CHARS or len(ack_id) > MAX_REF_CHARS:
+        raise ValueError("the namespace or the id is too long")
+    return Incoming(Kind(int(kind)), (namespace or "/").partition("?")[0], ack_id, payload)
+
+
+def read_auth(payload: str) -> dict[str, Any]:
+    """The `auth` of a CONNECT. Raises ValueError if it is not an object."""
+    try:
+        return _auth.decode(payload) if payload else {}
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise ValueError("auth is not a JSON object") from error
+
+
+def request_message(packet: Incoming) -> dict[str, Any]:
+    """An EVENT as the message of a frame. The session decodes its text as that of any other frame.
+
+    Several arguments become one list, none become `{}`. Raises ValueError if the payload is JSON, but no event.
+    """
+    # In front, where the session finds it also if it cannot read the rest.
+    frame = f'{{"ref":"{packet.ack_id}",' if packet.ack_id else "{"
+    try:
+        event, *data = _arguments.decode(packet.payload)
+    except msgspec.ValidationError as error:
+        raise ValueError("the payload is not a list") from error
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        # The comma makes sure that the session refuses the text, and says why.
+        return {"type": "websocket.receive", "text": f'{frame}"data":{packet.payload},'}
+    arguments = b",".join(map(bytes, data)).decode() or "{}"
+    frame += f'"event":{bytes(event).decode()},"data":{f"[{arguments}]" if len(data) > 1 else arguments}}}'
+    return {"type": "websocket.receive", "text": frame}
 
 
 def decode_outgoing(frame: str) -> Outgoing:
     return _outgoing.decode(frame)
 
 
-def event_packet(frame: Outgoing) -> str:
-    """`2["typing",{..}]`, around the data as they were encoded once for all connections."""
-    return f'2["{frame.event}",{bytes(frame.data).decode()}]'
+def packets_of(frame: Outgoing) -> list[str]:
+    """A frame as packets: an acknowledgement, an event, or both for an error. The data are not encoded again."""
+    data = bytes(frame.data).decode()
+    if frame.event == "reply":
+        return [f"3{frame.ref}[{data}]"]
+    packets = [f'2["{frame.event}",{data}]']
+    if frame.ref is not None:
+        packets.append(f'3{frame.ref}[{{"error":{data}}}]')
+    return packets
 
 
-def request_frame(event: str, data: Any, ref: int) -> str:
-    """A client's event as a frame. Data that JSON text cannot hold become null, which is then refused."""
-    try:
-        return msgspec.json.encode({"event": event, "data": data, "ref": ref}).decode()
-    except (UnicodeError, RecursionError):
-        # Half a surrogate pair, or nested too deeply.
-        name = event.encode(errors="replace").decode()
-        return msgspec.json.encode({"event": name, "data": None, "ref": ref}).decode()
+def connect_packet(sid: str) -> str:
+    return f'0{{"sid":"{sid}"}}'
 
 
-def is_engine_text(message: dict[str, Any]) -> bool:
-    """Whether python-engineio can read a WebSocket message; others raise where none of its handlers catches it."""
-    text = message.get("text") or ""
-    return text[:1] in ENGINE_TYPES and (text[:1] != "4" or text[1:2].isdigit())
+def disconnect_packet() -> str:
+    return "1"
 
 
-class TextPacket(socketio.packet.Packet):
-    """A Socket.IO packet of JSON only.
-
-    A packet that is malformed, or would need binary attachments, is read as a DISCONNECT and so ends the
-    connection. Attachments are refused because a client could send them without bound.
-    """
-
-    uses_binary_events = False
-
-    def decode(self, encoded_packet: Any) -> int:
-        try:
-            super().decode(encoded_packet)
-            # Read from the dict, because the library does not declare them.
-            kind, data = vars(self)["packet_type"], vars(self)["data"]
-            valid = kind in _IS_VALID and _IS_VALID[kind](data)
-        except (ValueError, TypeError, LookupError, RecursionError):
-            valid = False
-        if not valid:
-            self.packet_type, self.data = socketio.packet.DISCONNECT, None
-            self.namespace, self.id = None, None
-        return 0
-
-
-def _is_event(data: Any) -> bool:
-    return isinstance(data, list) and bool(data) and isinstance(data[0], str) and data[0] not in RESERVED
-
-
-_IS_VALID: dict[int, Callable[[Any], bool]] = {
-    socketio.packet.CONNECT: lambda data: data is None or isinstance(data, dict),
-    socketio.packet.DISCONNECT: lambda data: True,
-    socketio.packet.EVENT: _is_event,
-    socketio.packet.ACK: lambda data: isinstance(data, list),
-}
+def connect_error_packet(
+    error: ChatError, *, namespace: str = "/", close_code: CloseCode | None = None
+) -> str:
+    """`error` as the client's `connect_error`, with its object in `error.data`."""
+    prefix = "" if namespace == "/" else f"{namespace},"
+    data = error.as_data(request_id=None)
+    if close_code is not None:
+        data["closeCode"] = int(close_code)
+    refused = {"message": error.message, "data": data}
+    return f"4{prefix}{msgspec.json.encode(refused).decode()}"
 
 
 class CountedPacket(engineio.packet.Packet):
@@ -92,9 +132,9 @@ class CountedPacket(engineio.packet.Packet):
     The queue has no bound of its own, in packets or bytes.
     """
 
-    def __init__(self, data: str, taken: Callable[[], None]) -> None:
+    def __init__(self, data: str, taken: Any) -> None:
         super().__init__(engineio.packet.MESSAGE, data=data)
-        self._taken: Callable[[], None] | None = taken
+        self._taken = taken
 
     def encode(self, b64: bool = False) -> Any:
         if self._taken is not None:

@@ -1,122 +1,144 @@
-"""Peer: one Socket.IO client. Its events become frames that wait for their answers; frames become its events."""
+"""Peer: one session of a Socket.IO client. Its events become frames, and frames become its events."""
 
-import asyncio
-from itertools import count
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
-import socketio
 
+from foundation.errors import ERRORS, ChatError, Forbidden, RateLimited, Unauthenticated
+from foundation.ids import uuid7
+from realtime.servers.compact import CompactEvent, CompactQueue
 from realtime.session.connection import Connection
 from realtime.session.device_id import device_id_of
 from realtime.session.transport import AsgiTransport
 from realtime.wire.close_codes import CloseCode
 
-from .engine import Engine
-from .packets import CountedPacket, Outgoing, decode_outgoing, event_packet, request_frame
+from .outlet import Outlet
+from .packets import (
+    Outgoing,
+    connect_error_packet,
+    connect_packet,
+    decode_outgoing,
+    disconnect_packet,
+    packets_of,
+)
 
-# Beyond these, frames wait in the outbox, whose bytes are bounded.
-MAX_UNTAKEN_PACKETS = 32
+# Beyond these, no more of the client is read, as on the plain socket.
+READ_AHEAD_EVENTS = 16
 
 # After these the client has to do something before it connects again. After all others it reconnects by itself.
 FINAL = {CloseCode.UNAUTHENTICATED, CloseCode.DEACTIVATED, CloseCode.TOO_BIG}
 
+Serve = Callable[["Peer"], Awaitable[None]]
+
 
 class Peer:
-    """`receive` and the transport of `connection` are what a ConnectionSession needs to serve the client.
+    """`scope` is the one of the handshake and `auth` the data of the CONNECT.
 
-    `started` is set when the session sends its first frame, so no consumer has refused the client. Frames wait for
-    `accepted`, because Socket.IO's CONNECT packet has to come first.
+    `serve(peer)` authenticates the client and runs its session, with `receive` and the connection of
+    `open_connection`. The CONNECT is answered when the session sends its first frame: then no consumer has refused
+    the client.
     """
 
-    task: asyncio.Task[None]
+    def __init__(self, outlet: Outlet, scope: Any, auth: dict[str, Any]) -> None:
+        self.scope = scope
+        self.auth = auth
+        self.has_left = False
+        # Refused for a reason that passes.
+        self.is_turned_away = False
+        self.has_room = CompactEvent(is_set=True)
+        self._outlet = outlet
+        self._connection: Connection | None = None
+        self._inbox = CompactQueue()
+        self._is_accepted = False
 
-    def __init__(
-        self, server: socketio.AsyncServer, engine: Engine, *, sid: str, engine_sid: str, scope: Any
-    ) -> None:
-        self.engine_sid = engine_sid
-        self.started, self.accepted = asyncio.Event(), asyncio.Event()
-        self.connection = Connection(
-            identity=scope["identity"], device_id=device_id_of(scope), transport=AsgiTransport(self._send)
+    async def serve(self, serve: Serve) -> None:
+        if not self.has_left:
+            await serve(self)
+
+    def open_connection(self, identity: Any) -> Connection:
+        """The connection of the session that is about to run."""
+        self._connection = Connection(
+            identity=identity, device_id=device_id_of(self.scope), transport=AsgiTransport(self._send)
         )
-        self._server = server
-        self._engine = engine
-        self._sid = sid
-        # Holds at most one event, because of `_turn`, and one disconnect.
-        self._inbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self._turn = asyncio.Lock()
-        self._refs = count(1)
-        self._asked: tuple[int, asyncio.Future[Any]] | None = None
-        self._left = self._ended = False
-        self._untaken = 0
-        self._has_room = asyncio.Event()
+        return self._connection
 
     async def receive(self) -> dict[str, Any]:
         """ASGI's `receive` for the session."""
-        return await self._inbox.get()
+        message: dict[str, Any] = await self._inbox.get()
+        if self._inbox.qsize() < READ_AHEAD_EVENTS:
+            self.has_room.set()
+        return message
 
-    async def ask(self, event: str, data: Any) -> Any:
-        """Have the event handled, and return its acknowledgement: the reply's data, or `{"error": {..}}`."""
-        async with self._turn:
-            if self._ended:
-                return None
-            ref, answer = next(self._refs), asyncio.get_running_loop().create_future()
-            self._asked = ref, answer
-            self._inbox.put_nowait({"type": "websocket.receive", "text": request_frame(event, data, ref)})
-            return await answer
+    def put(self, message: dict[str, Any]) -> None:
+        """Have the session receive a frame. The caller waits for `has_room` first."""
+        if self.has_left:
+            return
+        self._inbox.put_nowait(message)
+        if self._inbox.qsize() >= READ_AHEAD_EVENTS:
+            self.has_room.clear()
 
     def leave(self) -> None:
         """Tell the session that the client has disconnected; safe to repeat."""
-        if not self._left:
-            self._left = True
+        if not self.has_left:
+            self.has_left = True
             self._inbox.put_nowait({"type": "websocket.disconnect"})
 
-    def end(self) -> None:
-        """Answer the waiting `ask` with None, and every later one: the session has ended."""
-        self._ended = True
-        self._answer(None, None)
+    def close(self, code: CloseCode, reason: str) -> bool:
+        """Close the session, if there is one that can still tell the client so."""
+        if self._connection is None or self.has_left:
+            return False
+        self._connection.close(code, reason)
+        return True
 
-    def _answer(self, ref: int | None, data: Any) -> None:
-        if self._asked is not None and ref in (None, self._asked[0]):
-            answer = self._asked[1]
-            self._asked = None
-            if not answer.done():
-                answer.set_result(data)
+    def end(self) -> None:
+        """The session has ended: its events are answered no more, and the client may connect again."""
+        self.has_left = True
+        self.has_room.set()
+
+    async def refuse(self, error: ChatError, close_code: CloseCode | None = None) -> None:
+        """Answer the CONNECT with `error`; if it is temporary, the transport is closed instead, because the stock
+        client never connects again after a `connect_error`."""
+        if error.temporary or isinstance(error, RateLimited):
+            self.is_turned_away = True
+        elif not self.has_left:
+            with suppress(ConnectionResetError):
+                await self._outlet.send(connect_error_packet(error, close_code=close_code))
 
     async def _send(self, message: dict[str, Any]) -> None:
         """ASGI's `send` for the outbox. Waits while the client does not take its packets."""
         if message["type"] == "websocket.close":
             return await self._close(CloseCode(message["code"]), message["reason"])
-        self.started.set()
-        await self.accepted.wait()
-        frame = decode_outgoing(message["text"])
-        if frame.event == "reply":
-            return self._answer(frame.ref, msgspec.json.decode(frame.data))
-        await self._emit(frame)
-        if frame.ref is not None:
-            self._answer(frame.ref, {"error": msgspec.json.decode(frame.data)})
+        if self.has_left:
+            return None
+        if not self._is_accepted:
+            self._is_accepted = True
+            await self._outlet.send(connect_packet(str(uuid7())))
+        for packet in packets_of(decode_outgoing(message["text"])):
+            await self._outlet.send(packet)
         return None
 
-    async def _emit(self, frame: Outgoing) -> None:
-        while self._untaken >= MAX_UNTAKEN_PACKETS:
-            self._has_room.clear()
-            await self._has_room.wait()
-        self._untaken += 1
-        await self._engine.send(self.engine_sid, CountedPacket(event_packet(frame), self._note_taken))
-
-    def _note_taken(self) -> None:
-        self._untaken -= 1
-        self._has_room.set()
-
     async def _close(self, code: CloseCode, reason: str) -> None:
-        if not self.accepted.is_set():
-            # The endpoint refuses the client.
+        if self.has_left:
+            # The transport has closed, or the client may connect again over it.
             return
-        if not self._left:
-            data = msgspec.json.encode({"code": int(code), "reason": reason})
-            # The close has to be sent even to a client that takes nothing.
-            self._untaken = 0
-            await self._emit(Outgoing(event="close", data=msgspec.Raw(data)))
-            if code in FINAL:
-                await self._server.disconnect(self._sid)
-        await self._engine.close(self.engine_sid)
+        if not self._is_accepted:
+            await self._refuse_closed(code, reason)
+            return
+        data = msgspec.json.encode({"code": int(code), "reason": reason})
+        # The close has to be sent even to a client that takes nothing.
+        (packet,) = packets_of(Outgoing(event="close", data=msgspec.Raw(data)))
+        await self._outlet.send_now(packet)
+        if code in FINAL:
+            await self._outlet.send_now(disconnect_packet())
+        await self._outlet.close()
+
+    async def _refuse_closed(self, code: CloseCode, reason: str) -> None:
+        """A consumer has closed the connection before its first frame."""
+        if code is CloseCode.UNAUTHENTICATED:
+            await self.refuse(ERRORS.get(reason, Unauthenticated)(), code)
+        elif code is CloseCode.DEACTIVATED:
+            await self.refuse(Forbidden("This account is deactivated."), code)
+        else:
+            self.is_turned_away = True

@@ -16,11 +16,15 @@ SCRIPT = ROOT / "realtime" / "tests" / "stock_client.mjs"
 
 
 class StockClient:
-    """A Node process with one stock client. It writes each event that it receives as a line of JSON."""
+    """A Node process with one stock client. It writes each event that it receives as a line of JSON.
+
+    `options` are the client's, except `base_url`, which names a proxy in front of the server.
+    """
 
     def __init__(self, server: ChatServer, token: str, **options: Any) -> None:
+        base_url = options.pop("base_url", server.base_url)
         self.process = subprocess.Popen(
-            ["node", str(SCRIPT), server.base_url, token, json.dumps(options)],
+            ["node", str(SCRIPT), base_url, token, json.dumps(options)],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

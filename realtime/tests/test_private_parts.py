@@ -1,4 +1,4 @@
-"""The private parts of uvicorn, websockets and python-socketio that realtime/servers/ and realtime/socketio/ use.
+"""The private parts of uvicorn, websockets and python-engineio that realtime/servers/ and realtime/socketio/ use.
 
 Our code was written against the pinned versions. If a test fails here, a library changed: read its diff.
 """
@@ -9,12 +9,10 @@ from importlib.metadata import version
 from typing import Any
 
 import engineio
-import engineio.base_socket
+import engineio.async_server
+import engineio.async_socket
 import engineio.packet
-import engineio.payload
 import pytest
-import socketio
-import socketio.packet
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from websockets.http11 import Request
@@ -24,10 +22,11 @@ from websockets.server import ServerProtocol
 from realtime.servers.uvicorn_http import ChatHttpProtocol
 from realtime.servers.uvicorn_reading import ReadingProtocol
 from realtime.servers.uvicorn_websocket import ChatProtocol
-from realtime.socketio.packets import CountedPacket, TextPacket
+from realtime.socketio.engine_transport import EngineTransport
+from realtime.socketio.packets import CountedPacket
 from tests.kit.paths import ROOT
 
-PINNED = ("uvicorn", "httptools", "websockets", "python-socketio", "python-engineio")
+PINNED = ("uvicorn", "httptools", "websockets", "python-engineio")
 OVERRIDDEN: list[tuple[type, str]] = [
     *((ChatHttpProtocol, name) for name in (
         "connection_made", "connection_lost", "data_received", "on_message_begin", "on_headers_complete",
@@ -40,7 +39,9 @@ OVERRIDDEN: list[tuple[type, str]] = [
     *((ChatProtocol, name) for name in (
         "connection_made", "handle_connect", "start_keepalive", "handle_close", "keepalive_timeout", "shutdown",
     )),
-    (TextPacket, "decode"),
+    *((EngineTransport, name) for name in (
+        "poll", "check_ping_timeout", "receive", "handle_post_request", "_websocket_handler",
+    )),
     (CountedPacket, "encode"),
 ]  # fmt: skip
 
@@ -71,25 +72,23 @@ async def test_http_protocol_when_made_then_has_what_is_used() -> None:
 
 
 def test_engine_server_when_made_then_has_what_the_engine_uses() -> None:
-    server: Any = socketio.AsyncServer(async_mode="asgi")
-    engine = server.eio
-    assert (engine.sockets, engine.start_service_task, engine.service_task_handle) == ({}, True, None)
-    assert set(engine.handlers) == {"connect", "disconnect", "message"}
+    server: Any = engineio.AsyncServer(async_mode="asgi")
+    assert (server.sockets, server.start_service_task, server.service_task_handle) == ({}, True, None)
     assert all(
         inspect.iscoroutinefunction(method)
-        for method in (
-            engine._service_task, engine.disconnect, engine.send_packet, *engine.handlers.values(),
-        )
-    )  # fmt: skip
-    assert callable(server.manager.eio_sid_from_sid)
-    assert hasattr(engineio.base_socket.BaseSocket(engine, "sid").queue, "put_nowait")
-    assert isinstance(engineio.payload.Payload.max_decode_packets, int)
+        for method in (server._service_task, server.send_packet, server.handle_request, server.shutdown)
+    )
+    assert {"max_http_buffer_size", "ping_interval", "handlers"} <= vars(server).keys()
 
 
-def test_packets_when_made_then_have_the_attributes_that_are_set() -> None:
-    packet = socketio.packet.Packet(socketio.packet.EVENT, data=["a", {}])
-    assert {"packet_type", "data", "namespace", "id"} <= set(vars(packet))
-    assert socketio.packet.Packet.uses_binary_events is True
+def test_engine_server_when_it_makes_a_transport_then_it_is_ours() -> None:
+    assert engineio.async_server.async_socket is engineio.async_socket
+    assert engineio.async_socket.AsyncSocket is EngineTransport
+    made = EngineTransport(engineio.AsyncServer(async_mode="asgi"), "sid")
+    assert {"queue", "last_ping", "connected", "upgraded", "closed"} <= vars(made).keys()
+
+
+def test_packets_when_named_then_have_the_numbers_of_the_protocol() -> None:
     assert engineio.packet.packet_names == ["OPEN", "CLOSE", "PING", "PONG", "MESSAGE", "UPGRADE", "NOOP"]
 
 
@@ -99,4 +98,5 @@ def test_websockets_when_used_then_has_what_the_protocol_calls() -> None:
     assert isinstance(parser.state, State)
     assert callable(parser.send_close)
     assert callable(parser.data_to_send)
+    assert isinstance(parser.max_message_size, int)
     assert "headers" in inspect.signature(Request).parameters

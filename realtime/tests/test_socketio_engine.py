@@ -5,87 +5,105 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import socketio
-from engineio.async_socket import AsyncSocket
 from engineio.packet import CLOSE, MESSAGE
 
 from foundation import context, loop
 from realtime.socketio import engine as module
 from realtime.socketio.engine import Engine
+from realtime.socketio.engine_transport import EngineTransport
 from realtime.socketio.packets import CountedPacket
 
 pytestmark = pytest.mark.once  # transports in memory
 
 
+class Served:
+    """An engine, and what it tells the endpoint. The client of the transport "served" is being served."""
+
+    def __init__(self) -> None:
+        self.closed: asyncio.Queue[str] = asyncio.Queue()
+        self.engine = Engine(
+            opened=lambda engine_sid, scope: None,
+            received=self.receive,
+            closed=self.closed.put_nowait,
+            has_client=lambda engine_sid: engine_sid == "served",
+        )
+        self.server: Any = self.engine._server
+
+    async def receive(self, engine_sid: str, text: str | None) -> None:
+        raise AssertionError
+
+    def add_transport(self, engine_sid: str) -> EngineTransport:
+        """A transport as a first poll makes it."""
+        transport = self.server.sockets[engine_sid] = EngineTransport(self.server, engine_sid)
+        return transport
+
+
 @pytest.fixture
-async def server() -> AsyncIterator[Any]:
+async def served() -> AsyncIterator[Served]:
     loop.adopt()
-    server: Any = socketio.AsyncServer(async_mode="asgi")
-    yield server
-    await server.shutdown()
+    served = Served()
+    yield served
+    await served.engine.stop()
 
 
-def add_transport(server: Any, engine_sid: str) -> AsyncSocket:
-    """A transport as a first poll makes it."""
-    server.eio.sockets[engine_sid] = AsyncSocket(server.eio, engine_sid)
-    return server.eio.sockets[engine_sid]
-
-
-async def test_monitor_when_a_request_starts_it_then_names_no_request(server: Any) -> None:
+async def test_monitor_when_a_request_starts_it_then_names_no_request(served: Served) -> None:
     fields: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
-    monitor = server.eio._service_task
+    monitor = served.server._service_task
 
     async def noting_monitor() -> None:
         fields.set_result(context.log_fields())
         await monitor()
 
-    server.eio._service_task = noting_monitor
-    engine = Engine(server, has_client=lambda engine_sid: False)
+    served.server._service_task = noting_monitor
     context.request_id.set("of-a-request")
     context.user_id.set("of-a-user")
-    engine.start_monitor()
+    served.engine.start_monitor()
     assert await fields == {}
-    task = server.eio.service_task_handle
-    engine.start_monitor()
-    assert server.eio.service_task_handle is task
-    assert not server.eio.start_service_task
+    task = served.server.service_task_handle
+    served.engine.start_monitor()
+    assert served.server.service_task_handle is task
+    assert not served.server.start_service_task
 
 
 async def test_transport_when_no_client_logs_in_then_is_closed(
-    server: Any, monkeypatch: pytest.MonkeyPatch
+    served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "IDLE_SECONDS", 0.001)
-    engine = Engine(server, has_client=lambda engine_sid: engine_sid == "served")
-    closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-
-    async def note(engine_sid: str, reason: str) -> None:
-        closed.set_result(engine_sid)
-
-    engine.on_close(note)
     for engine_sid in ("served", "idle"):
-        add_transport(server, engine_sid)
-        engine.close_if_idle_later(engine_sid)
-    assert await closed == "idle"
-    await engine.close_all()
-    assert not engine.is_open("idle")
+        served.add_transport(engine_sid)
+        served.engine.close_if_idle_later(engine_sid)
+    assert await served.closed.get() == "idle"
+    assert not served.engine.is_open("idle")
+    assert served.engine.is_open("served")
+    await served.engine.close_all()
+    assert not served.engine.is_open("served")
 
 
-async def test_close_when_packets_are_queued_then_they_come_first(server: Any) -> None:
-    engine = Engine(server, has_client=lambda engine_sid: True)
-    transport = add_transport(server, "a")
-    await engine.send("a", CountedPacket("2[]", lambda: None))
-    closing = asyncio.create_task(engine.close("a"))
-    for kind in (MESSAGE, CLOSE):
-        assert (await transport.queue.get()).packet_type == kind
-        transport.queue.task_done()
+async def test_close_when_packets_are_queued_then_they_are_taken_first(served: Served) -> None:
+    transport = served.add_transport("a")
+    await served.engine.send("a", CountedPacket("2[]", lambda: None))
+    closing = asyncio.create_task(served.engine.close("a"))
+    # A client that polls would handle a CLOSE before other packets of the same answer.
+    assert [packet.packet_type for packet in await transport.poll()] == [MESSAGE]
     await closing
+    assert [packet.packet_type for packet in await transport.poll()] == [CLOSE]
     assert transport.queue.get_nowait() is None
-    assert not engine.is_open("a")
-    await engine.close("a")
+    assert not served.engine.is_open("a")
+    await served.engine.close("a")
 
 
-async def test_send_when_the_transport_has_closed_then_raises(server: Any) -> None:
-    engine = Engine(server, has_client=lambda engine_sid: True)
-    assert not engine.is_open("a")
+async def test_close_when_the_client_takes_nothing_then_closes_in_time(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "CLOSE_SECONDS", 0.001)
+    served.add_transport("a")
+    await served.engine.send("a", CountedPacket("2[]", lambda: None))
+    served.engine.close_soon("a")
+    assert await served.closed.get() == "a"
+    assert not served.engine.is_open("a")
+
+
+async def test_send_when_the_transport_has_closed_then_raises(served: Served) -> None:
+    assert not served.engine.is_open("a")
     with pytest.raises(ConnectionResetError):
-        await engine.send("a", CountedPacket("2[]", lambda: None))
+        await served.engine.send("a", CountedPacket("2[]", lambda: None))

@@ -4,87 +4,107 @@ import json
 
 import msgspec
 import pytest
-import socketio.packet
 
+from foundation.errors import NotFound
 from realtime.socketio.packets import (
     CountedPacket,
-    TextPacket,
+    Incoming,
+    Kind,
+    Outgoing,
+    connect_error_packet,
     decode_outgoing,
-    event_packet,
-    is_engine_text,
-    request_frame,
+    packets_of,
+    read_auth,
+    read_packet,
+    request_message,
 )
+from realtime.wire.close_codes import CloseCode
+from realtime.wire.refs import find_ref
 
 pytestmark = pytest.mark.once  # text in memory
 
 
+def event(payload: str, ack_id: str = "") -> Incoming:
+    return Incoming(Kind.EVENT, "/", ack_id, payload)
+
+
 @pytest.mark.parametrize(
-    ("text", "kind", "data"),
+    ("text", "packet"),
     [
-        ('0{"token":"t"}', socketio.packet.CONNECT, {"token": "t"}),
-        ("0", socketio.packet.CONNECT, None),
-        ('2["message:send",{"content":"x"}]', socketio.packet.EVENT, ["message:send", {"content": "x"}]),
-        ("31[{}]", socketio.packet.ACK, [{}]),
-        ("1", socketio.packet.DISCONNECT, None),
+        ('0{"token":"t"}', Incoming(Kind.CONNECT, "/", "", '{"token":"t"}')),
+        ("0", Incoming(Kind.CONNECT, "/", "", "")),
+        ("0/", Incoming(Kind.CONNECT, "/", "", "")),
+        ("0/admin?a=b,{}", Incoming(Kind.CONNECT, "/admin", "", "{}")),
+        ('27["a",{}]', event('["a",{}]', "7")),
+        ('2/chat,12["a"]', Incoming(Kind.EVENT, "/chat", "12", '["a"]')),
+        ("31[{}]", Incoming(Kind.ACK, "/", "1", "[{}]")),
+        ("1", Incoming(Kind.DISCONNECT, "/", "", "")),
     ],
 )
-def test_packet_when_valid_then_is_read(text: str, kind: int, data: object) -> None:
-    packet = TextPacket(encoded_packet=text)
-    assert (packet.packet_type, packet.data) == (kind, data)
+def test_packet_when_valid_then_is_read(text: str, packet: Incoming) -> None:
+    assert read_packet(text) == packet
+
+
+@pytest.mark.parametrize("text", ["", "x", "4{}", "9", '51-["x"]', "61-1[]", "2" + "1" * 65, "0/" + "n" * 64])
+def test_packet_when_invalid_then_raises(text: str) -> None:
+    with pytest.raises(ValueError, match=r"packet|too long"):
+        read_packet(text)
+
+
+@pytest.mark.parametrize("payload", ["[1]", "{", '{"a":NaN}', '"t"', "[" * 20_000, '{"token":"\\ud800"}'])
+def test_auth_when_no_object_then_raises(payload: str) -> None:
+    with pytest.raises(ValueError, match="auth"):
+        read_auth(payload)
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("payload", "data"),
     [
-        "x",
-        "9",
-        "2",
-        "2{}",
-        "2[",
-        "2[]",
-        "2[5]",
-        '2["connect",1]',
-        '2["disconnect"]',
-        '51-["x",{"_placeholder":true,"num":0}]',
-        "2" + "[" * 20_000,
-        "0[1]",
+        ('["a"]', "{}"),
+        ('["a", {"x": 1e400} ]', '{"x": 1e400}'),
+        ('["a",1,{}]', "[1,{}]"),
+        ('["a",null]', "null"),
     ],
 )
-def test_packet_when_invalid_then_is_read_as_a_disconnect(text: str) -> None:
-    packet = TextPacket(encoded_packet=text)
-    assert (packet.packet_type, packet.data, packet.id) == (socketio.packet.DISCONNECT, None, None)
-    assert packet.attachment_count == 0
+def test_request_when_an_event_then_keeps_the_text_of_its_data(payload: str, data: str) -> None:
+    assert request_message(event(payload))["text"] == f'{{"event":"a","data":{data}}}'
+    text = request_message(event(payload, "007"))["text"]
+    assert text == f'{{"ref":"007","event":"a","data":{data}}}'
 
 
-@pytest.mark.parametrize("text", ["42[]", "1", "2probe", "3", "5", "6"])
-def test_engine_text_when_a_client_may_send_it_then_is_accepted(text: str) -> None:
-    assert is_engine_text({"text": text})
+@pytest.mark.parametrize("payload", ["", "[", '["a",NaN]', '["a"]}', '["a"],"event":"b"}', '["a"]x'])
+def test_request_when_not_json_then_is_a_frame_that_is_none_either(payload: str) -> None:
+    text = request_message(event(payload, "7"))["text"]
+    assert find_ref(text) == msgspec.Raw(b'"7"')
+    with pytest.raises(msgspec.DecodeError):
+        msgspec.json.decode(text)
 
 
-@pytest.mark.parametrize(
-    "message", [{"text": ""}, {"text": "0"}, {"text": "x"}, {"text": "4"}, {"bytes": b"4"}]
-)
-def test_engine_text_when_the_library_would_raise_then_is_refused(message: dict) -> None:
-    assert not is_engine_text(message)
+@pytest.mark.parametrize("payload", ["{}", "[]", "5"])
+def test_request_when_no_event_then_raises(payload: str) -> None:
+    with pytest.raises(ValueError, match=r"list|unpack"):
+        request_message(event(payload))
 
 
-def test_request_when_data_fit_json_then_is_a_frame_with_them() -> None:
-    frame = json.loads(request_frame("message:send", {"content": "ü"}, 3))
-    assert frame == {"event": "message:send", "data": {"content": "ü"}, "ref": 3}
-
-
-def test_request_when_data_do_not_fit_json_then_has_null() -> None:
-    deep: list = []
-    for _ in range(20_000):
-        deep = [deep]
-    for data in ("\ud800", deep):
-        assert json.loads(request_frame("x\ud800", data, 1)) == {"event": "x?", "data": None, "ref": 1}
-
-
-def test_event_when_made_from_a_frame_then_keeps_its_bytes() -> None:
+def test_frame_when_an_event_then_keeps_its_bytes() -> None:
     frame = decode_outgoing('{"event":"typing","data":{"a": 1}}')
-    assert (frame.event, frame.ref, frame.data) == ("typing", None, msgspec.Raw(b'{"a": 1}'))
-    assert event_packet(frame) == '2["typing",{"a": 1}]'
+    assert frame == Outgoing("typing", msgspec.Raw(b'{"a": 1}'))
+    assert packets_of(frame) == ['2["typing",{"a": 1}]']
+
+
+def test_frame_when_an_answer_then_is_an_acknowledgement() -> None:
+    assert packets_of(decode_outgoing('{"event":"reply","ref":"7","data":{}}')) == ["37[{}]"]
+    refused = packets_of(decode_outgoing('{"event":"error:invalid","ref":"7","data":{"a":1}}'))
+    assert refused == ['2["error:invalid",{"a":1}]', '37[{"error":{"a":1}}]']
+    assert packets_of(decode_outgoing('{"event":"error:invalid","data":{}}')) == ['2["error:invalid",{}]']
+
+
+def test_refusal_when_made_then_has_the_error_and_its_namespace() -> None:
+    packet = connect_error_packet(NotFound("Gone."), namespace="/x")
+    expected = {"message": "Gone.", "data": {"code": "not_found", "message": "Gone.", "requestId": None}}
+    assert (packet[:4], json.loads(packet[4:])) == ("4/x,", expected)
+    packet = connect_error_packet(NotFound("Gone."), close_code=CloseCode.UNAUTHENTICATED)
+    assert json.loads(packet[1:])["data"]["closeCode"] == 4401
 
 
 def test_counted_packet_when_encoded_twice_then_counts_once() -> None:

@@ -1,21 +1,18 @@
-"""Peer: events wait for their answers, and a client that takes nothing fills its own outbox."""
+"""Peer: frames become packets, events become frames, and a client that takes nothing fills its own outbox."""
 
-import asyncio
-import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
 import pytest
-import socketio
-from engineio.async_socket import AsyncSocket
 
 from foundation import times
-from foundation.errors import Invalid
+from foundation.errors import Forbidden, Internal, Overloaded, RateLimited, Unauthenticated, Unavailable
 from foundation.ids import uuid7
 from realtime.session.connection import Identity
-from realtime.socketio.engine import Engine
-from realtime.socketio.peer import MAX_UNTAKEN_PACKETS, Peer
+from realtime.socketio.outlet import MAX_UNTAKEN_PACKETS, Outlet
+from realtime.socketio.packets import CountedPacket
+from realtime.socketio.peer import READ_AHEAD_EVENTS, Peer
 from realtime.wire.close_codes import CloseCode
 from realtime.wire.protocol import Empty, encode_error, encode_reply
 from tests.kit.waiting import until
@@ -23,28 +20,45 @@ from tests.kit.waiting import until
 pytestmark = pytest.mark.once  # a transport in memory
 
 EVENT = b'{"event":"typing","data":{}}'
+FRAME = {"type": "websocket.receive", "text": "{}"}
 
 
-class Client:
-    """A peer, and python-engineio's queue of packets that its client has not taken."""
+class Client(Outlet):
+    """A peer, and the packets that its client has not taken."""
 
     def __init__(self) -> None:
-        server: Any = socketio.AsyncServer(async_mode="asgi")
-        engine = Engine(server, has_client=lambda engine_sid: True)
-        self.transport = AsyncSocket(server.eio, "engine")
-        server.eio.sockets["engine"] = self.transport
-        scope = {"identity": Identity(uuid7(), uuid7(), times.now())}
-        self.peer = Peer(server, engine, sid="socket", engine_sid="engine", scope=scope)
-        self.peer.accepted.set()
+        super().__init__(self, "sid")  # type: ignore[arg-type]
+        self.queue: list[CountedPacket] = []
+        self.is_closed = False
+        self.peer = Peer(self, {}, {})
+        self.connection = self.peer.open_connection(Identity(uuid7(), uuid7(), times.now()))
 
-    async def take(self) -> str:
-        """The next packet, as the transport encodes it."""
-        async with asyncio.timeout(20):
-            return (await self.transport.queue.get()).encode()
+    async def send(self, *args: Any) -> None:
+        """The outlet's `send` with a packet's text, and the engine's with a packet."""
+        if len(args) == 1:
+            await super().send(*args)
+        else:
+            self.queue.append(args[1])
+
+    async def close(self) -> None:
+        self.is_closed = True
+
+    def take(self) -> list[str]:
+        """All packets that were sent, as the transport encodes them."""
+        packets, self.queue = self.queue, []
+        return [packet.encode() for packet in packets]
+
+    async def accept(self) -> None:
+        """Have the session send its first frame."""
+        self.connection.push(EVENT)
+        await until(lambda: len(self.queue) == 2, "the first frame is sent")
+        connect, event = self.take()
+        assert connect.startswith('40{"sid":"')
+        assert event == '42["typing",{}]'
 
 
-def as_sent(ref: int) -> msgspec.Raw:
-    return msgspec.Raw(json.dumps(ref).encode())
+def as_sent(ref: str) -> msgspec.Raw:
+    return msgspec.Raw(f'"{ref}"'.encode())
 
 
 @pytest.fixture
@@ -53,79 +67,106 @@ async def client(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Client]:
     monkeypatch.setattr("realtime.session.transport.CLOSE_TIMEOUT_SECONDS", 0.05)
     client = Client()
     yield client
-    await client.peer.connection.drop(CloseCode.NORMAL, "")
+    await client.connection.drop(CloseCode.NORMAL, "")
 
 
-async def test_event_when_replied_to_then_is_acknowledged_with_the_data(client: Client) -> None:
-    asking = asyncio.create_task(client.peer.ask("ping", {}))
-    request = json.loads((await client.peer.receive())["text"])
-    assert (request["event"], request["data"]) == ("ping", {})
-    client.peer.connection.push(encode_reply(as_sent(request["ref"]), Empty()))
-    assert await asking == {}
+async def test_answers_when_sent_then_are_acknowledgements(client: Client) -> None:
+    await client.accept()
+    client.connection.push(encode_reply(as_sent("7"), Empty()))
+    client.connection.push(encode_error(Forbidden("No."), ref=as_sent("8"), request_id="c.1"))
+    await until(lambda: len(client.queue) == 3, "the answers are sent")
+    reply, event, answer = client.take()
+    assert (reply, event[:20], answer[:13]) == ("437[{}]", '42["error:forbidden"', '438[{"error":')
 
 
-async def test_event_when_refused_then_gets_the_error_in_both_ways(client: Client) -> None:
-    asking = asyncio.create_task(client.peer.ask("ping", {"x": 1}))
-    ref = json.loads((await client.peer.receive())["text"])["ref"]
-    client.peer.connection.push(encode_error(Invalid("No."), ref=as_sent(ref), request_id="c.1"))
-    answer = await asking
-    assert answer["error"]["code"] == "invalid"
-    assert await client.take() == "42" + json.dumps(["error:invalid", answer["error"]], separators=(",", ":"))
-
-
-async def test_event_when_another_waits_then_is_handled_after_it(client: Client) -> None:
-    asking = [asyncio.create_task(client.peer.ask(event, {})) for event in ("first", "second")]
-    for event in ("first", "second"):
-        request = json.loads((await client.peer.receive())["text"])
-        assert request["event"] == event
-        client.peer.connection.push(encode_reply(as_sent(request["ref"]), Empty()))
-    assert await asyncio.gather(*asking) == [{}, {}]
-
-
-async def test_event_when_the_session_ends_then_gets_no_answer(client: Client) -> None:
-    asking = asyncio.create_task(client.peer.ask("ping", {}))
-    await client.peer.receive()
-    client.peer.end()
-    assert await asking is None
-    assert await client.peer.ask("ping", {}) is None
+async def test_events_when_many_wait_then_there_is_no_room_until_one_is_read(client: Client) -> None:
+    for _ in range(READ_AHEAD_EVENTS):
+        assert client.peer.has_room.is_set()
+        client.peer.put(FRAME)
+    assert not client.peer.has_room.is_set()
+    assert await client.peer.receive() == FRAME
+    assert client.peer.has_room.is_set()
 
 
 async def test_leave_when_repeated_then_disconnects_once(client: Client) -> None:
     client.peer.leave()
     client.peer.leave()
-    client.peer.end()
+    client.peer.put(FRAME)
     assert await client.peer.receive() == {"type": "websocket.disconnect"}
-    receiving = asyncio.create_task(client.peer.receive())
-    await asyncio.sleep(0)
-    assert not receiving.done()
-    receiving.cancel()
+    assert client.peer._inbox.empty()
 
 
-async def test_frames_when_not_accepted_then_wait_for_it(client: Client) -> None:
-    client.peer.accepted.clear()
-    client.peer.connection.push(EVENT)
-    await client.peer.started.wait()
-    assert client.transport.queue.empty()
-    client.peer.accepted.set()
-    assert await client.take() == '42["typing",{}]'
+async def test_frames_when_the_client_has_left_then_are_not_sent(client: Client) -> None:
+    """The client may connect again over the same transport, and would take them for the new session's."""
+    await client.accept()
+    client.peer.leave()
+    client.connection.push(EVENT)
+    await client.connection.finish(CloseCode.NORMAL, "")
+    assert (client.queue, client.is_closed) == ([], False)
 
 
 async def test_frames_when_the_client_takes_none_then_stay_in_the_outbox(client: Client) -> None:
+    await client.accept()
     for _ in range(MAX_UNTAKEN_PACKETS + 2):
-        client.peer.connection.push(EVENT)
-    transport = client.peer.connection._transport
-    await until(lambda: client.transport.queue.qsize() == MAX_UNTAKEN_PACKETS, "the client's queue is full")
+        client.connection.push(EVENT)
+    transport = client.connection._transport
+    await until(lambda: len(client.queue) == MAX_UNTAKEN_PACKETS, "the client's queue is full")
     assert transport.buffered_bytes() == 2 * len(EVENT)
-    await client.take()
+    client.queue.pop(0).encode()
     await until(lambda: transport.buffered_bytes() == len(EVENT), "one more frame was sent")
-    assert client.transport.queue.qsize() == MAX_UNTAKEN_PACKETS
+    assert len(client.queue) == MAX_UNTAKEN_PACKETS
 
 
 async def test_close_when_the_client_takes_nothing_then_is_still_sent(client: Client) -> None:
+    await client.accept()
     for _ in range(MAX_UNTAKEN_PACKETS + 1):
-        client.peer.connection.push(EVENT)
-    await until(lambda: client.transport.queue.qsize() == MAX_UNTAKEN_PACKETS, "the client's queue is full")
-    await client.peer.connection.drop(CloseCode.SLOW_READER, "outbox full")
-    packets = [client.transport.queue.get_nowait() for _ in range(client.transport.queue.qsize())]
-    closes = [packet.encode() for packet in packets if packet is not None and packet.packet_type == 4][-1]
-    assert closes == '42["close",{"code":4408,"reason":"outbox full"}]'
+        client.connection.push(EVENT)
+    await until(lambda: len(client.queue) == MAX_UNTAKEN_PACKETS, "the client's queue is full")
+    await client.connection.drop(CloseCode.SLOW_READER, "outbox full")
+    assert client.take()[-1] == '42["close",{"code":4408,"reason":"outbox full"}]'
+    assert client.is_closed
+
+
+@pytest.mark.parametrize("code", [CloseCode.UNAUTHENTICATED, CloseCode.DEACTIVATED, CloseCode.TOO_BIG])
+async def test_close_when_final_then_the_client_is_disconnected(code: CloseCode, client: Client) -> None:
+    await client.accept()
+    await client.connection.finish(code, "reason")
+    assert client.take() == [f'42["close",{{"code":{int(code)},"reason":"reason"}}]', "41"]
+    assert client.is_closed
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "error"),
+    [
+        (CloseCode.UNAUTHENTICATED, "unauthenticated", "unauthenticated"),
+        (CloseCode.UNAUTHENTICATED, "session ended", "unauthenticated"),
+        (CloseCode.UNAUTHENTICATED, "token_expired", "token_expired"),
+        (CloseCode.DEACTIVATED, "deactivated", "forbidden"),
+    ],
+)
+async def test_close_when_before_ready_and_for_good_then_is_a_connect_error(
+    code: CloseCode, reason: str, error: str, client: Client
+) -> None:
+    await client.connection.finish(code, reason)
+    (packet,) = client.take()
+    assert packet.startswith("44{")
+    assert f'"code":"{error}"' in packet
+    assert not client.peer.is_turned_away
+
+
+@pytest.mark.parametrize("code", [CloseCode.RESTART, CloseCode.LIMITED, CloseCode.SLOW_READER])
+async def test_close_when_before_ready_and_temporary_then_is_turned_away(
+    code: CloseCode, client: Client
+) -> None:
+    await client.connection.finish(code, "for a moment")
+    assert (client.take(), client.peer.is_turned_away) == ([], True)
+
+
+async def test_refusal_when_temporary_then_is_no_connect_error(client: Client) -> None:
+    for error in (Overloaded(), Unavailable(), Internal(), RateLimited(retry_after=1)):
+        client.peer.is_turned_away = False
+        await client.peer.refuse(error)
+        assert (client.take(), client.peer.is_turned_away) == ([], True)
+    client.peer.is_turned_away = False
+    await client.peer.refuse(Unauthenticated())
+    assert (client.take()[0][:3], client.peer.is_turned_away) == ("44{", False)

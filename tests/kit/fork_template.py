@@ -22,7 +22,7 @@ NUMBER = struct.Struct("i")
 PRELOADED = (
     "asyncio", "concurrent.futures", "http.server", "logging.config", "multiprocessing.spawn", "sqlite3", "ssl",
     "argon2", "csp.middleware", "dj_database_url", "environs", "fakeredis", "httpx", "jwt", "msgspec", "pymongo",
-    "redis.asyncio", "requests", "socketio", "tqdm", "uuid_utils", "opentelemetry.sdk.metrics",
+    "redis.asyncio", "requests", "engineio", "tqdm", "uuid_utils", "opentelemetry.sdk.metrics",
     "cryptography.hazmat.primitives.asymmetric.ed25519",
     "uvicorn.lifespan.on", "uvicorn.loops.uvloop", "uvicorn.protocols.http.httptools_impl", "uvicorn.supervisors",
     "uvicorn.protocols.websockets.websockets_sansio_impl",
