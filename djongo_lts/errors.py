@@ -6,6 +6,7 @@ from pymongo import errors
 
 DUPLICATE_KEY = {11000, 11001, 12582}
 VALIDATION_FAILED = 121
+WRITE_CONFLICT = 112
 # OperationalError, after which the caller may retry: write conflicts, lock timeouts and time limits, a primary
 # that steps down, a host that cannot be reached. Failed authentication (13, 18) is here because SQL databases
 # raise OperationalError for it too.
@@ -35,6 +36,8 @@ def django_error(error: Exception) -> DatabaseError:
     code, message = getattr(error, "code", None), str(error)
     if isinstance(error, errors.BulkWriteError):
         written = error.details.get("writeErrors") or error.details.get("writeConcernErrors") or [{}]
+        # An insert that skips duplicates has failed for the other errors.
+        written = sorted(written, key=lambda each: each.get("code") in DUPLICATE_KEY)
         code, message = written[0].get("code"), written[0].get("errmsg", message)
     elif getattr(error, "details", None):
         message = error.details.get("errmsg", message)

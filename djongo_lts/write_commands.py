@@ -1,15 +1,25 @@
 """The commands that write: update_many(), delete_many() and inserts."""
 
+from functools import partial
+
 from pymongo import ReturnDocument
-from pymongo.errors import BulkWriteError
 
 from .commands import Command
+from .conflicts import insert_in_order, insert_missing, repeated
 from .cursor import Result
-from .errors import DUPLICATE_KEY
 
 # djongo's collection with one document per table, for example
 # {"name": "tag", "fields": {"id": {"type_code": "long"}}, "auto": {"field_names": ["id"], "seq": 7}}.
 SCHEMA = "__schema__"
+
+
+def written(write, filters: list[dict]) -> list:
+    """What `write` returns for each filter. With one `_id` it writes one document at most, and may be repeated."""
+    by_id = [not isinstance(where.get("_id", {}), dict) for where in filters]
+    return [
+        repeated(partial(write, where)) if one else write(where)
+        for where, one in zip(filters, by_id, strict=True)
+    ]
 
 
 class UpdateMany(Command):
@@ -19,8 +29,10 @@ class UpdateMany(Command):
         self.collection, self.where, self.update = collection, where, update
 
     def __call__(self, collections) -> Result:
-        done = collections[self.collection].update_many(self.where, self.update)
-        return Result(count=done.matched_count)
+        collection = collections[self.collection]
+        filters = [self.where]
+        done = written(lambda where: collection.update_many(where, self.update), filters)
+        return Result(count=sum(each.matched_count for each in done))
 
     def pymongo_call(self):
         return "update_many", [self.where, self.update]
@@ -34,7 +46,9 @@ class DeleteMany(Command):
         self.collection, self.where = collection, where
 
     def __call__(self, collections) -> Result:
-        return Result(count=collections[self.collection].delete_many(self.where).deleted_count)
+        collection = collections[self.collection]
+        filters = [self.where]
+        return Result(count=sum(each.deleted_count for each in written(collection.delete_many, filters)))
 
     def pymongo_call(self):
         return "delete_many", [self.where]
@@ -57,16 +71,12 @@ class Insert(Command):
         if self.auto_column:
             self.assign_numbers(collections[SCHEMA])
         target = collections[self.collection]
-        if len(self.documents) == 1 and not self.skip_duplicates:
-            target.insert_one(self.documents[0])
+        if self.skip_duplicates:
+            insert_missing(target, self.documents)
+        elif len(self.documents) == 1:
+            repeated(lambda: target.insert_one(self.documents[0]))
         else:
-            try:
-                target.insert_many(self.documents, ordered=not self.skip_duplicates)
-            except BulkWriteError as error:
-                failed = error.details.get("writeErrors", [])
-                other = error.details.get("writeConcernErrors")
-                if not self.skip_duplicates or other or any(e["code"] not in DUPLICATE_KEY for e in failed):
-                    raise
+            insert_in_order(target, self.documents)
         return Result(count=len(self.documents))
 
     def assign_numbers(self, schema) -> None:
@@ -78,15 +88,17 @@ class Insert(Command):
         unnumbered = [document for document in self.documents if document.get(column) is None]
         given = [document[column] for document in self.documents if document.get(column) is not None]
         if given:
-            schema.update_one(entry, {"$max": {"auto.seq": max(given)}})
+            repeated(lambda: schema.update_one(entry, {"$max": {"auto.seq": max(given)}}))
         if not unnumbered:
             return
-        counter = schema.find_one_and_update(
-            entry,
-            {"$inc": {"auto.seq": len(unnumbered)}},
-            {"auto.seq": 1},
-            upsert=True,
-            return_document=ReturnDocument.AFTER,
+        counter = repeated(
+            lambda: schema.find_one_and_update(
+                entry,
+                {"$inc": {"auto.seq": len(unnumbered)}},
+                {"auto.seq": 1},
+                upsert=True,
+                return_document=ReturnDocument.AFTER,
+            )
         )
         first = int(counter["auto"]["seq"]) - len(unnumbered) + 1
         for number, document in enumerate(unnumbered, first):
