@@ -28,8 +28,6 @@ from .introspection import DatabaseIntrospection
 from .operations import DatabaseOperations
 from .schema import DatabaseSchemaEditor
 
-counts.install()
-
 # Each wait for the server is bounded. The URL and CLIENT override these defaults.
 TIMEOUTS_MS = {
     "serverSelectionTimeoutMS": 5_000,
@@ -101,6 +99,7 @@ class DatabaseWrapper(DjongoWrapper):
             database, self.djongo_connection.cached_collections if enforce else None
         )
         self._pid = os.getpid()
+        counts.install(self.alias)
         return database
 
     def ensure_connection(self):

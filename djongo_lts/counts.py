@@ -1,28 +1,36 @@
-"""Patches Query.get_count() and Query.has_results() to try the engine's shorter way first.
+"""Lets count() and exists() on the engine's databases ask the engine's compiler first.
 
-Django builds, resolves and converts an aggregate for them, which costs as much CPU as the driver's call.
-Queries on other databases keep Django's methods.
+Django builds, resolves and converts an aggregate for them, which costs as much CPU as the driver's call. Its Query
+offers no place that only one database reaches, so the two methods are replaced once a connection of the engine is
+open. For the aliases of other databases the replacements do nothing but call Django's own.
 """
+
+from collections.abc import Callable
+from typing import Any
 
 from django.db import connections
 from django.db.models.sql.query import Query
 
 COMPILER = "djongo_lts.compiler"
 
-
-def install() -> None:
-    """Patches the two methods. `base.py` calls it once on import."""
-    for name, method in (("get_count", "count"), ("has_results", "exists")):
-        setattr(Query, name, engine_first(getattr(Query, name), method))
+_aliases: set[str] = set()
 
 
-def engine_first(original, method: str):
+def install(alias: str) -> None:
+    """Does this for the database `alias`. Each connection calls it when it opens; later calls change nothing."""
+    if not _aliases:
+        Query.get_count = engine_first(Query.get_count, "count")
+        Query.has_results = engine_first(Query.has_results, "exists")
+    _aliases.add(alias)
+
+
+def engine_first(original: Callable[[Query, str], Any], method: str) -> Callable[[Query, str], Any]:
     """The replacement of `original`: calls the compiler's `method`, then `original` if that gives None."""
 
-    def count_or_exists(self, using):
-        connection = connections[using]
-        if connection.ops.compiler_module == COMPILER:
-            answer = getattr(self.get_compiler(connection=connection), method)()
+    def count_or_exists(self: Query, using: str) -> Any:
+        # A connection made by hand may have the alias of another database.
+        if using in _aliases and connections[using].ops.compiler_module == COMPILER:
+            answer = getattr(self.get_compiler(connection=connections[using]), method)()
             if answer is not None:
                 return answer
         return original(self, using)

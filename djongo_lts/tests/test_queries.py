@@ -1,5 +1,7 @@
 """Queries: commands that use an index, correct answers, and NotSupportedError without a correct translation."""
 
+import os
+import subprocess
 import sys
 import uuid
 
@@ -368,6 +370,25 @@ def test_count_when_the_database_is_sqlite_then_it_runs_sql(mongo):
         assert Room.objects.using("sqlite").count() == 0
         assert not Room.objects.using("sqlite").exists()
     assert [query["sql"].split()[0] for query in logged] == ["SELECT", "SELECT"]
+
+
+def test_count_when_only_sqlite_is_used_then_djangos_query_is_untouched():
+    script = (
+        "import django; from django.db.models.sql.query import Query\n"
+        "counted, has_results = Query.get_count, Query.has_results\n"
+        "django.setup()\n"
+        "from django.db import connections\n"
+        "from djongo_lts.tests.testapp.models import Room\n"
+        "import djongo_lts.base\n"
+        "connections['sqlite'].cursor().execute('CREATE TABLE testapp_room (_id)')\n"
+        "assert Room.objects.using('sqlite').count() == 0\n"
+        "assert (Query.get_count, Query.has_results) == (counted, has_results)\n"
+        "connections['default'].ensure_connection()\n"
+        "assert Query.get_count is not counted\n"
+    )
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "djongo_lts.tests.settings"}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_order_when_columns_and_expressions_mix_then_rows_follow_it(messages):
