@@ -128,7 +128,8 @@ class DatabaseWrapper(DjongoWrapper):
         if self.queries_logged or self.execute_wrappers or not apps.ready:
             return super().cursor()
         self.close_if_health_check_failed()
-        self.ensure_connection()
+        if self.connection is None or self._pid != os.getpid():
+            self.ensure_connection()
         self.validate_thread_sharing()
         return Cursor(self)
 

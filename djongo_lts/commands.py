@@ -47,7 +47,7 @@ class Find(Command):
             options["sort"] = self.sort
         found = collections[self.collection].find(self.where, self.projection, **options)
         columns = self.columns
-        return Result((tuple(map(document.get, columns)) for document in found), source=found)
+        return Result(source=found, read=lambda document: tuple(map(document.get, columns)))
 
     def count(self) -> "Count":
         return Count(self.collection, self.where, self.skip, self.limit)
@@ -83,7 +83,7 @@ class Aggregate(Command):
 
     def __call__(self, collections) -> Result:
         found = collections[self.collection].aggregate(self.pipeline)
-        return Result(map(row_reader(self.paths), found), source=found)
+        return Result(source=found, read=row_reader(self.paths))
 
     def stages(self) -> tuple[list[dict], list[str]]:
         return self.pipeline, self.paths

@@ -1,15 +1,17 @@
 """The compilers, under the class names that Django looks up. The one for SELECT is defined here."""
 
 import json
-from dataclasses import dataclass
+from itertools import chain
 
 from django.core.exceptions import EmptyResultSet, FieldDoesNotExist
 from django.db.models.sql import compiler as sql
+from django.db.models.sql.constants import GET_ITERATOR_CHUNK_SIZE, MULTI
 
 from .aggregates import SQLAggregateCompiler
 from .commands import Count, Exists, Find
 from .errors import unsupported
 from .filters import Where
+from .full_select import FullSelect, full_select
 from .inserts import SQLInsertCompiler
 from .reads import SelectBuilder
 from .scope import Scope
@@ -23,19 +25,6 @@ __all__ = [
     "SQLInsertCompiler",
     "SQLUpdateCompiler",
 ]
-
-
-@dataclass
-class FullSelect:
-    """The select list "every field of the model". It never changes, so it is computed once and kept in `_meta`."""
-
-    # The model's concrete_fields at that time. Django replaces the list when the model changes.
-    fields: list
-    alias: str
-    select: list
-    klass_info: dict
-    columns: list[str]
-    converters: dict
 
 
 class SQLCompiler(MongoCompiler, sql.SQLCompiler):
@@ -58,20 +47,7 @@ class SQLCompiler(MongoCompiler, sql.SQLCompiler):
     def get_select(self, with_col_aliases=False):
         if with_col_aliases or not self.selects_all_fields():
             return super().get_select(with_col_aliases)
-        options, alias = self.query.model._meta, self.query.get_initial_alias()
-        cached = options.__dict__.get("djongo_lts_full_select")
-        if cached is None or cached.fields is not options.concrete_fields or cached.alias != alias:
-            select, klass_info, _ = super().get_select()
-            columns = [node for node, _, _ in select]
-            cached = FullSelect(
-                options.concrete_fields,
-                alias,
-                select,
-                klass_info,
-                [node.target.column for node in columns],
-                self.get_converters(columns),
-            )
-            options.djongo_lts_full_select = cached
+        cached = full_select(self, super())
         self.full_select = cached
         return list(cached.select), cached.klass_info.copy(), {}
 
@@ -79,6 +55,25 @@ class SQLCompiler(MongoCompiler, sql.SQLCompiler):
         if self.full_select is None:
             return super().get_converters(expressions)
         return self.full_select.converters
+
+    def execute_sql(self, result_type=MULTI, chunked_fetch=False, chunk_size=GET_ITERATOR_CHUNK_SIZE):
+        """As Django's, with a shorter way for the rows of a SELECT: one list in place of one for each 100 rows."""
+        if result_type != MULTI or chunked_fetch:
+            return super().execute_sql(result_type, chunked_fetch, chunk_size)
+        try:
+            command, params = self.as_sql()
+        except EmptyResultSet:
+            return iter([])
+        with self.connection.cursor() as cursor:
+            cursor.execute(command, params)
+            rows = cursor.fetchall()
+        return [[row[: self.col_count] for row in rows] if self.has_extra_select else rows]
+
+    def results_iter(self, results=None, *args, **kwargs):
+        if results is None or self.full_select is None:
+            return super().results_iter(results, *args, **kwargs)
+        # The fields of a model are no composite ones, and models take tuples as they are.
+        return self.apply_converters(chain.from_iterable(results), self.full_select.converters)
 
     def command(self):
         query = self.query

@@ -17,13 +17,20 @@ from .errors import DRIVER_ERRORS, django_error, unsupported
 class Result:
     """The result of a command: an iterator of row tuples, or a number of documents (-1 if it counts none).
 
-    The rows may still be arriving from `source`, a pymongo cursor.
+    The rows of a pymongo cursor (`source`) still arrive; `read` makes a row of each document.
     """
 
-    __slots__ = ("count", "rows", "source")
+    __slots__ = ("count", "read", "rows", "source")
 
-    def __init__(self, rows=(), count: int = -1, source=None):
-        self.rows, self.count, self.source = iter(rows), count, source
+    def __init__(self, rows=(), count: int = -1, source=None, read=None):
+        self.rows = iter(rows) if read is None else map(read, source)
+        self.count, self.source, self.read = count, source, read
+
+    def remaining(self) -> list:
+        if self.read is None or not hasattr(self.source, "to_list"):
+            return list(self.rows)
+        # Whole batches cost the driver less than one document after another.
+        return list(map(self.read, self.source.to_list()))
 
     def close(self) -> None:
         if self.source is not None:
@@ -34,7 +41,9 @@ class Cursor(DjongoCursor):
     """Converts driver errors and checks for broken transactions itself, so it needs no wrapper of Django's."""
 
     def __init__(self, connection):
-        super().__init__(connection.client_connection, connection.connection, connection.djongo_connection)
+        # As djongo's, without a call of it for each cursor.
+        self.client_conn, self.db_conn = connection.client_connection, connection.connection
+        self.connection_properties, self.result = connection.djongo_connection, None
         self.connection = connection
 
     def __getattr__(self, name: str) -> Any:
@@ -64,7 +73,7 @@ class Cursor(DjongoCursor):
         return self._guard(next, self.result.rows, None)
 
     def fetchall(self) -> list:
-        return self._guard(list, self.result.rows)
+        return self._guard(self.result.remaining)
 
     def _guard(self, function, *args):
         try:
