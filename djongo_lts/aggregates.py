@@ -16,6 +16,7 @@ class SQLAggregateCompiler(MongoCompiler, sql.SQLAggregateCompiler):
         self.col_count = len(selected)
         inner = self.query.inner_query.get_compiler(self.using, elide_empty=self.elide_empty)
         command = inner.command()
+        self.list_bytes += inner.list_bytes
         if len(selected) == 1 and is_count_all(selected[0]):
             return command.count()
         stages, paths = command.stages()

@@ -36,6 +36,9 @@ TIMEOUTS_MS = {
     "waitQueueTimeoutMS": 5_000,
 }
 
+# The size of the IN lists in one command, unless OPTIONS sets another. A server refuses commands over 16 MiB.
+MAX_LIST_BYTES = 8 * 1024 * 1024
+
 
 class Collections(dict):
     """A database's collections by name. They are cached because pymongo builds a new object at each access.
@@ -72,6 +75,10 @@ class DatabaseWrapper(DjongoWrapper):
     ops_class = DatabaseOperations
 
     _pid: int | None = None
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.max_list_bytes: int = self.settings_dict["OPTIONS"].get("max_list_bytes", MAX_LIST_BYTES)
 
     # --- connection
 

@@ -3,16 +3,20 @@
 Those that write are in `write_commands.py`.
 """
 
+from copy import copy
 from itertools import chain
 from typing import Any
 
 from .cursor import Result
+from .parted_reads import documents
 
 
 class Command:
     """Takes the database's collections when it is called, and returns a Result."""
 
     collection: str
+    # None: the IN lists fit into one command.
+    max_bytes: int | None = None
 
     def pymongo_call(self) -> tuple[str, list]:
         """The name and the arguments of the pymongo call for logs, for example `("delete_many", [{"seq": 1}])`."""
@@ -21,6 +25,12 @@ class Command:
     def explainable(self) -> dict[str, Any] | None:
         """The database command to pass to `explain`; None for inserts, which have no plan."""
         return None
+
+    def in_parts(self, max_bytes: int) -> "Command":
+        """The command that does the same with IN lists of at most `max_bytes` in each call (`parted_reads.py`)."""
+        command = copy(self)
+        command.max_bytes = max_bytes
+        return command
 
     def __str__(self) -> str:
         name, args = self.pymongo_call()
@@ -57,6 +67,11 @@ class Find(Command):
         named = (("$match", self.where), ("$sort", self.sort), ("$skip", self.skip), ("$limit", self.limit))
         return [{name: value} for name, value in named if value], self.columns
 
+    def in_parts(self, max_bytes):
+        match, *joint = [{"$match": self.where}, *self.stages()[0][bool(self.where) :]]
+        kept = {"$project": self.projection | dict.fromkeys(self.sort, 1)}
+        return Aggregate(self.collection, [match, kept, *joint], self.columns).in_parts(max_bytes)
+
     def pymongo_call(self):
         options = {"sort": self.sort, "skip": self.skip, "limit": self.limit}
         return "find", [self.where, self.projection, {k: v for k, v in options.items() if v}]
@@ -82,8 +97,15 @@ class Aggregate(Command):
         self.collection, self.pipeline, self.paths = collection, pipeline, paths
 
     def __call__(self, collections) -> Result:
-        found = collections[self.collection].aggregate(self.pipeline)
+        found = self.documents(collections, self.pipeline)
         return Result(source=found, read=row_reader(self.paths))
+
+    def documents(self, collections, pipeline):
+        """The documents of a pipeline, in parts if its IN lists may have `max_bytes` only."""
+        collection = collections[self.collection]
+        if self.max_bytes is None:
+            return collection.aggregate(pipeline)
+        return documents(collection, pipeline, self.max_bytes)
 
     def stages(self) -> tuple[list[dict], list[str]]:
         return self.pipeline, self.paths
@@ -129,7 +151,7 @@ class SingleRow(Aggregate):
     def __call__(self, collections) -> Result:
         row = []
         for pipeline, read, empty in self.parts:
-            document = next(collections[self.collection].aggregate(pipeline), None)
+            document = next(self.documents(collections, pipeline), None)
             row.append(empty if document is None else read(document))
         return Result([tuple(chain.from_iterable(row))])
 
@@ -144,7 +166,11 @@ class Count(Command):
 
     def matching_count(self, collections) -> int:
         # pymongo returns a large count as bson's Int64.
-        return int(collections[self.collection].count_documents(self.where, **self.options))
+        if self.max_bytes is None:
+            return int(collections[self.collection].count_documents(self.where, **self.options))
+        stages = [{"$match": self.where}, *({f"${name}": value} for name, value in self.options.items())]
+        found = documents(collections[self.collection], [*stages, {"$count": "n"}], self.max_bytes)
+        return next((document["n"] for document in found), 0)
 
     def pymongo_call(self):
         return "count_documents", [self.where, self.options]

@@ -174,13 +174,13 @@ class SQLCompiler(MongoCompiler, sql.SQLCompiler):
 
     def first_row(self, command):
         with self.connection.cursor() as cursor:
-            cursor.execute(command)
+            cursor.execute(self.fitting(command))
             return cursor.fetchone()
 
     def explain_query(self):
         """Yields the server's query plan as one JSON string, with MongoDB's names of collections and stages."""
         try:
-            command = self.command()
+            command, _ = self.as_sql()
         except EmptyResultSet:
             return
         yield json.dumps(self.connection.explain(command), default=str)

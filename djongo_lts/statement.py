@@ -19,11 +19,20 @@ from .scope import Scope
 class MongoCompiler:
     """Shared by the five compilers. A query shape that they do not handle raises NotSupportedError."""
 
+    # The size of the IN lists in the command. It is known once the filters are translated.
+    list_bytes = 0
+
     def as_sql(self, *args, **kwargs):
-        return self.command(), ()
+        return self.fitting(self.command()), ()
 
     def command(self):
         raise NotImplementedError
+
+    def fitting(self, command):
+        """The command, in parts if its IN lists are too large for one."""
+        if self.list_bytes <= self.connection.max_list_bytes:
+            return command
+        return command.in_parts(self.connection.max_list_bytes)
 
     def compile(self, node):
         """Returns the node itself. Django compiles an expression here only to tell it apart from others."""

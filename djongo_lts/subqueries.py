@@ -7,6 +7,7 @@ from django.db.models.sql.where import AND, OR, WhereNode
 
 from .errors import unsupported
 from .logic import Filter, any_of
+from .parts import list_bytes
 from .scope import Scope, outer_columns
 
 NOT_AN_EQUALITY = "an Exists() whose correlation is not an equality of columns"
@@ -31,9 +32,13 @@ class Subqueries:
                 raise unsupported("expressions in an IN list")
             values = [value for value in rhs if value is not None]
             known = sorted_unique(node.get_db_prep_lookup(values, self.connection)[1])
-        if len(known) == 1:
-            return {path: known[0]}
-        return {path: {"$in": known}} if known else None
+        return self.one_of(path, known)
+
+    def one_of(self, path: str, values: list) -> Filter:
+        if len(values) == 1:
+            return {path: values[0]}
+        self.scope.compiler.list_bytes += list_bytes(values)
+        return {path: {"$in": values}} if values else None
 
     def subquery_values(self, query: Query) -> list:
         """Runs a subquery with one column and returns its values."""
@@ -94,7 +99,7 @@ class Subqueries:
         query.select = (inner,)
         query.distinct = True
         found = [value for value in self.subquery_values(query) if value is not None]
-        return {self.scope.stored_path(outer): {"$in": found}} if found else None
+        return self.one_of(self.scope.stored_path(outer), found)
 
     def with_conditions(self, query: Query, conditions: list) -> Query:
         query = query.clone()

@@ -7,6 +7,8 @@ from pymongo import ReturnDocument
 from .commands import Command
 from .conflicts import insert_in_order, insert_missing, repeated
 from .cursor import Result
+from .parted_reads import documents
+from .parts import cut_filter
 
 # djongo's collection with one document per table, for example
 # {"name": "tag", "fields": {"id": {"type_code": "long"}}, "auto": {"field_names": ["id"], "seq": 7}}.
@@ -30,9 +32,15 @@ class UpdateMany(Command):
 
     def __call__(self, collections) -> Result:
         collection = collections[self.collection]
-        filters = [self.where]
+        filters = [self.where] if self.max_bytes is None else self.parts(collection)
         done = written(lambda where: collection.update_many(where, self.update), filters)
         return Result(count=sum(each.matched_count for each in done))
+
+    def parts(self, collection) -> list[dict]:
+        """Filters by `_id`. By another column, the update could move a row to a later part."""
+        stages = [{"$match": self.where}, {"$project": {"_id": 1}}]
+        ids = [found["_id"] for found in documents(collection, stages, self.max_bytes)]
+        return cut_filter({"_id": {"$in": ids}}, self.max_bytes) if ids else []
 
     def pymongo_call(self):
         return "update_many", [self.where, self.update]
@@ -47,7 +55,7 @@ class DeleteMany(Command):
 
     def __call__(self, collections) -> Result:
         collection = collections[self.collection]
-        filters = [self.where]
+        filters = [self.where] if self.max_bytes is None else cut_filter(self.where, self.max_bytes)
         return Result(count=sum(each.deleted_count for each in written(collection.delete_many, filters)))
 
     def pymongo_call(self):
