@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
@@ -50,17 +51,26 @@ def chat(transactional_db: Any) -> Chat:
 
 
 def scanned(action: Callable[[], Any]) -> list[str]:
-    """Returns the queries of `action` whose plan reads a whole table or collection."""
+    """Returns the queries of `action`, at least one, whose plan reads a whole table or collection.
+
+    A queryset that it returns is run, even if it has its rows already.
+    """
     if connection.vendor == "djongo":
         with plans(connection) as seen:
-            action()
+            run(action)
         assert seen
         return [query for query, plan in seen if scans(plan)]
     with CaptureQueriesContext(connection) as captured:
-        action()
+        run(action)
     queries = [query["sql"] for query in captured if re.match("SELECT|UPDATE|DELETE", query["sql"])]
     assert queries
     return [query for query in queries if scans_table(query)]
+
+
+def run(action: Callable[[], Any]) -> None:
+    result = action()
+    if isinstance(result, QuerySet):
+        list(result.all())
 
 
 def scans_table(query: str) -> bool:
