@@ -1,4 +1,8 @@
-"""The compilers, under the class names that Django looks up. The one for SELECT is defined here."""
+"""The compilers, under the class names that Django looks up. The one for SELECT is defined here.
+
+In: Django's Query. Out: a command, such as `Find("message", {"room_id": ..}, columns, {"seq": 1}, 0, 50)` for a
+page of messages. A query for all fields of one collection gets it here; all others get it from `reads.py`.
+"""
 
 import json
 from itertools import chain
@@ -138,7 +142,8 @@ class SQLCompiler(MongoCompiler, sql.SQLCompiler):
         alias = self.base_alias()
         where = self.filter(Scope(self, alias), self.query.where)
         limit = 0 if high is None else high - low
-        return Find(self.query.alias_map[alias].table_name, where, self.full_select.columns, sort, low, limit)
+        table, full = self.query.alias_map[alias].table_name, self.full_select
+        return Find(table, where, full.columns, sort, low, limit, full.projection)
 
     def reads_one_collection(self) -> bool:
         """Whether the query reads stored documents of one collection: no join, annotation, group or combinator."""

@@ -4,6 +4,7 @@ Query logging and execute wrappers therefore work as with SQL. A command is any 
 collections and returns a Result.
 """
 
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -12,6 +13,8 @@ import djongo.base  # noqa: F401
 from djongo.cursor import Cursor as DjongoCursor
 
 from .errors import DRIVER_ERRORS, django_error, unsupported
+
+Row = tuple[Any, ...]
 
 
 class Result:
@@ -22,11 +25,17 @@ class Result:
 
     __slots__ = ("count", "read", "rows", "source")
 
-    def __init__(self, rows=(), count: int = -1, source=None, read=None):
-        self.rows = iter(rows) if read is None else map(read, source)
+    def __init__(
+        self,
+        rows: Iterable[Row] = (),
+        count: int = -1,
+        source: Any = None,
+        read: Callable[[dict[str, Any]], Row] | None = None,
+    ):
+        self.rows: Iterator[Row] = iter(rows) if read is None else map(read, source)
         self.count, self.source, self.read = count, source, read
 
-    def remaining(self) -> list:
+    def remaining(self) -> list[Row]:
         if self.read is None or not hasattr(self.source, "to_list"):
             return list(self.rows)
         # Whole batches cost the driver less than one document after another.
@@ -40,7 +49,9 @@ class Result:
 class Cursor(DjongoCursor):
     """Converts driver errors and checks for broken transactions itself, so it needs no wrapper of Django's."""
 
-    def __init__(self, connection):
+    result: Result | None
+
+    def __init__(self, connection: Any):
         # As djongo's, without a call of it for each cursor.
         self.client_conn, self.db_conn = connection.client_connection, connection.connection
         self.connection_properties, self.result = connection.djongo_connection, None
@@ -50,32 +61,35 @@ class Cursor(DjongoCursor):
         # djongo's cursor returns a collection for an unknown attribute, which hides spelling errors.
         raise AttributeError(name)
 
-    def __enter__(self):
+    def __enter__(self) -> "Cursor":
         return self
 
-    def execute(self, sql, params=None):
+    def execute(self, sql: Any, params: Any = None) -> None:
         if not callable(sql):
             raise unsupported("raw SQL")
         self.connection.validate_no_broken_transaction()
         self.result = self._guard(sql, self.connection.collections)
 
-    def executemany(self, sql, params):
+    def executemany(self, sql: Any, params: Any) -> None:
         raise unsupported("raw SQL")
 
     @property
     def rowcount(self) -> int:
         return -1 if self.result is None else self.result.count
 
-    def fetchmany(self, size: int = 1) -> list:
-        return self._guard(list, islice(self.result.rows, size))
+    def fetchmany(self, size: int = 1) -> list[Row]:
+        return self._guard(list, islice(self._rows(), size))
 
-    def fetchone(self):
-        return self._guard(next, self.result.rows, None)
+    def fetchone(self) -> Row | None:
+        return self._guard(next, self._rows(), None)
 
-    def fetchall(self) -> list:
-        return self._guard(self.result.remaining)
+    def fetchall(self) -> list[Row]:
+        return [] if self.result is None else self._guard(self.result.remaining)
 
-    def _guard(self, function, *args):
+    def _rows(self) -> Iterator[Row]:
+        return iter(()) if self.result is None else self.result.rows
+
+    def _guard(self, function: Callable[..., Any], *args: Any) -> Any:
         try:
             return function(*args)
         except DRIVER_ERRORS as error:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from .command import projection_of
+
 
 @dataclass
 class FullSelect:
@@ -12,6 +14,7 @@ class FullSelect:
     select: list[Any]
     klass_info: dict[str, Any]
     columns: list[str]
+    projection: dict[str, Any]
     converters: dict[int, Any]
 
 
@@ -24,7 +27,13 @@ def full_select(compiler: Any, django: Any) -> FullSelect:
         nodes = [node for node, _, _ in select]
         columns = [node.target.column for node in nodes]
         cached = FullSelect(
-            options.concrete_fields, alias, select, klass_info, columns, django.get_converters(nodes)
+            options.concrete_fields,
+            alias,
+            select,
+            klass_info,
+            columns,
+            projection_of(columns),
+            django.get_converters(nodes),
         )
         options.djongo_lts_full_select = cached
     return cached

@@ -1,8 +1,10 @@
 """Combines MongoDB filters with AND, OR and NOT. A filter is a dict; {} matches everything, None nothing."""
 
-Filter = dict | None
+from typing import Any
+
+Filter = dict[str, Any] | None
 # A filter for the server that matches no document.
-NEVER = {"_id": {"$in": []}}
+NEVER: dict[str, Any] = {"_id": {"$in": []}}
 
 
 def all_of(parts: list[Filter]) -> Filter:
@@ -12,20 +14,20 @@ def all_of(parts: list[Filter]) -> Filter:
     """
     if any(part is None for part in parts):
         return None
-    parts = [part for part in parts if part]
-    merged: dict = {}
-    for part in parts:
+    conditions = [part for part in parts if part]
+    merged: dict[str, Any] = {}
+    for part in conditions:
         for key, value in part.items():
             if key not in merged:
                 merged[key] = value
             elif not key.startswith("$") and disjoint(merged[key], value):
                 merged[key] = {**merged[key], **value}
             else:
-                return {"$and": parts}
+                return {"$and": conditions}
     return merged
 
 
-def disjoint(one, other) -> bool:
+def disjoint(one: Any, other: Any) -> bool:
     """Whether two conditions on a field can share one operator document."""
     if not (isinstance(one, dict) and isinstance(other, dict)) or "$regex" in one or "$regex" in other:
         return False

@@ -6,14 +6,16 @@ The stages up to the first that looks at several documents together ($group, $co
 parts. The client joins their documents for that stage, and gives them back to the server for the stages after it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from heapq import merge
 from itertools import chain, islice, product
 from typing import Any
 
+from pymongo.collection import Collection
+
 from .parted_groups import counted, grouped
-from .parts import Document, cut_filter, order_key
+from .parts import Document, Key, cut_filter, order_key
 
 # Stages that look at one document at a time, so that they may run on each part by itself.
 SEPARATE = {"$match", "$lookup", "$unwind", "$set", "$project"}
@@ -22,7 +24,7 @@ SLICING = {"$sort", "$skip", "$limit"}
 BATCH = 1000
 
 
-def documents(collection, pipeline: list[Document], max_bytes: int) -> Iterator[Document]:
+def documents(collection: Collection, pipeline: list[Document], max_bytes: int) -> Iterator[Document]:
     """Yields the documents of a pipeline whose IN lists may be larger than `max_bytes`.
 
     The parts run one after another, so it does not see one moment of the collection.
@@ -30,7 +32,9 @@ def documents(collection, pipeline: list[Document], max_bytes: int) -> Iterator[
     yield from run(collection, [[]], pipeline, max_bytes)
 
 
-def run(collection, inputs: list[list[Document]], pipeline: list[Document], max_bytes: int):
+def run(
+    collection: Collection, inputs: list[list[Document]], pipeline: list[Document], max_bytes: int
+) -> Iterator[Document]:
     """The documents of a pipeline over those that the `inputs`, which are pipelines as well, give together."""
     end = first_position(pipeline, lambda stage: not stage.keys() <= SEPARATE)
     joint = pipeline[end:]
@@ -39,6 +43,7 @@ def run(collection, inputs: list[list[Document]], pipeline: list[Document], max_
         return results(collection, parts[0] + joint)
     if not joint:
         return chain.from_iterable(results(collection, part) for part in parts)
+    found: Iterable[Document]
     if "$group" in joint[0]:
         found, rest = grouped(collection, parts, joint[0]["$group"]), joint[1:]
     elif "$count" in joint[0]:
@@ -55,7 +60,7 @@ def run(collection, inputs: list[list[Document]], pipeline: list[Document], max_
     return run(collection, [literal(batch) for batch in batches(found)], rest, max_bytes)
 
 
-def first_position(pipeline: list[Document], test) -> int:
+def first_position(pipeline: list[Document], test: Callable[[Document], bool]) -> int:
     return next((position for position, stage in enumerate(pipeline) if test(stage)), len(pipeline))
 
 
@@ -70,14 +75,14 @@ def cut_pipeline(stages: list[Document], max_bytes: int) -> list[list[Document]]
     return [list(chosen) for chosen in product(*choices)]
 
 
-def results(collection, pipeline: list[Document]) -> Iterator[Document]:
+def results(collection: Collection, pipeline: list[Document]) -> Iterator[Document]:
     with closing(collection.aggregate(pipeline)) as found:
         yield from found
 
 
-def batches(found) -> Iterator[list[Document]]:
-    found = iter(found)
-    while batch := list(islice(found, BATCH)):
+def batches(found: Iterable[Document]) -> Iterator[list[Document]]:
+    left = iter(found)
+    while batch := list(islice(left, BATCH)):
         yield batch
 
 
@@ -87,7 +92,13 @@ def literal(found: list[Document]) -> list[Document]:
     return [{"$limit": 1}, given, {"$unwind": "$given"}, {"$replaceRoot": {"newRoot": "$given"}}]
 
 
-def sliced(collection, parts: list[list[Document]], sort=None, skip: int = 0, limit: int = 0):
+def sliced(
+    collection: Collection,
+    parts: list[list[Document]],
+    sort: dict[str, int] | None = None,
+    skip: int = 0,
+    limit: int = 0,
+) -> Iterator[Document]:
     """The documents of all parts in the order of `sort`, from `skip` on; a limit of 0 means no limit."""
     own = ([{"$sort": sort}] if sort else []) + ([{"$limit": skip + limit}] if limit else [])
     found = [results(collection, part + own) for part in parts]
@@ -100,7 +111,7 @@ class Place:
 
     __slots__ = ("directions", "keys")
 
-    def __init__(self, keys: list[tuple], directions: list[int]):
+    def __init__(self, keys: list[Key], directions: list[int]):
         self.keys, self.directions = keys, directions
 
     def __lt__(self, other: "Place") -> bool:
@@ -110,13 +121,13 @@ class Place:
         return False
 
 
-def place_in(sort: dict[str, int]):
+def place_in(sort: dict[str, int]) -> Callable[[Document], Place]:
     """Returns a function that gives a document's Place in a $sort."""
     paths, directions = [path.split(".") for path in sort], list(sort.values())
     return lambda document: Place([order_key(value_at(document, path)) for path in paths], directions)
 
 
-def value_at(document: Document, path: list[str]):
+def value_at(document: Document, path: list[str]) -> Any:
     value: Any = document
     for name in path:
         value = None if value is None else value.get(name)

@@ -20,12 +20,13 @@ from bson.decimal128 import Decimal128
 from .errors import unsupported
 
 Document = dict[str, Any]
+Key = tuple[Any, ...]
 LOGICAL = ("$and", "$or", "$nor")
 # An upper bound for an element of a BSON array: a key of up to nine characters and a UUID, a number or a date.
 ELEMENT_BYTES = 32
 
 
-def list_bytes(values: list) -> int:
+def list_bytes(values: list[Any]) -> int:
     """The most bytes that the values take in a command, as an IN list."""
     size = ELEMENT_BYTES * len(values)
     if values and isinstance(values[0], (str, bytes)):
@@ -35,7 +36,7 @@ def list_bytes(values: list) -> int:
 
 def cut_filter(where: Document, max_bytes: int) -> list[Document]:
     """Filters that together match what `where` matches, each with IN lists of at most `max_bytes`."""
-    lists: dict[str, list[list]] = defaultdict(list)
+    lists: dict[str, list[list[Any]]] = defaultdict(list)
     collect_lists(where, lists)
     sizes = {path: sum(map(list_bytes, found)) for path, found in lists.items()}
     if sum(sizes.values()) <= max_bytes:
@@ -48,8 +49,8 @@ def cut_filter(where: Document, max_bytes: int) -> list[Document]:
     # Half of the bound, so that the lists of another column fit beside it.
     step = max(1, len(keys) * max_bytes // (2 * sizes[path]))
     sorted_lists = {id(values): sorted_by_key(values) for values in lists[path]}
-    first = {"$nor": [{path: {"$gte": by_key[keys[0]]}}]}
-    parts = [(first, {id(values): [] for values in lists[path]})]
+    first: Document = {"$nor": [{path: {"$gte": by_key[keys[0]]}}]}
+    parts: list[tuple[Document, dict[int, list[Any]]]] = [(first, {id(values): [] for values in lists[path]})]
     for start, end in pairwise([*range(0, len(keys), step), None]):
         bounds = {"$gte": by_key[keys[start]]} | ({} if end is None else {"$lt": by_key[keys[end]]})
         high = None if end is None else keys[end]
@@ -60,7 +61,7 @@ def cut_filter(where: Document, max_bytes: int) -> list[Document]:
     return [smaller for part in cut if not never_matches(part) for smaller in cut_filter(part, max_bytes)]
 
 
-def collect_lists(where: Document, lists: dict[str, list[list]]) -> None:
+def collect_lists(where: Document, lists: dict[str, list[list[Any]]]) -> None:
     for key, condition in where.items():
         if key in LOGICAL:
             for part in condition:
@@ -69,7 +70,7 @@ def collect_lists(where: Document, lists: dict[str, list[list]]) -> None:
             lists[key].append(condition["$in"])
 
 
-def with_lists(where: Document, lists: dict[int, list]) -> Document:
+def with_lists(where: Document, lists: dict[int, list[Any]]) -> Document:
     """The filter with other IN lists: `lists` has the new one for the id() of the old."""
     replaced: Document = {}
     for key, condition in where.items():
@@ -92,17 +93,17 @@ def never_matches(where: Document) -> bool:
     )
 
 
-def sorted_by_key(values: list) -> tuple[list, list]:
+def sorted_by_key(values: list[Any]) -> tuple[list[Key], list[Any]]:
     pairs = sorted(((order_key(value), value) for value in values), key=lambda pair: pair[0])
     return [key for key, _ in pairs], [value for _, value in pairs]
 
 
-def between(found: tuple[list, list], low, high) -> list:
+def between(found: tuple[list[Key], list[Any]], low: Key, high: Key | None) -> list[Any]:
     keys, values = found
     return values[bisect_left(keys, low) : len(keys) if high is None else bisect_left(keys, high)]
 
 
-def order_key(value) -> tuple:
+def order_key(value: Any) -> Key:
     """A key that puts the values of one column into MongoDB's order: null, NaN, then all others."""
     if value is None:
         return (0,)

@@ -1,4 +1,8 @@
-"""The base of all five compilers: as_sql() returns a command object where Django expects a SQL string."""
+"""A statement: the base of all five compilers.
+
+In: a query of Django. Out: `as_sql()` gives `(command, ())` where Django expects a SQL string and its parameters,
+in parts if its IN lists are large; `apply_converters()` makes Python values of the rows that come back.
+"""
 
 import json
 from itertools import chain, islice
@@ -61,6 +65,9 @@ class MongoCompiler:
         """Converts rows column by column. An engine converter runs only if a batch has a value that it changes."""
         rows = iter(rows)
         while batch := list(islice(rows, GET_ITERATOR_CHUNK_SIZE)):
+            if len(batch) == 1:
+                yield self.converted_row(batch[0], converters)
+                continue
             types = set(map(type, chain.from_iterable(batch)))
             columns = list(zip(*batch, strict=True))
             for position, (functions, node) in converters.items():
@@ -70,6 +77,16 @@ class MongoCompiler:
                             function(value, node, self.connection) for value in columns[position]
                         ]
             yield from zip(*columns, strict=True)
+
+    def converted_row(self, row, converters) -> tuple:
+        """As for many rows: most queries for one row are a get(), for which sets and columns would cost more."""
+        values = list(row)
+        for position, (functions, node) in converters.items():
+            for function in functions:
+                changed = CONVERTED_TYPES.get(function)
+                if changed is None or type(values[position]) in changed:
+                    values[position] = function(values[position], node, self.connection)
+        return tuple(values)
 
     def get_converters(self, expressions):
         converters = super().get_converters(expressions)

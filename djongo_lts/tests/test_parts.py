@@ -57,7 +57,7 @@ def large(chat):
         Q(at__in=[m.at for m in chat[3:20]]),
         ~Q(room__name__in=[f"room {n}" for n in range(2, 22)]),
         ~Q(Exists(early.filter(reply_to=OuterRef("pk")))),
-        Q(tags__in=range(50)),
+        Q(tags__in=[*range(-30, 0), *Tag.objects.values_list("pk", flat=True)]),
         Q(author__username__in=[f"user {n}" for n in range(1, 22)]) | Q(author=None),
     ]
 
@@ -127,7 +127,7 @@ def test_query_when_lists_are_cut_then_it_is_as_in_one_command(chat, monkeypatch
     doomed = Message.objects.filter(~Q(pk__in=list(matching)), pk__in=list(before), tags=None)
     # Without the cascade, which asks for the primary keys first.
     gone = set(doomed.values_list("pk", flat=True))
-    assert doomed._raw_delete("default") == len(gone)
+    assert (doomed._raw_delete("default") or 0) == len(gone)
     assert set(Message.objects.values_list("pk", flat=True)) == before.keys() - gone
 
 
