@@ -1,4 +1,8 @@
-"""Translates Django's where tree to a MongoDB filter, with SQL's three-valued logic."""
+"""Filters: translates Django's where tree to a MongoDB filter, with SQL's three-valued logic.
+
+In: a WhereNode and the Scope that says where its columns are stored. Out: a dict, or None if nothing can match. For
+example `filter(seq__gte=1).exclude(note="x")` gives `{"seq": {"$gte": 1}, "$nor": [{"note": "x"}, ..]}`.
+"""
 
 import datetime
 

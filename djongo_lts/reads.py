@@ -1,4 +1,9 @@
-"""Builds the command for a SELECT: a find() if possible, otherwise an aggregation pipeline."""
+"""Reads: builds the command for a SELECT, a find() if possible, otherwise an aggregation pipeline.
+
+In: a compiler that has split its query into a select list, a where tree, groups and an order. Out: a Find, an
+Aggregate or a SingleRow. For example `values("room").annotate(Max("seq"))` gives an Aggregate with
+`[{"$group": {"_id": {"k0": ..}, "a0": {"$max": "$seq"}}}]` and the paths `["_id.k0", "a0"]` of its columns.
+"""
 
 from itertools import groupby
 
@@ -52,8 +57,6 @@ class SelectBuilder:
             return found
         return self.pipeline()
 
-    # --- find()
-
     def simple_find(self) -> Find | None:
         """The find() for stored columns in the order of stored columns. None if a value has to be computed."""
         if not all(isinstance(node, (Col, RawSQL)) for node in self.select):
@@ -67,8 +70,6 @@ class SelectBuilder:
         where = self.compiler.filter(self.scope, self.compiler.where)
         columns = [self.scope.stored_path(node) for node in self.select]
         return Find(self.collection, where, columns, sort, self.skip, self.limit)
-
-    # --- pipelines
 
     def pipeline(self) -> Aggregate:
         if self.grouped:
@@ -134,8 +135,6 @@ class SelectBuilder:
     def sort_and_slice(self, sort: dict) -> list[dict]:
         stages = [("$sort", sort), ("$skip", self.skip), ("$limit", self.limit)]
         return [{name: value} for name, value in stages if value]
-
-    # --- groups
 
     def group(self, stages: list[dict]):
         """Adds a $group stage by the columns in SELECT, GROUP BY and ORDER BY; returns stages and column paths.
