@@ -39,8 +39,8 @@ def django_error(error: Exception) -> DatabaseError:
         # An insert that skips duplicates has failed for the other errors.
         written = sorted(written, key=lambda each: each.get("code") in DUPLICATE_KEY)
         code, message = written[0].get("code"), written[0].get("errmsg", message)
-    elif getattr(error, "details", None):
-        message = error.details.get("errmsg", message)
+    elif details := getattr(error, "details", None):
+        message = details.get("errmsg", message)
     if code in DUPLICATE_KEY or code == VALIDATION_FAILED:
         return IntegrityError(message)
     if code in TRANSIENT or (isinstance(error, errors.InvalidOperation) and "after close" in message):

@@ -1,6 +1,8 @@
 """Maps the columns of a query to paths in its documents, and tells whether they can be null."""
 
 import re
+from collections.abc import Iterable
+from typing import Any
 
 from django.db.models import Value
 from django.db.models.aggregates import Count
@@ -22,11 +24,18 @@ class Scope:
     list of (expression, path) pairs with the outputs of that stage.
     """
 
-    def __init__(self, compiler, base, joined=(), outer=(), named=None):
+    def __init__(
+        self,
+        compiler: Any,
+        base: str | None,
+        joined: Iterable[str] = (),
+        outer: Iterable[str] = (),
+        named: list[tuple[Any, str]] | None = None,
+    ):
         self.compiler, self.connection = compiler, compiler.connection
         self.base, self.joined, self.outer, self.named = base, set(joined), set(outer), named
 
-    def path(self, node) -> str | None:
+    def path(self, node: Any) -> str | None:
         """The node's path in the document, or None if its value is not stored there and has to be computed."""
         if self.named is not None:
             return next((path for expression, path in self.named if expression == node), None)
@@ -35,23 +44,23 @@ class Scope:
         if type(node) is RawSQL:
             # prefetch_related() over a many-to-many field selects "through"."column" with extra().
             match = re.fullmatch(r'\(?"(\w+)"\."(\w+)"\)?', node.sql)
-            return self.column_path(*match.groups()) if match and not node.params else None
+            return self.column_path(match[1], match[2]) if match and not node.params else None
         return None
 
-    def column_path(self, alias: str, column: str) -> str:
+    def column_path(self, alias: str | None, column: Any) -> str:
         if alias == self.base:
             return column
         if alias in self.joined:
             return f"{JOINED_PREFIX}{alias}.{column}"
         raise unsupported("a column of an outer query")
 
-    def stored_path(self, node) -> str:
+    def stored_path(self, node: Any) -> str:
         path = self.path(node)
         if path is None:
             raise unsupported(node)
         return path
 
-    def nullable(self, node) -> bool:
+    def nullable(self, node: Any) -> bool:
         if isinstance(node, Col):
             return node.target.null or node.alias in self.outer
         if isinstance(node, Value):
@@ -62,20 +71,20 @@ class Scope:
         return not sources or any(self.nullable(source) for source in sources if source is not None)
 
 
-def unwrapped(node):
+def unwrapped(node: Any) -> Any:
     """The expression that a reference in ORDER BY or GROUP BY points to."""
     while isinstance(node, Ref):
-        node = node.source
+        node = node.get_source_expressions()[0]
     return node
 
 
-def references(node) -> list[Ref]:
+def references(node: Any) -> list[Any]:
     if isinstance(node, Ref):
         return [node]
     return [ref for child in children(node) for ref in references(child)]
 
 
-def aliases(node) -> set[str]:
+def aliases(node: Any) -> set[str]:
     """The aliases of this query that a node reads columns of."""
     if isinstance(node, Col):
         return {node.alias}
@@ -92,7 +101,7 @@ def aliases(node) -> set[str]:
     return found
 
 
-def children(node) -> list:
+def children(node: Any) -> list[Any]:
     if hasattr(node, "children"):
         nodes = node.children
     elif hasattr(node, "get_source_expressions"):
@@ -102,7 +111,7 @@ def children(node) -> list:
     return [child for child in nodes if child is not None]
 
 
-def outer_columns(node, own: set[str]) -> list:
+def outer_columns(node: Any, own: set[str]) -> list[Any]:
     """The columns below a node whose alias is not in `own`, so the references of a subquery to outer queries."""
     if isinstance(node, Col):
         return [] if node.alias in own else [node]
@@ -113,17 +122,17 @@ def outer_columns(node, own: set[str]) -> list:
     return [column for child in children(node) for column in outer_columns(child, own)]
 
 
-def target(field):
+def target(field: Any) -> Any:
     """The field that defines the type of a column. For a foreign key this is the field it points to."""
     while getattr(field, "target_field", None) is not None:
         field = field.target_field
     return field
 
 
-def internal_type(node) -> str:
+def internal_type(node: Any) -> str:
     """The internal type of an expression's values, for example `"CharField"`."""
     return target(node.output_field).get_internal_type()
 
 
-def is_json_column(node) -> bool:
+def is_json_column(node: Any) -> bool:
     return isinstance(target(node.output_field), JSONField)
