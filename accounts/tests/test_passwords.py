@@ -50,7 +50,7 @@ def test_check_when_another_keyboard_is_used_then_is_right(stored: str, given: s
     assert not check_password(given + "x", encoded)
 
 
-def test_check_when_the_hash_is_of_the_text_as_sent_then_is_right_and_renewed() -> None:
+def test_check_when_the_hash_is_of_the_text_as_sent_then_is_renewed() -> None:
     encoded = Argon2PasswordHasher.encode(Argon2Hasher(), DECOMPOSED, Argon2Hasher().salt())
     assert loop.call(passwords.check(DECOMPOSED, encoded)) == (True, True)
     assert loop.call(passwords.check(COMPOSED, encoded)) == (False, False)

@@ -141,7 +141,7 @@ def test_login_when_the_domain_is_written_otherwise_then_is_one_account(server: 
     assert list(error["fields"]) == ["email"]
 
 
-def test_login_when_the_password_comes_from_another_keyboard_then_is_right(server: ChatServer) -> None:
+def test_login_when_typed_on_another_keyboard_then_is_right(server: ChatServer) -> None:
     body, http = new_body(password="cafe\u0301 au lait \ufb01ne"), server.http()
     assert http.post("/api/auth/signup", json=body).status_code == 201
     for password, status in (
