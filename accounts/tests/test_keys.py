@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import jwt
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import override_settings
 
 from accounts import keys
@@ -115,3 +116,10 @@ def test_rotate_command_when_run_then_shows_no_secret(server: ChatServer) -> Non
     said = server.manage("rotate_signing_key", "--after", "86400").stdout
     assert "signs from" in said
     assert server.env["SECRET_KEY"] not in said
+
+
+@pytest.mark.once  # nothing is written
+@pytest.mark.parametrize("after", ["nan", "inf", "1e400", "-1", "soon", "36501d"])
+def test_rotate_command_when_it_signs_at_no_time_then_is_refused(after: str) -> None:
+    with pytest.raises(CommandError, match="--after"):
+        call_command("rotate_signing_key", f"--after={after}")

@@ -2,6 +2,9 @@
 
 import re
 
+import pytest
+from django.core.management import CommandError, call_command
+
 from tests.kit.servers import ChatServer
 from tests.kit.users import ChatUser
 
@@ -50,3 +53,13 @@ async def test_seed_demo_when_run_then_its_users_can_go_on_chatting(
     rooms = other.http.get("/api/rooms", params={"limit": 50}).json()["results"]
     twin = next(room for room in rooms if room["name"] == "general")
     assert [m["content"] for m in other.history(twin["id"])] == [m["content"] for m in history]
+
+
+@pytest.mark.once  # nothing is written
+@pytest.mark.parametrize(
+    "option",
+    ["--users=1", "--days=0", "--days=18251", "--days=nan", "--days=\u00b2", "--messages=" + "9" * 400],
+)
+def test_seed_demo_when_a_number_is_out_of_range_then_names_it(option: str) -> None:
+    with pytest.raises(CommandError, match=f"{option.partition('=')[0]}: give a whole number from"):
+        call_command("seed_demo", option)

@@ -105,7 +105,8 @@ def test_command_when_on_a_terminal_then_shows_a_bar_else_lines(
     [
         "--older-than=1", "--older-than=\u0661d", "--older-than=-1d", "--older-than=" + "9" * 400 + "d",
         "--older-than=36501d", "--older-than=9999999999s", "--room=0", "--room=01a20bd1bed6707dbd3a71bea614e6cb",
-        "--room={01a20bd1-bed6-707d-bd3a-71bea614e6cb}",
+        "--room={01a20bd1-bed6-707d-bd3a-71bea614e6cb}", "--grace=nan",
+        "--grace=inf", "--grace=-1", "--grace=1e400",
     ],
     ids=lambda option: ascii(option)[:40],
 )  # fmt: skip

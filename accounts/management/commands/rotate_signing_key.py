@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand
 
 from accounts import keys
 from foundation import times
+from foundation.durations import parse_seconds
 
 
 class Command(BaseCommand):
@@ -16,13 +17,13 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--after",
-            type=float,
-            default=keys.SIGNS_AFTER.total_seconds(),
+            type=parse_seconds,
+            default=keys.SIGNS_AFTER,
             help=f"seconds until the key signs; processes read the keys every {keys.REREAD_SECONDS:g} s",
         )
 
-    def handle(self, *args: Any, after: float, **options: Any) -> None:
-        rotation = keys.rotate(signs_after=timedelta(seconds=after))
+    def handle(self, *args: Any, after: timedelta, **options: Any) -> None:
+        rotation = keys.rotate(signs_after=after)
         self.stdout.write(
             f"key {rotation.kid} signs from {times.to_wire(rotation.signs_from)}\n"
             f"tokens of older keys are accepted until {times.to_wire(rotation.old_accepted_until)}\n"

@@ -16,13 +16,16 @@ from foundation import times
 from messaging.management.progress import Progress
 
 NAME = re.compile(r"[a-z0-9-]{1,16}")
+MAX_COUNT = 2**31 - 1
+# Ids begin with the milliseconds since 1970.
+MAX_DAYS = 50 * 365
 
 
-def whole(least: int) -> Any:
+def whole(least: int, most: int = MAX_COUNT) -> Any:
     def parse(text: str) -> int:
-        if not text.isdigit() or int(text) < least:
-            raise ArgumentTypeError(f"give a whole number of at least {least}")
-        return int(text)
+        if re.fullmatch("[0-9]{1,10}", text) and least <= int(text) <= most:
+            return int(text)
+        raise ArgumentTypeError(f"give a whole number from {least} to {most}")
 
     return parse
 
@@ -36,7 +39,7 @@ class Command(BaseCommand):
         parser.add_argument("--direct-rooms", type=whole(0), default=60, help="%(default)s")
         parser.add_argument("--messages", type=whole(0), default=100_000, help="%(default)s")
         parser.add_argument(
-            "--days", type=whole(1), default=60, help="age of the oldest message; %(default)s"
+            "--days", type=whole(1, MAX_DAYS), default=60, help="age of the oldest message; %(default)s"
         )
         parser.add_argument(
             "--seed", type=whole(0), default=1, help="the same seed makes the same texts; %(default)s"

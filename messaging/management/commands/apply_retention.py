@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from foundation import times
+from foundation.durations import parse_seconds
 from messaging.management.runs import GRACE_SECONDS, archive_rooms
 from rooms.models import Room
 
@@ -26,12 +27,12 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--grace",
-            type=float,
-            default=GRACE_SECONDS,
+            type=parse_seconds,
+            default=timedelta(seconds=GRACE_SECONDS),
             help="seconds to wait for edits in progress before rows are removed",
         )
 
-    def handle(self, *args: Any, to: Path, grace: float, **options: Any) -> None:
+    def handle(self, *args: Any, to: Path, grace: timedelta, **options: Any) -> None:
         rooms = Room.objects.order_by("pk")
         if not settings.RETENTION_DAYS:
             rooms = rooms.filter(retention_days__isnull=False)
@@ -40,4 +41,4 @@ class Command(BaseCommand):
             room_id: now - timedelta(days=settings.RETENTION_DAYS if days is None else days)
             for room_id, days in rooms.values_list("pk", "retention_days")
         }
-        archive_rooms(cutoffs, to, grace_seconds=grace)
+        archive_rooms(cutoffs, to, grace_seconds=grace.total_seconds())

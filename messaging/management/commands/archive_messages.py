@@ -1,7 +1,6 @@
 """`manage.py archive_messages --older-than 365d [--room ID ..] --to DIR`"""
 
-import re
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,23 +9,10 @@ from uuid import UUID
 from django.core.management.base import BaseCommand
 
 from foundation import times
+from foundation.durations import parse_duration, parse_seconds
 from foundation.ids import read_id
 from messaging.management.runs import GRACE_SECONDS, archive_rooms
 from rooms.models import Room
-
-MAX_AGE = timedelta(days=36_500)
-
-
-def age(text: str) -> timedelta:
-    """An argument such as 365d as a timedelta."""
-    if found := re.fullmatch(r"(\d{1,10})([dhms])", text, re.ASCII):
-        unit = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}[found[2]]
-        try:
-            if (given := timedelta(**{unit: int(found[1])})) <= MAX_AGE:
-                return given
-        except OverflowError:
-            pass
-    raise ArgumentTypeError(f"Give an age such as 365d, 12h, 30m or 0s, up to {MAX_AGE.days}d.")
 
 
 class Command(BaseCommand):
@@ -34,7 +20,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--older-than", type=age, required=True, metavar="365d", help="age in d, h, m or s"
+            "--older-than", type=parse_duration, required=True, metavar="365d", help="age in d, h, m or s"
         )
         parser.add_argument(
             "--room",
@@ -45,8 +31,8 @@ class Command(BaseCommand):
         parser.add_argument("--to", type=Path, required=True, metavar="DIR", help="the archive")
         parser.add_argument(
             "--grace",
-            type=float,
-            default=GRACE_SECONDS,
+            type=parse_seconds,
+            default=timedelta(seconds=GRACE_SECONDS),
             help="seconds to wait for edits in progress before rows are removed",
         )
 
@@ -56,9 +42,9 @@ class Command(BaseCommand):
         older_than: timedelta,
         room: list[UUID] | None,
         to: Path,
-        grace: float,
+        grace: timedelta,
         **options: Any,
     ) -> None:
         cutoff = times.now() - older_than
         rooms = Room.objects.order_by("pk").values_list("pk", flat=True)
-        archive_rooms(dict.fromkeys(room or rooms, cutoff), to, grace_seconds=grace)
+        archive_rooms(dict.fromkeys(room or rooms, cutoff), to, grace_seconds=grace.total_seconds())
