@@ -36,7 +36,7 @@ class SearchPagination(CursorPage):
     """
 
     def get_ordering(self, request: Request, queryset: Any, view: Any) -> tuple[str, ...]:
-        return ("-seq",) if "roomId" in request.query_params else ("-created_at", "-pk")
+        return ("-seq",) if "room_id" in view.query else ("-created_at", "-pk")
 
 
 class MessagePage(Wire):
