@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from django.db import models
+from django.db import models, transaction
 
 from .folding import fold
 
-PAGE = 1000
+# So few that no other writer waits long for a transaction of them, and so many that a commit costs each little.
+PAGE = 200
 
 
 class FoldedField(models.TextField):
@@ -51,14 +52,15 @@ def stale(
 ) -> Iterator[Any]:
     """Yield the primary keys of the rows whose `column` is not the folded text of `source`.
 
-    With `repair` each is corrected first, by a write of its own; one that changes meanwhile is left as it is.
+    With `repair` they are corrected first, with one commit for a page; a row that changes meanwhile stays as it is.
     """
     pages = rows.order_by("pk").values_list("pk", source, column)
     page = list(pages[:PAGE])
     while page:
-        for pk, text, folded in page:
-            if folded != key(text):
-                if repair:
+        found = {pk: text for pk, text, folded in page if folded != key(text)}
+        if repair and found:
+            with transaction.atomic(using=rows.db):
+                for pk, text in found.items():
                     rows.filter(pk=pk, **{source: text}).update(**{column: key(text)})
-                yield pk
+        yield from found
         page = list(pages.filter(pk__gt=page[-1][0])[:PAGE])

@@ -1,4 +1,4 @@
-"""Folds the text of rows that are older than the column. Commits each write: a large table is never locked."""
+"""Folds the text of rows that are older than the column. Commits page by page: a large table is never locked for long."""
 
 from django.db import migrations, models
 
