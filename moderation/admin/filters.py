@@ -69,10 +69,10 @@ class RoomFilter(InputFilter):
     def condition(self, value: str) -> Q:
         if room_id := uuid_of(value):
             return Q(room_id=room_id)
-        rooms = Room.objects.filter(search_name__contains=fold(value)).values_list("pk", flat=True)[
-            :MAX_MATCHES
-        ]
-        return Q(room_id__in=list(rooms))
+        if not (name := fold(value)):
+            raise ValueError("Give a text that shows something.")
+        rooms = Room.objects.filter(search_name__contains=name).values_list("pk", flat=True)
+        return Q(room_id__in=list(rooms[:MAX_MATCHES]))
 
 
 class UserFilter(InputFilter):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from foundation.ids import uuid7
-from moderation.admin.filters import SinceFilter, UntilFilter, moment_of, uuid_of
+from moderation.admin.filters import RoomFilter, SinceFilter, UntilFilter, moment_of, uuid_of
 
 pytestmark = pytest.mark.once  # no database
 
@@ -41,3 +41,8 @@ def test_moment_of_when_it_is_no_time_then_says_what_is_right(typed: str) -> Non
 def test_time_filters_when_at_an_end_of_time_then_narrow(typed: str) -> None:
     assert SinceFilter.condition(None, typed)  # type: ignore[arg-type]
     assert UntilFilter.condition(None, typed)  # type: ignore[arg-type]
+
+
+def test_room_filter_when_the_text_shows_nothing_then_says_so() -> None:
+    with pytest.raises(ValueError, match="shows something"):
+        RoomFilter.condition(None, "\u200b")  # type: ignore[arg-type]
