@@ -13,7 +13,7 @@ from foundation.ids import uuid7
 from foundation.text import name_problem
 
 from .fields import KeyField
-from .names import MAX_KEY_CHARS, fold, fold_email, search_key
+from .names import MAX_KEY_CHARS, fold_email, search_key, username_key
 
 MAX_DISPLAY_NAME_CHARS = MAX_KEY_CHARS
 MAX_URL_CHARS = 500
@@ -30,7 +30,7 @@ validate_web_url = URLValidator(schemes=["http", "https"], message="Give an http
 class UserManager(BaseUserManager["User"]):
     def build(self, *, username: str, email: str, display_name: str = "", **fields: Any) -> "User":
         """A user that is not stored yet, with its key columns and an unusable password."""
-        user = User(username=username, username_key=fold(username), email=fold_email(email), **fields)
+        user = User(username=username, username_key=username_key(username), email=fold_email(email), **fields)
         user.set_display_name(display_name or username)
         user.set_unusable_password()
         return user
@@ -51,7 +51,7 @@ class UserManager(BaseUserManager["User"]):
     def get_by_natural_key(self, username: str | None) -> "User":
         """The user by email or username in any case. Django's own login forms use this."""
         name = username or ""
-        return self.get(email=fold_email(name)) if "@" in name else self.get(username_key=fold(name))
+        return self.get(email=fold_email(name)) if "@" in name else self.get(username_key=username_key(name))
 
 
 class User(AbstractBaseUser, PermissionsMixin):

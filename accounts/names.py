@@ -6,19 +6,19 @@ import unicodedata
 import idna
 from django.conf import settings
 
-from foundation import folding
+from foundation.folding import fold
 
 MAX_KEY_CHARS = 64
 
 
-def fold(text: str) -> str:
+def username_key(username: str) -> str:
     """The form in which usernames are compared: without case and width, cut to the length of a key."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())[:MAX_KEY_CHARS]
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", username).casefold())[:MAX_KEY_CHARS]
 
 
 def search_key(display_name: str) -> str:
     """The form in which display names are searched: also without accents."""
-    return folding.fold(display_name)[:MAX_KEY_CHARS]
+    return fold(display_name)[:MAX_KEY_CHARS]
 
 
 def fold_email(email: str) -> str:
@@ -44,4 +44,4 @@ def is_reserved(username: str) -> bool:
 
 
 def _letters(username: str) -> str:
-    return re.sub("[_.-]", "", fold(username))
+    return re.sub("[_.-]", "", username_key(username))

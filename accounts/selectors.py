@@ -9,7 +9,7 @@ from foundation import times
 from foundation.errors import Forbidden, NotFound, Unauthenticated
 
 from .models import Session, User
-from .names import fold, search_key
+from .names import search_key, username_key
 
 NO_USER = "There is no such user."
 DEACTIVATED = "This account is deactivated."
@@ -50,7 +50,7 @@ def search_users(*, prefix: str = "") -> QuerySet[User]:
 
 def name_starts_with(prefix: str, relation: str = "") -> Q:
     """A filter for users whose folded names start with `prefix`; `relation` is a prefix such as `user__`."""
-    found = _starts_with(f"{relation}username_key", fold(prefix))
+    found = _starts_with(f"{relation}username_key", username_key(prefix))
     key = search_key(prefix)
     return found | _starts_with(f"{relation}display_name_key", key) if key else found
 

@@ -129,7 +129,8 @@ class UserQuery(PageQuery):
         required=False,
         allow_blank=True,
         max_length=MAX_DISPLAY_NAME_CHARS,
-        help_text="Upper and lower case are the same. Without it, all users are listed.",
+        help_text="The beginning of a username or display name. Case and width do not matter, nor do accents in "
+        "display names. Without it, all users are listed.",
     )
 
 
