@@ -10,7 +10,7 @@ from foundation import times
 from foundation.database import run_db
 from foundation.errors import Invalid
 from foundation.ids import read_id
-from foundation.limits.named import RESUMES
+from foundation.limits.named import RESUMES_USER
 from foundation.limits.shared import get_rate_limiter
 from foundation.server_clock import get_server_clock
 from realtime.session.connection import Connection
@@ -36,7 +36,7 @@ async def replay(*, connection: Connection, request: Resume) -> ResumeReply:
     """
     last_seqs = parse_rooms(request.rooms)
     since = None if request.since is None else parse_since(request.since)
-    await get_rate_limiter().check(RESUMES.of(connection.user_id))
+    await get_rate_limiter().check(RESUMES_USER.of(connection.user_id))
     await get_server_clock().sync()
     connection.hold()
     try:

@@ -144,7 +144,7 @@ export interface Limits {
   typingUser: string;
   roomsUser: string;
   frames: string;
-  resumes: string;
+  resumesUser: string;
   maxContentChars: number;
   maxMetaBytes: number;
   maxFrameBytes: number;

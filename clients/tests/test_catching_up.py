@@ -179,7 +179,7 @@ async def test_client_when_the_log_is_an_older_copy_then_begins_anew(
 async def test_client_when_its_resumes_are_limited_then_waits_for_them(
     start_server: Callable[..., ChatServer], page_origin: str, make_agent: Callable[[], Any]
 ) -> None:
-    server = start_server(RATE_LIMITS="on", LIMIT_RESUMES="1/10s", ALLOWED_ORIGINS=page_origin)
+    server = start_server(RATE_LIMITS="on", LIMIT_RESUMES_USER="1/10s", ALLOWED_ORIGINS=page_origin)
     alice, bob = server.sign_up("alice"), server.sign_up("bob")
     room_id = alice.make_room(bob)
     agent = make_agent()

@@ -114,12 +114,12 @@ FRAMES = NamedLimit(
     ready_field="frames",
     while_redis_is_away=WhileRedisIsAway.UNCHANGED,
 )
-RESUMES = NamedLimit(
-    name="resumes",
-    variable="LIMIT_RESUMES",
+RESUMES_USER = NamedLimit(
+    name="resumes:user",
+    variable="LIMIT_RESUMES_USER",
     default="120/1m",
     counts="resumes of a user, over all devices and processes",
-    ready_field="resumes",
+    ready_field="resumes_user",
     while_redis_is_away=WhileRedisIsAway.EACH_PROCESS_COUNTS,
 )
 REST_ANON = NamedLimit(
@@ -170,7 +170,7 @@ LIMITS = (
     TYPING_USER,
     ROOMS_USER,
     FRAMES,
-    RESUMES,
+    RESUMES_USER,
     REST_ANON,
     REST_USER,
     LOGIN_ACCOUNT,

@@ -299,11 +299,11 @@ async def test_resume_when_frames_are_too_many_bytes_then_stops(frugal: ChatServ
 
 
 async def test_resume_when_too_frequent_then_is_rate_limited(start_server: Callable[..., ChatServer]) -> None:
-    limits = {"LIMIT_SIGNUP_IP": "100/1h", "LIMIT_REST_ANON": "1000/1h", "LIMIT_RESUMES": "2/1h"}
+    limits = {"LIMIT_SIGNUP_IP": "100/1h", "LIMIT_REST_ANON": "1000/1h", "LIMIT_RESUMES_USER": "2/1h"}
     limited = start_server(RATE_LIMITS="on", **limits)
     ann, ben = limited.sign_up(), limited.sign_up()
     async with ann.connect() as one, ann.connect() as two, ben.connect() as other:
-        assert one.ready["limits"]["resumes"] == "2/3600s"
+        assert one.ready["limits"]["resumesUser"] == "2/3600s"
         await one.reply("resume", {"rooms": {}})
         await two.reply("resume", {"rooms": {}})
         error = await two.error("resume", {"rooms": {}})

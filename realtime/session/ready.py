@@ -22,7 +22,7 @@ class Limits(Wire):
     typing_user: str
     rooms_user: str
     frames: str
-    resumes: str
+    resumes_user: str
     max_content_chars: int
     max_meta_bytes: int
     max_frame_bytes: int
