@@ -70,7 +70,7 @@ MESSAGES_USER = NamedLimit(
     name="messages:user",
     variable="LIMIT_MESSAGES_USER",
     default="10/5s",
-    counts="messages and edits of a user, over all devices and processes",
+    counts="messages, edits and changes of rooms of a user, over all devices and processes",
     ready_field="messages_user",
     while_redis_is_away=WhileRedisIsAway.EACH_PROCESS_COUNTS,
 )
@@ -78,7 +78,7 @@ MESSAGES_ROOM = NamedLimit(
     name="messages:room",
     variable="LIMIT_MESSAGES_ROOM",
     default="50/5s",
-    counts="messages and edits in a room",
+    counts="messages, edits and changes of a room",
     ready_field="messages_room",
     while_redis_is_away=WhileRedisIsAway.EACH_PROCESS_COUNTS,
 )
@@ -86,7 +86,7 @@ EVENTS_USER = NamedLimit(
     name="events:user",
     variable="LIMIT_EVENTS_USER",
     default="250/5s",
-    counts="deletions, acknowledgements and presence queries of a user, in each process",
+    counts="deletions, acknowledgements, presence queries and changes of members by a user, in each process",
     ready_field="events_user",
     while_redis_is_away=WhileRedisIsAway.UNCHANGED,
 )
@@ -102,7 +102,7 @@ ROOMS_USER = NamedLimit(
     name="rooms:user",
     variable="LIMIT_ROOMS_USER",
     default="30/1m",
-    counts="rooms that a user makes, also by a first message to somebody",
+    counts="rooms that a user makes, also by a first message to somebody, and members that a user adds",
     ready_field="rooms_user",
     while_redis_is_away=WhileRedisIsAway.EACH_PROCESS_COUNTS,
 )

@@ -77,6 +77,8 @@ async def test_lock_room_when_a_member_sends_then_forbidden_until_unlocked(
         assert refused["code"] == "forbidden"
         edit = alice.http.patch(f"/api/rooms/{room}/messages/{message['id']}", json={"content": "y"})
         assert edit.json()["error"]["code"] == "forbidden"
+        renamed = alice.http.patch(f"/api/rooms/{room}", json={"name": "y"})
+        assert renamed.json()["error"]["code"] == "forbidden"
         # Again, it changes nothing and is told to nobody.
         moderator.act("rooms/room", "lock", room)
         assert "room:updated" not in [frame["event"] for frame in await socket.read_all()]

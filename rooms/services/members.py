@@ -9,6 +9,9 @@ from django.db import IntegrityError
 from accounts import selectors as accounts
 from foundation.database import run_db
 from foundation.errors import Conflict, Invalid
+from foundation.limits.local import get_local_limiter
+from foundation.limits.named import EVENTS_USER, ROOMS_USER
+from foundation.limits.shared import get_rate_limiter
 
 from .. import selectors
 from ..models import Membership, Room
@@ -27,7 +30,12 @@ Role = Membership.Role
 
 
 async def add_member(*, room_id: UUID, actor_id: UUID, user_id: UUID, role: str = Role.MEMBER) -> Membership:
-    """Add a user to a group, as its admin; only an owner adds admins and owners. Conflict for a member."""
+    """Add a user to a group, as its admin; only an owner adds admins and owners.
+
+    Counts as a new room, because it too puts a room in somebody's list. Raises NotFound, Forbidden, RateLimited,
+    Invalid for an unknown user, Conflict for a member and in a full room.
+    """
+    await get_rate_limiter().check(ROOMS_USER.of(actor_id))
     membership = await run_db(_add_member, room_id, actor_id, user_id, role)
     notify_added(room_id, [user_id])
     publish_member_changed(room_id, user_id, membership)
@@ -54,7 +62,11 @@ def _add_member(room_id: UUID, actor_id: UUID, user_id: UUID, role: str) -> Memb
 async def change_member(
     *, room_id: UUID, actor_id: UUID, user_id: UUID, changes: dict[str, Any]
 ) -> Membership:
-    """Change a member's `role` or `muted_until`, as an admin. Conflict if no active owner would be left."""
+    """Change a member's `role` or `muted_until`, as an admin. Conflict if no active owner would be left.
+
+    Raises NotFound, Forbidden, RateLimited.
+    """
+    get_local_limiter().check(EVENTS_USER.of(actor_id))
     membership, changed = await run_db(_change_member, room_id, actor_id, user_id, changes)
     if changed:
         publish_member_changed(room_id, user_id, membership)
@@ -86,8 +98,9 @@ def _change_member(
 async def remove_member(*, room_id: UUID, actor_id: UUID, user_id: UUID) -> None:
     """Remove a user from a group, as an admin; members who remove themselves leave.
 
-    Conflict for the only active owner, unless no other member is active.
+    Conflict for the only active owner, unless no other member is active. Raises NotFound, Forbidden, RateLimited.
     """
+    get_local_limiter().check(EVENTS_USER.of(actor_id))
     await run_db(_remove_member, room_id, actor_id, user_id)
     notify_removed(room_id, [user_id], reason="left" if user_id == actor_id else "removed")
     publish_member_changed(room_id, user_id, None)

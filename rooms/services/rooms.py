@@ -8,12 +8,14 @@ from django.conf import settings
 
 from foundation import times
 from foundation.database import run_db
-from foundation.limits.named import ROOMS_USER
+from foundation.limits.local import get_local_limiter
+from foundation.limits.named import EVENTS_USER, MESSAGES_ROOM, MESSAGES_USER, ROOMS_USER
 from foundation.limits.shared import get_rate_limiter
 
 from .. import selectors
 from ..models import Membership, Room
-from ..permissions import require_managed_group
+from ..permissions import require_managed_group, require_may_write
+from ..write_access import WriteAccess, get_write_access_cache
 from .changes import save_changes
 from .members import refuse_full, require_users
 from .publishing import notify_added, notify_removed, publish_room_updated
@@ -52,8 +54,12 @@ def _create_group(
 async def update_room(*, room_id: UUID, actor_id: UUID, changes: dict[str, Any]) -> Room:
     """Change fields of a group, as its admin. `changes` maps a field's name to its new value.
 
-    Publishes only if a value differs. Safe to repeat.
+    Publishes only if a value differs. Safe to repeat. Counts as a message to the room, because its name and `meta`
+    are read by all members, and needs the right to write. Raises NotFound, Forbidden, Muted, RateLimited.
     """
+    # Before the limits, so that a stranger cannot use up the limit of a room. `_update_room` checks the database.
+    require_may_write(await get_write_access_cache().require(room_id=room_id, user_id=actor_id))
+    await get_rate_limiter().check(MESSAGES_USER.of(actor_id), MESSAGES_ROOM.of(room_id))
     room, changed = await run_db(_update_room, room_id, actor_id, changes)
     if changed:
         publish_room_updated(room)
@@ -61,12 +67,15 @@ async def update_room(*, room_id: UUID, actor_id: UUID, changes: dict[str, Any])
 
 
 def _update_room(room_id: UUID, actor_id: UUID, changes: dict[str, Any]) -> tuple[Room, bool]:
-    room = require_managed_group(room_id, actor_id, Role.ADMIN).room
+    actor = require_managed_group(room_id, actor_id, Role.ADMIN)
+    require_may_write(WriteAccess.of(actor))
+    room = actor.room
     return room, save_changes(room, changes)
 
 
 async def delete_room(*, room_id: UUID, actor_id: UUID) -> None:
     """Delete a group, as its owner: all members lose it at once; its log stays for the moderators."""
+    get_local_limiter().check(EVENTS_USER.of(actor_id))
     user_ids = await run_db(_delete_room, room_id, actor_id)
     notify_removed(room_id, user_ids, reason="deleted")
 

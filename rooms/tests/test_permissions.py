@@ -76,6 +76,26 @@ def test_mute_when_the_muted_would_lift_it_then_is_forbidden(people: dict[str, C
     error_of(add(muted, room_id, muted), 404, "not_found")
 
 
+@pytest.mark.parametrize("name", ["other owner", "admin"])
+async def test_room_when_the_muted_would_change_it_then_is_unchanged(
+    people: dict[str, ChatUser], name: str
+) -> None:
+    room_id, muted = make_room(people), people[name]
+    path, before = f"/api/rooms/{room_id}", room_of(muted, room_id)
+    # Once before, so that the process has cached that they may write.
+    assert muted.http.patch(path, json={"name": before["name"]}).status_code == 200
+    assert change(people["owner"], room_id, muted, **MUTED).status_code == 200
+    async with people["member"].connect() as listener:
+        for body in ({"name": "what I wanted to say"}, {"meta": {"said": "here"}}):
+            error = error_of(muted.http.patch(path, json=body), 403, "muted")
+            assert error["retryAfter"] > 1
+        assert "room:updated" not in [frame["event"] for frame in await listener.read_all()]
+    after = room_of(muted, room_id)
+    assert [after[field] for field in ("name", "meta")] == [before[field] for field in ("name", "meta")]
+    assert change(people["owner"], room_id, muted, mutedUntil=None).status_code == 200
+    assert muted.http.patch(path, json={"name": "better"}).status_code == 200
+
+
 def test_mute_when_of_the_only_owner_then_they_lift_it(people: dict[str, ChatUser]) -> None:
     owner, admin = people["owner"], people["admin"]
     room_id = owner.make_room(admin)
