@@ -102,7 +102,7 @@ ROOMS_USER = NamedLimit(
     name="rooms:user",
     variable="LIMIT_ROOMS_USER",
     default="30/1m",
-    counts="rooms that a user makes, also by a first message to somebody, and members that a user adds",
+    counts="rooms that a user makes, also by a first message to somebody",
     ready_field="rooms_user",
     while_redis_is_away=WhileRedisIsAway.EACH_PROCESS_COUNTS,
 )

@@ -10,8 +10,7 @@ from accounts import selectors as accounts
 from foundation.database import run_db
 from foundation.errors import Conflict, Invalid
 from foundation.limits.local import get_local_limiter
-from foundation.limits.named import EVENTS_USER, ROOMS_USER
-from foundation.limits.shared import get_rate_limiter
+from foundation.limits.named import EVENTS_USER
 
 from .. import selectors
 from ..models import Membership, Room
@@ -32,10 +31,9 @@ Role = Membership.Role
 async def add_member(*, room_id: UUID, actor_id: UUID, user_id: UUID, role: str = Role.MEMBER) -> Membership:
     """Add a user to a group, as its admin; only an owner adds admins and owners.
 
-    Counts as a new room, because it too puts a room in somebody's list. Raises NotFound, Forbidden, RateLimited,
-    Invalid for an unknown user, Conflict for a member and in a full room.
+    Raises NotFound, Forbidden, RateLimited, Invalid for an unknown user, Conflict for a member and in a full room.
     """
-    await get_rate_limiter().check(ROOMS_USER.of(actor_id))
+    get_local_limiter().check(EVENTS_USER.of(actor_id))
     membership = await run_db(_add_member, room_id, actor_id, user_id, role)
     notify_added(room_id, [user_id])
     publish_member_changed(room_id, user_id, membership)
