@@ -159,6 +159,13 @@ def decode_line(line: bytes) -> tuple[Message, list[MessageRevision]]:
     return _row(Message, data), [_row(MessageRevision, one) for one in revisions]
 
 
+def without_change_time(line: bytes) -> dict[str, Any]:
+    """The data of a line without `changed_at`, which restored rows get anew."""
+    data: dict[str, Any] = msgspec.json.decode(line)
+    del data["changed_at"]
+    return data
+
+
 def message_id_of(line: bytes) -> UUID:
     return UUID(msgspec.json.decode(line)["id"])
 

@@ -11,23 +11,17 @@ archive, and `Room.first_seq`, the first seq that the database still shows. The 
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import TypeVar
 from uuid import UUID
-
-from django.db import transaction
-from django.db.models import QuerySet
 
 from rooms.models import Room
 
-from .archive import Archive, Chunk, Manifest, decode_line, encode_line, message_id_of
+from .archive import Archive, Chunk, Manifest, decode_line, message_id_of, without_change_time
+from .archive_rows import batches, delete_rows, insert_rows, load_rows, stamp_changes
 from .drafts import key_id
-from .models import ArchivedKey, Message, MessageRevision
+from .models import ArchivedKey, Message
 from .selectors import anchor_seq, room_head
 
-T = TypeVar("T")
-
 CHUNK_MESSAGES = 2000
-BATCH = 500
 
 
 class Busy(Exception):
@@ -50,7 +44,7 @@ def archive_room(
     manifest = archive.manifest(room.pk)
     while room.first_seq <= through:
         last_seq = min(room.first_seq + chunk_messages - 1, through)
-        messages = _load(room.pk, room.first_seq, last_seq)
+        messages = load_rows(room.pk, room.first_seq, last_seq)
         archive.write(manifest, list(messages.values()), room.first_seq, last_seq)
         _keep_keys(messages)
         _move_first(room, last_seq + 1)
@@ -72,7 +66,7 @@ def remove_archived(*, room: Room, archive: Archive) -> Iterator[int]:
         lines = archive.read(room.pk, chunk)
         ids = [message_id_of(line) for line in lines]
         archived = dict(zip(ids, lines, strict=True))
-        present = _load(room.pk, chunk.first_seq, chunk.last_seq)
+        present = load_rows(room.pk, chunk.first_seq, chunk.last_seq)
         # Again, because an interrupted restore may have deleted them.
         _keep_keys(present)
         late = {message.pk: line for message, line in present.items() if archived.get(message.pk) != line}
@@ -80,8 +74,8 @@ def remove_archived(*, room: Room, archive: Archive) -> Iterator[int]:
             # Changed by an edit that was in progress when first_seq moved.
             _mark_keys_deleted(message for message in present if message.pk in late)
             chunk = archive.write(manifest, list((archived | late).values()), chunk.first_seq, chunk.last_seq)
-        for batch in _batches(ids):
-            _delete(batch)
+        for batch in batches(ids):
+            delete_rows(batch)
         chunk.removed = True
         archive.save(manifest)
         yield chunk.count
@@ -115,26 +109,17 @@ def _restore_chunk(room: Room, archive: Archive, manifest: Manifest, chunk: Chun
     archive.save(manifest)
     rows = [decode_line(line) for line in lines]
     # From the end, so that the log never has a gap.
-    for batch in _batches(rows[::-1]):
-        _insert(batch)
-    if list(_load(room.pk, chunk.first_seq, chunk.last_seq).values()) != lines:
+    for batch in batches(rows[::-1]):
+        insert_rows(batch)
+    present = load_rows(room.pk, chunk.first_seq, chunk.last_seq).values()
+    if list(map(without_change_time, present)) != list(map(without_change_time, lines)):
         raise Busy(f"messages {chunk.first_seq} to {chunk.last_seq} are not in the database as archived")
+    # Before the rows are shown: a client that resumed while they were archived has not got their changes.
+    stamp_changes(room.pk, chunk.first_seq, chunk.last_seq)
     # The rows are back, so the unique index of their clientMessageIds takes over from the keys.
-    for keys in _batches([_key_id(message) for message, _ in rows if message.client_message_id]):
+    for keys in batches([_key_id(message) for message, _ in rows if message.client_message_id]):
         ArchivedKey.objects.filter(pk__in=keys).delete()
     _move_first(room, chunk.first_seq)
-
-
-def _load(room_id: UUID, first_seq: int, last_seq: int) -> dict[Message, bytes]:
-    """The messages in the database, in order, each with the line that an archive would have for it."""
-    chunk = Message.objects.filter(room_id=room_id, seq__gte=first_seq, seq__lte=last_seq)
-    messages = list(chunk.order_by("seq"))
-    revisions: dict[UUID, list[MessageRevision]] = {}
-    for ids in _batches([message.pk for message in messages]):
-        kept = MessageRevision.objects.filter(message_id__in=ids).order_by("message_id", "version")
-        for revision in kept:
-            revisions.setdefault(revision.message_id, []).append(revision)
-    return {message: encode_line(message, revisions.get(message.pk, ())) for message in messages}
 
 
 def _keep_keys(messages: Iterable[Message]) -> None:
@@ -150,7 +135,7 @@ def _keep_keys(messages: Iterable[Message]) -> None:
         for message in messages
         if message.client_message_id
     ]
-    for batch in _batches(keys):
+    for batch in batches(keys):
         ArchivedKey.objects.bulk_create(batch, ignore_conflicts=True)
 
 
@@ -169,31 +154,3 @@ def _move_first(room: Room, first_seq: int) -> None:
     if not Room.objects.filter(pk=room.pk, first_seq=room.first_seq).update(first_seq=first_seq):
         raise Busy(f"another run moved the first seq of room {room.pk} meanwhile")
     room.first_seq = first_seq
-
-
-def _delete(ids: list[UUID]) -> None:
-    """Delete archived messages, given in the order of their seqs, so that the rest has no gap after a kill.
-
-    A kill between the two statements leaves revisions without messages. So revisions are deleted for all ids, even
-    for those whose messages are deleted already. The plain QuerySet is needed, because that of revisions refuses
-    to delete.
-    """
-    with transaction.atomic():
-        messages: QuerySet[Message] = QuerySet(Message).filter(pk__in=ids)
-        messages._raw_delete(messages.db)
-        revisions: QuerySet[MessageRevision] = QuerySet(MessageRevision).filter(message_id__in=ids)
-        revisions._raw_delete(revisions.db)
-
-
-def _insert(rows: list[tuple[Message, list[MessageRevision]]]) -> None:
-    ids = [message.pk for message, _ in rows]
-    present = set(Message.objects.filter(pk__in=ids).values_list("pk", flat=True))
-    kept = set(MessageRevision.objects.filter(message_id__in=ids).values_list("pk", flat=True))
-    with transaction.atomic():
-        Message.objects.bulk_create([message for message, _ in rows if message.pk not in present])
-        MessageRevision.objects.bulk_create([one for _, some in rows for one in some if one.pk not in kept])
-
-
-def _batches(items: list[T]) -> Iterator[list[T]]:
-    for start in range(0, len(items), BATCH):
-        yield items[start : start + BATCH]

@@ -24,7 +24,9 @@ def dump(room_id: str) -> bytes:
     from messaging.models import ArchivedKey, Message, MessageRevision
     from rooms.models import Room
 
-    messages = list(Message.objects.filter(room_id=room_id).order_by("seq").values_list())
+    # A restore gives changes a new time.
+    columns = [field.attname for field in Message._meta.concrete_fields if field.attname != "changed_at"]
+    messages = list(Message.objects.filter(room_id=room_id).order_by("seq").values_list(*columns))
     ids = [row[0] for row in messages]
     revisions = MessageRevision.objects.filter(message_id__in=ids).order_by("message_id", "version")
     keys = ArchivedKey.objects.order_by("message_id").values_list()
