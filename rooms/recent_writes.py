@@ -1,13 +1,14 @@
 """Which rooms any process wrote to in the last minute. Where marks follow their messages, the rows of these rooms
 may be behind their logs, and those of all others are not (docs/decisions/0014).
 
-A sorted set of room ids by the server's time, in Redis. With one process, or where marks are in the same commit as
-their messages, it is not used.
+A key with an expiry for each such room, in Redis. With one process, or where marks are in the same commit as their
+messages, it is not used.
 """
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
+from typing import TypeVar
 from uuid import UUID
 
 from django.conf import settings
@@ -16,16 +17,18 @@ from redis.asyncio.client import Redis
 from foundation import loop
 from foundation.redis.client import get_redis
 from foundation.redis.outage import REDIS_AWAY, Outage, get_outage
-from foundation.server_clock import get_server_clock
 
 from .marks import marks_follow
 
-KEY = "rooms:written"
+# The part in braces puts all keys into one slot of a cluster, so that one command may read many.
+KEY = "{{rooms:written}}:{}"
 # Long enough for marks to be written also while the database fails for a moment.
-KEPT_SECONDS = 60.0
+KEPT_SECONDS = 60
 ANNOUNCE_AGAIN_SECONDS = 20.0
 ANSWER_SECONDS = 2.0
 MAX_ANNOUNCED = 10_000
+
+Answer = TypeVar("Answer")
 
 
 def are_needed() -> bool:
@@ -50,15 +53,12 @@ class RecentWrites:
         new = [room_id for room_id in room_ids if self._announced.get(room_id, 0.0) <= now]
         if not new or self._outage.lasts():
             return
-        moment = get_server_clock().now().timestamp()
         pipeline = self._redis.pipeline(transaction=False)
-        pipeline.zadd(KEY, dict.fromkeys(map(str, new), moment))
-        pipeline.zremrangebyscore(KEY, "-inf", moment - KEPT_SECONDS)
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                await pipeline.execute()
-        except REDIS_AWAY as error:
-            self._outage.began(error)
+        for room_id in new:
+            pipeline.set(KEY.format(room_id), 1, ex=KEPT_SECONDS)
+        if await self._answer(pipeline.execute()) is None:
+            # It may have lost what was announced before.
+            self._announced.clear()
             return
         if len(self._announced) > MAX_ANNOUNCED:
             self._announced.clear()
@@ -69,13 +69,21 @@ class RecentWrites:
         wanted = list(room_ids)
         if not wanted or self._outage.lasts():
             return set()
+        found = await self._answer(self._redis.mget([KEY.format(room_id) for room_id in wanted]))
+        if found is None:
+            return set()
+        return {room_id for room_id, value in zip(wanted, found, strict=True) if value is not None}
+
+    async def _answer(self, call: Awaitable[Answer]) -> Answer | None:
+        """The answer of Redis, None while it is away."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                scores = await self._redis.zmscore(KEY, list(map(str, wanted)))
+                answer = await call
         except REDIS_AWAY as error:
             self._outage.began(error)
-            return set()
-        return {room_id for room_id, score in zip(wanted, scores, strict=True) if score is not None}
+            return None
+        self._outage.ended()
+        return answer
 
 
 @loop.one_per_loop

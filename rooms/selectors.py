@@ -30,9 +30,10 @@ def write_marks(*, room_ids: Iterable[UUID]) -> None:
     Marks of this process are written; those that other processes may not have written yet are taken from the logs.
     """
     pending_marks.write()
-    if recent_writes.are_needed():
-        written = loop.call(recent_writes.get_recent_writes().among(room_ids))
-        for room in Room.objects.filter(pk__in=list(written)) if written else ():
+    if not recent_writes.are_needed():
+        return
+    if written := loop.call(recent_writes.get_recent_writes().among(room_ids)):
+        for room in Room.objects.filter(pk__in=list(written)):
             get_room_log().advance_marks(room)
 
 
