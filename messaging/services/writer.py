@@ -112,7 +112,11 @@ class MessageWriter:
             return await run_db(self._log.store, drafts)
         # Beside the insert, which takes longer: so the sender does not wait for Redis.
         announced = get_recent_writes().announce({draft.room_id for draft in drafts})
-        outcomes, _ = await asyncio.gather(run_db(self._log.store, drafts), announced)
+        stored = run_db(self._log.store, drafts)
+        # Waits for both also if storing fails: a part may be stored, and is told when it is found in the log.
+        outcomes, _ = await asyncio.gather(stored, announced, return_exceptions=True)
+        if isinstance(outcomes, BaseException):
+            raise outcomes
         return outcomes
 
 
