@@ -15,7 +15,6 @@ from foundation.limits.shared import get_rate_limiter
 from foundation.server_clock import get_server_clock
 from realtime.session.connection import Connection
 from rooms import selectors as rooms
-from rooms.marks import marks_follow
 from rooms.models import Membership
 
 from .events import Resume, ResumeReply
@@ -60,13 +59,11 @@ def _read_rooms(user_id: UUID, last_seqs: dict[UUID, int]) -> tuple[dict[UUID, M
     """The user's memberships of these rooms, and the heads of the rooms: a few queries for all of them."""
     rooms.write_marks(room_ids=last_seqs)
     memberships = rooms.user_memberships(user_id=user_id, room_ids=last_seqs)
-    unsure = [membership.room for membership in memberships.values()]
-    heads = {room.pk: room.last_seq for room in unsure}
-    if marks_follow():
-        # A query for each. After a crash a row is behind for some seconds, until the hub looks into the log. It is
-        # not the client that is ahead then.
-        unsure = [room for room in unsure if last_seqs[room.pk] > room.last_seq]
-    return memberships, heads | read_heads(unsure)
+    found = [membership.room for membership in memberships.values()]
+    # Where marks follow their messages, a crash leaves a row behind for some seconds, until the hub looks into the
+    # log. Then it is not the client that is ahead.
+    unsure = [room for room in found if last_seqs[room.pk] > room.last_seq]
+    return memberships, {room.pk: room.last_seq for room in found} | read_heads(unsure)
 
 
 def parse_rooms(rooms_wanted: dict[str, int]) -> dict[UUID, int]:

@@ -48,7 +48,7 @@ def cached_heads(room_ids: list[UUID]) -> dict[UUID, int]:
 
 
 def exact_heads(room_ids: list[UUID]) -> dict[UUID, int]:
-    """Heads from the logs: one query for all rooms and one for each. Advances marks that a crash left behind."""
+    """Heads from the logs, as `read_heads`. Advances marks that a crash left behind."""
     # Otherwise marks that this process has not written yet would look as if a crash had left them behind.
     pending_marks.write()
     rooms = list(Room.objects.filter(pk__in=room_ids))
