@@ -1,4 +1,4 @@
-"""The rows of archived messages in the database: read as lines, deleted, and put back. Synchronous, for `retention`."""
+"""The rows of archived messages: read as lines, deleted, and put back. Synchronous, for `retention`."""
 
 from collections.abc import Iterator
 from typing import TypeVar

@@ -1,7 +1,7 @@
 """Which rooms were written to lately, in a real Redis. Takes about five seconds."""
 
 from collections.abc import AsyncIterator, Callable
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from redis.asyncio.client import Redis
