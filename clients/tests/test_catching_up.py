@@ -68,6 +68,27 @@ async def test_client_when_it_asks_in_parts_then_all_have_one_since(
     await until(caught_up, "the earliest time of the replies is the next since")
 
 
+async def test_client_when_one_room_has_a_gap_then_keeps_its_since(
+    alice: ChatUser, bob: ChatUser, make_agent: Callable[[], Any], proxy: HostileProxy
+) -> None:
+    """The resume of one room says nothing of the changes in the others."""
+    room_id, other = alice.make_room(bob), alice.make_room(bob)
+    agent = make_agent()
+    await agent.start(bob, baseUrl=proxy.base_url)
+    await agent.open(room_id)
+    since = agent.came("ready")[0]["serverTime"]
+    proxy.lose_frame("message 1")
+    await send_many(alice, room_id, 1)
+    await until(lambda: proxy.hits == 1, "a push is lost")
+    await send_many(alice, room_id, 1, 2)
+    await agent.until(lambda: agent.messages(room_id) == numbered(2))
+    await agent.drop()
+    await agent.until(lambda: len(replies(agent)) == 2)
+    of_one, of_all = agent.sent("resume")
+    assert of_one == {"rooms": {room_id: 0}, "since": since}
+    assert (set(of_all["rooms"]), of_all["since"]) == ({room_id, other}, since)
+
+
 @libraries
 async def test_client_when_the_log_has_a_hole_then_goes_on_behind_it(
     start_server: Callable[..., ChatServer], make_agent: Callable[[], Any]

@@ -36,6 +36,7 @@ class HostileProxy(TcpProxy):
         self.requests: list[bytes] = []
         # Requests that begin with one of these wait for `release`, or get no answer.
         self._held = self._lost = b"\r"
+        self._lost_text: bytes | None = None
         self._released = asyncio.Event()
         self._fault = Fault.NONE
         self._delay_seconds = delay_seconds
@@ -61,6 +62,10 @@ class HostileProxy(TcpProxy):
     def lose_answer(self, request: str) -> None:
         """Lets the next request that begins so through, but not its answer."""
         self._lost = request.encode()
+
+    def lose_frame(self, text: str) -> None:
+        """Loses the next frame of the server with this text, and what the server sends in the same moment."""
+        self._lost_text = text.encode()
 
     def passed(self, request: str) -> int:
         """The number of requests so far that begin so, with those that are held back."""
@@ -88,6 +93,10 @@ class HostileProxy(TcpProxy):
             self._silence(link)
             await asyncio.Event().wait()
         passing = data
+        if from_server and self._lost_text is not None and self._lost_text in data:
+            self._lost_text = None
+            self.hits += 1
+            return b""
         if link.is_websocket and from_server:
             passing = self._cut_off(data, link)
             if len(passing) < len(data):
