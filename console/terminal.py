@@ -143,6 +143,10 @@ class Terminal:
         elif event in ("message:updated", "message:deleted") and here:
             self.write(f"  #{data['seq']} was {'edited' if event == 'message:updated' else 'deleted'}:")
             await self._show(data)
+        elif event == "room:reset" and here:
+            async with self._showing:
+                self._shown = data["lastSeq"]
+                self.write(f"  The server has an older copy of this room, up to #{self._shown}.")
         elif event == "room:added":
             self.write(f"  You are in {await self.directory.title(data)} now.")
 

@@ -143,6 +143,39 @@ def test_chat_when_the_session_ends_while_idle_then_says_so_and_ends(
     assert "Traceback" not in chat.shown
 
 
+# As a backup from before the second message leaves the database.
+OLDER_COPY = """
+from django.db.models import QuerySet
+from messaging.models import Message
+from rooms.models import Membership, Room
+later = QuerySet(Message).filter(seq__gt=1)
+later._raw_delete(later.db)
+Room.objects.update(last_seq=1)
+Membership.objects.update(delivered_seq=1, read_seq=1)
+"""
+
+
+def test_chat_when_the_log_is_an_older_copy_then_shows_what_is_new(
+    start_server: Callable[..., ChatServer],
+) -> None:
+    server = start_server()
+    ann, ben = server.sign_up(), server.sign_up()
+    room_id = ann.make_room(ben)
+    for n in range(3):
+        ann.send(room_id, f"message {n}")
+    chat = Typist(server, ben.email, "--room", room_id)
+    try:
+        chat.until("message 2")
+        server.kill()
+        server.manage("shell", "-v0", "-c", OLDER_COPY)
+        server.start(migrate=False)
+        chat.until("an older copy of this room, up to #1")
+        ann.send(room_id, "written anew")
+        chat.until("written anew")
+    finally:
+        chat.stop()
+
+
 def test_chat_when_it_cannot_start_then_says_why(server: ChatServer, ben: ChatUser) -> None:
     stranger = copy(server)
     stranger.env = {**server.env, "CHAT_PASSWORD": "not the password of ben"}

@@ -64,6 +64,11 @@ export const CHANGES = {
     // These messages were archived.
     for (const seq of messages.keys()) if (seq < firstSeq) messages.delete(seq);
   },
+  /** Of the client: the server has an older log of the room, from a backup. */
+  async "room:reset"({ roomId }) {
+    this.logs.delete(roomId);
+    await this.open(roomId);
+  },
   "room:removed"({ roomId }) {
     this.rooms.delete(roomId);
     this.logs.delete(roomId);
