@@ -75,7 +75,8 @@ class HostileProxy(TcpProxy):
         self._fault = fault
         if fault is Fault.DROP:
             for link in list(self._links):
-                self._reset(link)
+                if not link.client.is_closing():
+                    self._reset(link)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._fault is Fault.DROP:
