@@ -197,6 +197,7 @@ async def test_client_when_the_log_is_an_older_copy_then_begins_anew(
     assert len(agent.came("ready")) == 2
 
 
+@pytest.mark.slow  # waits for a token, or a limit, of ten seconds
 async def test_client_when_its_resumes_are_limited_then_waits_for_them(
     start_server: Callable[..., ChatServer], page_origin: str, make_agent: Callable[[], Any]
 ) -> None:

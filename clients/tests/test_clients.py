@@ -168,6 +168,7 @@ async def test_client_when_the_server_dies_then_each_send_is_stored_once(
     assert [seq for seq, _ in agent.messages(room_id)] == list(range(1, 41))
 
 
+@pytest.mark.slow  # waits for a token, or a limit, of ten seconds
 @libraries
 async def test_client_when_its_token_runs_out_then_keeps_the_connection(
     start_server: Callable[..., ChatServer], make_agent: Callable[[], Any]
