@@ -178,5 +178,5 @@ async def test_has_lost_when_one_shard_lost_a_lease_then_true(store: PresenceSto
     assert not await store.has_lost([])
     await store.renew(sockets)
     assert not await store.has_lost(sockets)
-    await store.redis.delete(keys.online_key(store.shards[-1]))
+    await store.redis.delete(keys.online_key(store.shard_of(sockets[-1].user_id)))
     assert await store.has_lost(sockets)
