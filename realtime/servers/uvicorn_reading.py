@@ -7,7 +7,6 @@ import asyncio
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import CloseCode as WireCloseCode
 from websockets.frames import Frame as WireFrame
 
 from foundation.limits.named import FRAMES
@@ -44,7 +43,7 @@ class ReadingProtocol(WebSocketsSansIOProtocol):
         self.closing_bytes = 0
         self.deadline: asyncio.TimerHandle | None = None
 
-    def end(self, code: int, reason: str) -> None:
+    def end(self, code: CloseCode, reason: str) -> None:
         raise NotImplementedError
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -127,7 +126,7 @@ class ReadingProtocol(WebSocketsSansIOProtocol):
             try:
                 text = data.decode()
             except UnicodeDecodeError:
-                self.end(WireCloseCode.INVALID_DATA, "text has to be UTF-8")
+                self.end(CloseCode.BAD_TEXT, "text has to be UTF-8")
                 return
             self.queue.put_nowait({"type": "websocket.receive", "text": text})
         else:
@@ -161,7 +160,7 @@ class ReadingProtocol(WebSocketsSansIOProtocol):
             # The rest may have arrived.
             self.deadline = self.loop.call_later(MESSAGE_SECONDS, self._time_out)
         else:
-            self.end(WireCloseCode.POLICY_VIOLATION, "the message took too long")
+            self.end(CloseCode.TOO_SLOW, "the message took too long")
 
     def _end_deadline(self) -> None:
         if self.deadline is not None:

@@ -14,6 +14,7 @@ from websockets.frames import Frame as WireFrame
 from websockets.http11 import Request
 from websockets.protocol import State
 
+from realtime.session.frame_limit import FrameLimiter
 from realtime.wire.close_codes import CloseCode
 from realtime.wire.frames import Frame
 
@@ -85,7 +86,7 @@ class ChatProtocol(ReadingProtocol):
         super().shutdown()
         self.loop.call_later(SHUTDOWN_CUT_SECONDS, self.cut)
 
-    def end(self, code: int, reason: str) -> None:
+    def end(self, code: CloseCode, reason: str) -> None:
         """Queue a close frame behind what is queued, and drop a peer that does not take it. Never waits."""
         if self.close_sent or self.disconnected or self.conn.state is not State.OPEN:
             return
@@ -110,7 +111,14 @@ class DirectTransport:
 
     def __init__(self, protocol: ChatProtocol) -> None:
         self._protocol = protocol
-        self.limiter = protocol.limiter
+
+    @property
+    def limiter(self) -> FrameLimiter:
+        return self._protocol.limiter
+
+    @limiter.setter
+    def limiter(self, limiter: FrameLimiter) -> None:
+        self._protocol.limiter = limiter
 
     def write(self, frames: Sequence[Frame]) -> None:
         protocol = self._protocol
@@ -126,6 +134,13 @@ class DirectTransport:
 
     async def drained(self) -> None:
         await self._protocol.writable.wait()
+
+    def closed_with(self) -> CloseCode | None:
+        """The code with which this server closed the socket, also for frames that the application never saw."""
+        conn = self._protocol.conn
+        if conn.close_sent is None or conn.close_rcvd_then_sent:
+            return None
+        return CloseCode(conn.close_sent.code)
 
     def receive_up_to(self, max_bytes: int) -> None:
         """Have the application receive messages of this size, in place of uvicorn's `ws_max_size`. A larger one

@@ -150,6 +150,11 @@ class Connection:
             self.closing = (code, reason)
             self.end()
 
+    def note_closed(self) -> None:
+        """Take over the code with which the transport was closed by the server below, if it was."""
+        if (code := self._transport.closed_with()) is not None:
+            self.close(code)
+
     def end(self) -> None:
         """Mark `ended` as done: the connection is closing, or the peer has left."""
         if not self.ended.done():

@@ -10,7 +10,7 @@ from django.conf import settings
 from foundation import context, tracing
 from foundation.errors import ChatError, Internal, Invalid
 from realtime import metrics
-from realtime.wire.close_codes import CloseCode, CloseSocket
+from realtime.wire.close_codes import CloseSocket
 from realtime.wire.protocol import (
     Envelope,
     decode_data,
@@ -21,6 +21,7 @@ from realtime.wire.protocol import (
 from realtime.wire.refs import NO_REF, find_ref
 
 from .connection import Connection
+from .frame_limit import check_size
 from .handlers import EventConsumer, EventRegistry
 
 logger = logging.getLogger(__name__)
@@ -98,13 +99,7 @@ class FrameHandler:
 
 
 def _text(message: dict[str, Any]) -> str:
-    """The frame as text, also a binary one, which may have a ref. CloseSocket if it is over MAX_FRAME_BYTES."""
+    """The frame as text, also a binary one, which may have a ref. Raises CloseSocket if it is too large."""
     text: str | None = message.get("text")
-    if text is None:
-        data: bytes = message["bytes"]
-        too_big, text = len(data) > settings.MAX_FRAME_BYTES, data.decode(errors="replace")
-    else:
-        too_big = len(text) > settings.MAX_FRAME_BYTES or len(text.encode()) > settings.MAX_FRAME_BYTES
-    if too_big:
-        raise CloseSocket(CloseCode.TOO_BIG, "frame too big")
-    return text
+    check_size(message["bytes"] if text is None else text, settings.MAX_FRAME_BYTES)
+    return message["bytes"].decode(errors="replace") if text is None else text

@@ -1,4 +1,4 @@
-"""FrameLimiter: how many frames one connection may send."""
+"""FrameLimiter: how many frames one connection may send; and how large each may be."""
 
 import time
 
@@ -12,6 +12,12 @@ from realtime.wire.close_codes import CloseCode, CloseSocket
 REFUSALS_BEFORE_CLOSE = 100
 # Of a flood some frames are always accepted. So they end a count of refusals at most this often.
 COUNT_SECONDS = 1.0
+
+
+def check_size(frame: str | bytes, max_bytes: int) -> None:
+    """Raises CloseSocket for a frame that is too large."""
+    if len(frame) > max_bytes or (isinstance(frame, str) and len(frame.encode()) > max_bytes):
+        raise CloseSocket(CloseCode.TOO_BIG, "frame too big")
 
 
 class FrameLimiter:
@@ -38,7 +44,8 @@ class FrameLimiter:
         """Count refusals in a row, of any limit; an error of another kind is none. Raises CloseSocket."""
         if isinstance(error, RateLimited):
             self._refusals += 1
-        self.close_if_exceeded()
+        if self._exceeded():
+            raise CloseSocket(CloseCode.LIMITED, "kept sending while limited")
 
     def accepted(self) -> None:
         if self._refusals and not self._exceeded():
@@ -54,10 +61,6 @@ class FrameLimiter:
             self.note(error)
         else:
             self.accepted()
-
-    def close_if_exceeded(self) -> None:
-        if self._exceeded():
-            raise CloseSocket(CloseCode.LIMITED, "kept sending while limited")
 
     def _exceeded(self) -> bool:
         return self._refusals >= REFUSALS_BEFORE_CLOSE

@@ -114,7 +114,7 @@ class ConnectionSession:
             message = await receive()
             if message["type"] == "websocket.disconnect":
                 # The server may have closed the socket because of frames that do not come here.
-                self._connection.limiter.close_if_exceeded()
+                self._connection.note_closed()
                 return
             if message["type"] == "websocket.receive":
                 await self._frames.handle(message)

@@ -24,6 +24,9 @@ class Transport(Protocol):
     async def drained(self) -> None:
         """Wait until nothing is queued, or the transport has closed."""
 
+    def closed_with(self) -> CloseCode | None:
+        """The code with which the server below closed the connection by itself, if it did and says so."""
+
     async def close(self, code: CloseCode, reason: str) -> None:
         """Send what is queued, then a close frame, within `CLOSE_TIMEOUT_SECONDS`."""
 
@@ -62,6 +65,9 @@ class AsgiTransport:
 
     async def drained(self) -> None:
         await self._idle.wait()
+
+    def closed_with(self) -> CloseCode | None:
+        return None
 
     async def close(self, code: CloseCode, reason: str) -> None:
         try:

@@ -16,8 +16,8 @@ from realtime.servers.uvicorn_reading import MAX_FRAGMENTS, READ_AHEAD_FRAMES
 from realtime.session.frame_limit import REFUSALS_BEFORE_CLOSE
 from tests.kit.raw_sockets import CLOSE, CONTINUATION, PING, PONG, TEXT, frame, open_raw_socket
 from tests.kit.servers import ChatServer
-from tests.kit.users import ChatUser
-from tests.kit.waiting import until
+
+from .socket_log import until_logged
 
 pytestmark = pytest.mark.once  # tests the wire
 
@@ -47,17 +47,6 @@ async def closed_with(reader: asyncio.StreamReader) -> int:
                     if received[-size - 2 : -size] == bytes([0x80 | CLOSE, size]):
                         return int(struct.unpack("!H", received[-size : -size + 2])[0])
     raise AssertionError("there was no close frame")
-
-
-async def until_logged(server: ChatServer, user: ChatUser, status: int) -> None:
-    async def holds() -> bool:
-        wanted = ("ws/chat/", user.id, status)
-        return wanted in [
-            (record.get("route"), record.get("userId"), record.get("status"))
-            for record in server.log_records()
-        ]
-
-    await until(holds, f"the log has the status {status}")
 
 
 @pytest.mark.parametrize("opcode", [PING, PONG])
@@ -115,6 +104,47 @@ async def test_frames_when_many_come_at_once_then_all_are_answered(server: ChatS
         for number in range(count):
             await reader.readuntil(f'"ref":{number},'.encode())
     writer.transport.abort()
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        (frame(b"x", rsv=4), 1002),
+        (frame(b"\xff"), 1007),
+        (frame(b"x" * 100_000), 1009),
+        (frame(b"", fin=False) + frame(b"", CONTINUATION, fin=False) * MAX_FRAGMENTS, 1009),
+    ],
+    ids=["bad bits", "bad text", "large frame", "many fragments"],
+)
+async def test_close_when_by_the_server_itself_then_its_code_is_logged(
+    server: ChatServer, sent: bytes, code: int
+) -> None:
+    user = server.sign_up()
+    reader, writer = await open_raw_socket(user)
+    writer.write(sent)
+    assert await closed_with(reader) == code
+    writer.transport.abort()
+    await until_logged(server, user, code)
+
+
+@pytest.mark.parametrize("code", [1001, 4429])
+async def test_close_when_by_the_peer_then_its_code_is_not_logged(server: ChatServer, code: int) -> None:
+    """A peer may choose of thousands of codes, and those of the server would be mistaken for its own."""
+    user = server.sign_up()
+    async with user.connect() as client:
+        await client.ws.close(code)
+    await until_logged(server, user, 1000)
+
+
+async def test_peer_when_it_answers_no_ping_then_1011_is_logged() -> None:
+    server = ChatServer(PING_SECONDS="0.2")
+    try:
+        user = server.start().sign_up()
+        _, writer = await open_raw_socket(user)
+        await until_logged(server, user, 1011)
+        writer.transport.abort()
+    finally:
+        server.stop()
 
 
 class Application:

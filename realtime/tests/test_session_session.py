@@ -19,6 +19,9 @@ from tests.kit.connections import Peer
 class BrokenPeer(Peer):
     """A peer whose transport raises when it is closed, as a server's may if its socket is gone."""
 
+    def closed_with(self) -> None:
+        pass
+
     async def close(self, code: CloseCode, reason: str) -> None:
         raise OSError("the socket is gone")
 
@@ -97,6 +100,9 @@ class ClosablePeer(Peer):
     """A peer that notes the code it was closed with."""
 
     code: CloseCode | None = None
+
+    def closed_with(self) -> None:
+        pass
 
     async def close(self, code: CloseCode, reason: str) -> None:
         self.code = code

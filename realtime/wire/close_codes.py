@@ -5,7 +5,11 @@ from enum import IntEnum
 
 class CloseCode(IntEnum):
     NORMAL = 1000
+    BAD_PROTOCOL = 1002
+    BAD_TEXT = 1007
+    TOO_SLOW = 1008
     TOO_BIG = 1009
+    SILENT = 1011
     RESTART = 1012
     UNAUTHENTICATED = 4401
     DEACTIVATED = 4403
