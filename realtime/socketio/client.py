@@ -10,7 +10,7 @@ import random
 from typing import Any
 
 from foundation.errors import NotFound
-from realtime.wire.close_codes import CloseCode
+from realtime.wire.close_codes import CloseCode, CloseSocket
 
 from .engine import Engine
 from .outlet import Outlet
@@ -40,6 +40,7 @@ class Client:
         self._engine_sid = engine_sid
         self._scope = scope
         self._serve = serve
+        self._limiter = engine.limiter_of(engine_sid)
         self._outlet = Outlet(engine, engine_sid)
         self._peer: Peer | None = None
         # A POST may come while the events of another one wait.
@@ -49,15 +50,15 @@ class Client:
     def is_served(self) -> bool:
         return self.task is not None and not self.task.done()
 
-    async def receive(self, text: str | None) -> None:
-        """Handle a packet; None is one that is too large. Returns later if the session has many events to handle,
-        so that the transport reads no further."""
+    async def receive(self, packet: str | CloseSocket) -> None:
+        """Handle a packet, or close the session as CloseSocket says. Returns later if the session has many events
+        to handle, so that the transport reads no further."""
         async with self._turn:
             try:
-                if text is None:
-                    self._close_too_big()
+                if isinstance(packet, CloseSocket):
+                    self._close_session(packet)
                 else:
-                    await self._handle(read_packet(text))
+                    await self._handle(read_packet(packet))
             except (ValueError, ConnectionResetError):
                 self.end()
 
@@ -99,7 +100,7 @@ class Client:
         if self._peer is not None and not self._peer.has_left:
             raise ValueError("a second CONNECT")
         # Takes the place of a session that was left before it began.
-        self._peer = Peer(self._outlet, self._scope, auth)
+        self._peer = Peer(self._outlet, self._scope, auth, self._limiter)
         if not self.is_served:
             self.task = asyncio.create_task(self._run(), name="socket.io")
 
@@ -111,9 +112,9 @@ class Client:
             await self._engine.wait_paused(self._engine_sid, peer.has_room)
         peer.put(request_message(packet))
 
-    def _close_too_big(self) -> None:
-        if self._peer is None or not self._peer.close(CloseCode.TOO_BIG, "frame too big"):
-            raise ValueError("too large, and there is no session")
+    def _close_session(self, close: CloseSocket) -> None:
+        if self._peer is None or not self._peer.close(close.code, close.reason):
+            raise ValueError("there is no session to tell")
 
     async def _run(self) -> None:
         """Serve one session after the other. A client that has left one may already have asked for the next."""

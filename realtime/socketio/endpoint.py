@@ -10,10 +10,9 @@ from typing import Any
 
 from foundation import context, loop
 from realtime.servers.uvicorn_http import ON_SHUTDOWN
-from realtime.servers.uvicorn_websocket import EXTENSION
 from realtime.session.handlers import EventRegistry
 from realtime.session.session import ConnectionSession
-from realtime.wire.close_codes import CloseCode
+from realtime.wire.close_codes import CloseCode, CloseSocket
 
 from .client import Client
 from .engine import Engine
@@ -21,8 +20,6 @@ from .peer import Peer
 from .polling import Receive, answer_poll
 
 STOP_SECONDS = 1.0
-# A WebSocket message up to this many times the limit is read to its end, so that its client hears of the limit.
-REFUSED_SIZE = 4
 
 Authenticate = Callable[[dict[str, Any], str | None], Awaitable[None]]
 
@@ -45,7 +42,6 @@ class SocketIo:
     ) -> None:
         self._registry = registry
         self._authenticate = authenticate
-        self._max_frame_bytes = max_frame_bytes
         self._clients: dict[str, Client] = {}
         # Of transports that have closed.
         self._leaving: set[asyncio.Task[None]] = set()
@@ -71,8 +67,6 @@ class SocketIo:
         if scope["type"] == "http" and scope["method"] == "GET":
             await answer_poll(self._engine.handle_request, scope, receive, send)
             return
-        if transport := scope.get("extensions", {}).get(EXTENSION):
-            transport.receive_up_to(REFUSED_SIZE * self._max_frame_bytes)
         await self._engine.handle_request(scope, receive, send)
 
     def begin_stop(self) -> asyncio.Task[None]:
@@ -94,9 +88,9 @@ class SocketIo:
     def _opened(self, engine_sid: str, scope: Any) -> None:
         self._clients[engine_sid] = Client(self._engine, engine_sid, scope, self._serve)
 
-    async def _received(self, engine_sid: str, text: str | None) -> None:
+    async def _received(self, engine_sid: str, packet: str | CloseSocket) -> None:
         if client := self._clients.get(engine_sid):
-            await client.receive(text)
+            await client.receive(packet)
 
     def _closed(self, engine_sid: str) -> None:
         if client := self._clients.pop(engine_sid, None):

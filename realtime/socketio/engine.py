@@ -13,6 +13,8 @@ import engineio.async_socket
 from engineio.exceptions import EngineIOError
 
 from foundation import loop
+from realtime.session.frame_limit import FrameLimiter
+from realtime.wire.close_codes import CloseSocket
 
 from .engine_transport import EngineTransport
 from .packets import CountedPacket
@@ -26,14 +28,14 @@ CLOSE_SECONDS = 5.0
 engineio.async_socket.AsyncSocket = EngineTransport
 
 Opened = Callable[[str, Any], None]
-Received = Callable[[str, str | None], Awaitable[None]]
+Received = Callable[[str, str | CloseSocket], Awaitable[None]]
 Closed = Callable[[str], None]
 
 
 class Engine:
-    """`opened(engine_sid, scope)`, `received(engine_sid, text)` and `closed(engine_sid)` are called for each
-    transport; the text is None for a message that is too large. `has_client(engine_sid)` says whether a client is
-    being served over it."""
+    """`opened(engine_sid, scope)`, `received(engine_sid, packet)` and `closed(engine_sid)` are called for each
+    transport; in place of a packet comes the CloseSocket that the client caused. `has_client(engine_sid)` says
+    whether a client is being served over it."""
 
     def __init__(
         self,
@@ -69,6 +71,10 @@ class Engine:
     def is_open(self, engine_sid: str) -> bool:
         transport = self._server.sockets.get(engine_sid)
         return transport is not None and not transport.closed
+
+    def limiter_of(self, engine_sid: str) -> FrameLimiter:
+        limiter: FrameLimiter = self._server.sockets[engine_sid].limiter
+        return limiter
 
     async def send(self, engine_sid: str, packet: CountedPacket) -> None:
         """Queue a packet for the client. Raises ConnectionResetError if its transport has closed."""

@@ -1,36 +1,48 @@
 """EngineTransport: one client's Engine.IO transport, first polling and then perhaps a WebSocket.
 
-It replaces what python-engineio does with packets that are too large or invalid, with upgrades that do not complete
-(upgrade.py), and with pongs that it cannot read while a session is behind.
+It replaces what python-engineio does with packets that are too large, too many or invalid, with upgrades that do
+not complete (upgrade.py), and with pongs that it cannot read while a session is behind.
 """
 
 import asyncio
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
-from urllib.parse import parse_qs
 
 import engineio.async_socket
 from engineio.exceptions import UnknownPacketError
 from engineio.packet import MESSAGE, NOOP, PING, UPGRADE, Packet
 
+from foundation.limits.named import FRAMES
+from realtime.servers.uvicorn_websocket import EXTENSION, DirectTransport
+from realtime.session.frame_limit import FrameLimiter, check_size
+from realtime.wire.close_codes import CloseSocket
+
+from .engine_packets import is_engine_text, packets_of
 from .upgrade import UPGRADE_PACKETS, probe
 
-# The types of Engine.IO packets that a client may send.
-ENGINE_TYPES = frozenset("123456")
-MAX_CONTROL_CHARS = 16
-SEPARATOR = "\x1e"
+# An event of Socket.IO. Its session counts it, because it is answered if it is over the limit.
+EVENT = f"{MESSAGE}2"
+# A WebSocket message up to this many times the limit is read to its end, so that its client hears of the limit.
+REFUSED_SIZE = 4
 
 
 class EngineTransport(engineio.async_socket.AsyncSocket):
-    """`server` calls its handler of "message" with a packet's text, or with None for one that is too large."""
+    """`server` calls its handler of "message" with a packet's text, or with the CloseSocket that it caused.
+
+    `limiter` counts all frames of this client: those below its WebSocket, the packets here, the session's events.
+    """
 
     last_ping: float | None
 
     def __init__(self, server: Any, sid: str) -> None:
         super().__init__(server, sid)
+        self.limiter = FrameLimiter(FRAMES.rate)
         self._polls = 0
         self._is_paused = False
+        self._pinged_at = time.monotonic()
+        self._direct: DirectTransport | None = None
 
     async def poll(self) -> Any:
         self._polls += 1
@@ -50,11 +62,15 @@ class EngineTransport(engineio.async_socket.AsyncSocket):
         self._is_paused = True
         try:
             while not has_room.is_set():
-                try:
-                    async with asyncio.timeout(self.server.ping_interval):
-                        await has_room.wait()
-                except TimeoutError:
+                # Since the last ping, not since this wait began: a client with many events waits often and briefly.
+                seconds = self._pinged_at + self.server.ping_interval - time.monotonic()
+                if seconds <= 0:
+                    self._pinged_at = time.monotonic()
                     self.queue.put_nowait(Packet(PING))
+                    continue
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(seconds):
+                        await has_room.wait()
         finally:
             self._is_paused = False
             if self.last_ping:
@@ -65,27 +81,61 @@ class EngineTransport(engineio.async_socket.AsyncSocket):
             return True
         return await super().check_ping_timeout()
 
+    async def send(self, pkt: Packet) -> None:
+        if pkt.packet_type == PING:
+            self._pinged_at = time.monotonic()
+        await super().send(pkt)
+
     async def receive(self, pkt: Packet) -> None:
         # python-engineio would queue an answer to each UPGRADE, and raise for the others.
         if pkt.packet_type not in (PING, UPGRADE, NOOP):
             await super().receive(pkt)
 
     async def handle_post_request(self, environ: dict[str, Any]) -> None:
-        """Handle the packets of a POST. A body that is too large ends the session as any such frame does; the
-        client hears of it in its poll, because it would take another status for a failure of the network."""
+        """Handle the packets of a POST. One over a limit ends the session as any such frame does; the client hears
+        of it in its poll, because it would take another status for a failure of the network."""
         max_bytes = self.server.max_http_buffer_size
+        body = environ["wsgi.input"]
         # Reads a larger body to its end, and does not store the rest.
-        body = await environ["wsgi.input"].read(max_bytes + 1)
-        if len(body) > max_bytes:
-            await self.server.handlers["message"](self.sid, None)
-            return
-        for text in _packets_of(body):
+        content = await body.read(max_bytes + 1)
+        try:
+            check_size(content, max_bytes)
+            # The last packet of a broken body may be cut, and the client sends all of them again.
+            if body.event["type"] != "http.disconnect":
+                await self._receive_all(content)
+        except CloseSocket as close:
+            await self.refuse(close)
+
+    async def _receive_all(self, content: bytes) -> None:
+        for text in packets_of(content):
             if self.closed:
                 return
             if not is_engine_text(text):
                 await self.close(wait=False, reason=self.server.reason.TRANSPORT_ERROR)
                 raise UnknownPacketError
+            self.count(text)
             await self.receive(Packet(encoded_packet=text))
+
+    def count(self, text: str) -> None:
+        """Raises CloseSocket for a client that sends packets without end."""
+        if not text.startswith(EVENT):
+            self.limiter.count()
+
+    async def refuse(self, close: CloseSocket) -> None:
+        await self.server.handlers["message"](self.sid, close)
+
+    async def note_closed(self) -> None:
+        """Tell the session if the server below has closed the WebSocket."""
+        code = self._direct.closed_with() if self._direct else None
+        if code is not None:
+            await self.refuse(CloseSocket(code))
+
+    async def _upgrade_websocket(self, environ: dict[str, Any]) -> Any:
+        self._direct = environ["asgi.scope"].get("extensions", {}).get(EXTENSION)
+        if self._direct is not None:
+            self._direct.limiter = self.limiter
+            self._direct.receive_up_to(REFUSED_SIZE * self.server.max_http_buffer_size)
+        return await super()._upgrade_websocket(environ)
 
     async def _websocket_handler(self, ws: Any) -> None:
         """python-engineio holds polls back from the moment a WebSocket opens. It is told of an upgrade only when
@@ -109,18 +159,24 @@ class _Checked:
         """Raises OSError if the client has left, or sends what is not a packet."""
         if self._first:
             return self._first.pop(0)
-        server = self._transport.server
+        max_bytes = self._transport.server.max_http_buffer_size
         while True:
-            text = await self._ws.wait()
+            try:
+                text = await self._ws.wait()
+            except OSError:
+                await self._transport.note_closed()
+                raise
             if not isinstance(text, str):
                 raise OSError("packets are text")
-            if len(text) > server.max_http_buffer_size or len(text.encode()) > server.max_http_buffer_size:
-                # The session ends, and then this server closes the WebSocket.
-                await server.handlers["message"](self._transport.sid, None)
-            elif is_engine_text(text):
+            try:
+                check_size(text, max_bytes)
+                if not is_engine_text(text):
+                    raise OSError("not a packet")
+                self._transport.count(text)
                 return text
-            else:
-                raise OSError("not a packet")
+            except CloseSocket as close:
+                # The session ends, and then this server closes the WebSocket.
+                await self._transport.refuse(close)
 
     async def send(self, packet: Any) -> None:
         if not self._first:
@@ -128,22 +184,3 @@ class _Checked:
 
     async def close(self) -> None:
         await self._ws.close()
-
-
-def is_engine_text(text: str) -> bool:
-    """Whether python-engineio can read a packet; others raise where none of its handlers catches it."""
-    if text[:1] == str(MESSAGE):
-        return text[1:2].isdigit()
-    return text[:1] in ENGINE_TYPES and len(text) <= MAX_CONTROL_CHARS
-
-
-def _packets_of(body: bytes) -> list[str]:
-    """The packets of a POST. A packet that cannot be read is returned as ""."""
-    try:
-        text = body.decode()
-        if text.startswith("d="):
-            # From a client that uses JSON-P.
-            text = parse_qs(text, errors="strict")["d"][0]
-    except (UnicodeError, LookupError):
-        return [""]
-    return text.split(SEPARATOR) if text else []

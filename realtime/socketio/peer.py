@@ -11,6 +11,7 @@ from foundation.ids import uuid7
 from realtime.servers.compact import CompactEvent, CompactQueue
 from realtime.session.connection import Connection
 from realtime.session.device_id import device_id_of
+from realtime.session.frame_limit import FrameLimiter
 from realtime.session.transport import AsgiTransport
 from realtime.wire.close_codes import CloseCode
 
@@ -34,14 +35,15 @@ Serve = Callable[["Peer"], Awaitable[None]]
 
 
 class Peer:
-    """`scope` is the one of the handshake and `auth` the data of the CONNECT.
+    """`scope` is the one of the handshake and `auth` the data of the CONNECT. `limiter` counts all frames of the
+    client.
 
     `serve(peer)` authenticates the client and runs its session, with `receive` and the connection of
     `open_connection`. The CONNECT is answered when the session sends its first frame: then no consumer has refused
     the client.
     """
 
-    def __init__(self, outlet: Outlet, scope: Any, auth: dict[str, Any]) -> None:
+    def __init__(self, outlet: Outlet, scope: Any, auth: dict[str, Any], limiter: FrameLimiter) -> None:
         self.scope = scope
         self.auth = auth
         self.has_left = False
@@ -49,6 +51,7 @@ class Peer:
         self.is_turned_away = False
         self.has_room = CompactEvent(is_set=True)
         self._outlet = outlet
+        self._limiter = limiter
         self._connection: Connection | None = None
         self._inbox = CompactQueue()
         self._is_accepted = False
@@ -60,7 +63,10 @@ class Peer:
     def open_connection(self, identity: Any) -> Connection:
         """The connection of the session that is about to run."""
         self._connection = Connection(
-            identity=identity, device_id=device_id_of(self.scope), transport=AsgiTransport(self._send)
+            identity=identity,
+            device_id=device_id_of(self.scope),
+            transport=AsgiTransport(self._send),
+            limiter=self._limiter,
         )
         return self._connection
 

@@ -40,7 +40,8 @@ OVERRIDDEN: list[tuple[type, str]] = [
         "connection_made", "handle_connect", "start_keepalive", "handle_close", "keepalive_timeout", "shutdown",
     )),
     *((EngineTransport, name) for name in (
-        "poll", "check_ping_timeout", "receive", "handle_post_request", "_websocket_handler",
+        "poll", "check_ping_timeout", "send", "receive", "handle_post_request", "_upgrade_websocket",
+        "_websocket_handler",
     )),
     (CountedPacket, "encode"),
 ]  # fmt: skip
@@ -99,4 +100,5 @@ def test_websockets_when_used_then_has_what_the_protocol_calls() -> None:
     assert callable(parser.send_close)
     assert callable(parser.data_to_send)
     assert isinstance(parser.max_message_size, int)
+    assert (parser.close_sent, parser.close_rcvd_then_sent) == (None, None)
     assert "headers" in inspect.signature(Request).parameters

@@ -12,6 +12,7 @@ from realtime.socketio import engine as module
 from realtime.socketio.engine import Engine
 from realtime.socketio.engine_transport import EngineTransport
 from realtime.socketio.packets import CountedPacket
+from realtime.wire.close_codes import CloseSocket
 
 pytestmark = pytest.mark.once  # transports in memory
 
@@ -29,7 +30,7 @@ class Served:
         )
         self.server: Any = self.engine._server
 
-    async def receive(self, engine_sid: str, text: str | None) -> None:
+    async def receive(self, engine_sid: str, packet: str | CloseSocket) -> None:
         raise AssertionError
 
     def add_transport(self, engine_sid: str) -> EngineTransport:

@@ -10,6 +10,7 @@ from foundation import times
 from foundation.errors import Forbidden, Internal, Overloaded, RateLimited, Unauthenticated, Unavailable
 from foundation.ids import uuid7
 from realtime.session.connection import Identity
+from realtime.session.frame_limit import FrameLimiter
 from realtime.socketio.outlet import MAX_UNTAKEN_PACKETS, Outlet
 from realtime.socketio.packets import CountedPacket
 from realtime.socketio.peer import READ_AHEAD_EVENTS, Peer
@@ -30,7 +31,7 @@ class Client(Outlet):
         super().__init__(self, "sid")  # type: ignore[arg-type]
         self.queue: list[CountedPacket] = []
         self.is_closed = False
-        self.peer = Peer(self, {}, {})
+        self.peer = Peer(self, {}, {}, FrameLimiter(None))
         self.connection = self.peer.open_connection(Identity(uuid7(), uuid7(), times.now()))
 
     async def send(self, *args: Any) -> None:
