@@ -137,9 +137,8 @@ class Terminal:
         elif event == "typing" and here and data["isTyping"]:
             self.write(f"  {await self.directory.name(data['userId'])} is typing")
         elif event == "presence:update" and not mine:
-            self.write(
-                f"  {await self.directory.name(data['userId'])} is {'online' if data['online'] else 'offline'}"
-            )
+            state = "online" if data["online"] else "offline"
+            self.write(f"  {await self.directory.name(data['userId'])} is {state}")
         elif event in ("message:updated", "message:deleted") and here:
             self.write(f"  #{data['seq']} was {'edited' if event == 'message:updated' else 'deleted'}:")
             await self._show(data)
@@ -164,9 +163,8 @@ class Terminal:
         self.write(f"  ({sender} in another room: {message['content']})")
 
     async def _show(self, message: Data) -> None:
-        sender = (
-            "you" if message["from"] == self.client.user_id else await self.directory.name(message["from"])
-        )
+        mine = message["from"] == self.client.user_id
+        sender = "you" if mine else await self.directory.name(message["from"])
         content = "(deleted)" if message["type"] == "deleted" else message["content"]
         self.write(f"{clock(message['createdAt'])} #{message['seq']} {sender}: {content}")
 

@@ -1,4 +1,4 @@
-"""Once made a text index on MongoDB, which 0003 drops where it is."""
+"""Once made a text index on MongoDB, which 0004 drops where it is."""
 
 from django.conf import settings
 from django.db import migrations
