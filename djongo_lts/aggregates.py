@@ -2,15 +2,17 @@
 
 from django.db.models.sql import compiler as sql
 
+from .accumulators import filter_of, is_count_all
+from .command import Command
 from .commands import SingleRow
 from .errors import unsupported
-from .grouping import filter_of, is_count_all, one_row_pipeline
+from .one_row import part_of_row
 from .scope import Scope, references
 from .statement import MongoCompiler
 
 
 class SQLAggregateCompiler(MongoCompiler, sql.SQLAggregateCompiler):
-    def command(self):
+    def command(self) -> Command:
         """The command for aggregates over the rows of a distinct, sliced or grouped query."""
         selected = list(self.query.annotation_select.values())
         self.col_count = len(selected)
@@ -24,6 +26,4 @@ class SQLAggregateCompiler(MongoCompiler, sql.SQLAggregateCompiler):
             raise unsupported("this aggregate over a distinct, sliced or annotated query")
         paths_by_alias = {alias: path for (_, _, alias), path in zip(inner.select, paths, strict=True)}
         named = [(ref, paths_by_alias[ref.refs]) for node in selected for ref in references(node)]
-        return SingleRow(
-            command.collection, [one_row_pipeline(Scope(self, None, named=named), stages, selected)]
-        )
+        return SingleRow(command.collection, [part_of_row(Scope(self, None, named=named), stages, selected)])

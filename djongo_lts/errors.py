@@ -1,5 +1,7 @@
 """Maps pymongo errors to django.db errors, and makes the error for a query without a correct translation."""
 
+from typing import Any
+
 from bson.errors import BSONError
 from django.db import DatabaseError, DataError, IntegrityError, NotSupportedError, OperationalError
 from pymongo import errors
@@ -20,6 +22,10 @@ def unsupported(shape: object) -> NotSupportedError:
     if not isinstance(shape, str):
         shape = type(shape).__name__
     return NotSupportedError(f"djongo_lts does not support {shape}")
+
+
+def not_null_error(field: Any) -> IntegrityError:
+    return IntegrityError(f"NOT NULL constraint failed: {field.model._meta.db_table}.{field.column}")
 
 
 def django_error(error: Exception) -> DatabaseError:

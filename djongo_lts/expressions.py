@@ -1,16 +1,23 @@
-"""Translates Django expressions to MongoDB aggregation expressions. Conditions are translated in `filters.py`."""
+"""Expressions: translates F(), values, functions and arithmetic to MongoDB's aggregation expressions.
+
+In: a Scope and an expression of Django, such as `F("seq") + 1`. Out: `{"$add": ["$seq", {"$literal": 1}]}`.
+`filters.py` translates conditions.
+"""
 
 import re
+from collections.abc import Callable
+from typing import Any
 
-from django.db.models import Case, Value, When
+from django.db.models import Case, Value
 from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Cast, Greatest, TruncDate
 from django.db.models.functions.datetime import Extract, TruncBase, TruncTime
 from django.db.models.lookups import Exact
 
 from .errors import unsupported
-from .operations import INTEGERS, NUMBERS
-from .scope import Scope, internal_type
+from .field_types import INTEGERS, NUMBERS, internal_type
+from .parts import Document
+from .scope import Scope
 
 ARITHMETIC = {"+": "$add", "-": "$subtract", "*": "$multiply"}
 PARTS = {
@@ -21,7 +28,7 @@ PARTS = {
 UNITS = {"year", "quarter", "month", "week", "day", "hour", "minute", "second"}
 
 
-def expression(scope: Scope, node):
+def expression(scope: Scope, node: Any) -> Any:
     """The aggregation expression for a node, for example `{"$add": ["$seq", {"$literal": 1}]}` for F("seq") + 1.
 
     Raises NotSupportedError for an expression without a translation.
@@ -31,10 +38,8 @@ def expression(scope: Scope, node):
         return f"${path}"
     if isinstance(node, Value):
         return literal(scope, node)
-    if type(node) is CombinedExpression and node.connector in ARITHMETIC:
-        if node.output_field.get_internal_type() in NUMBERS:
-            return {ARITHMETIC[node.connector]: [expression(scope, side) for side in (node.lhs, node.rhs)]}
-        raise unsupported("arithmetic on values that are not numbers")
+    if type(node) in TRANSLATIONS:
+        return TRANSLATIONS[type(node)](scope, node)
     if isinstance(node, Extract) and node.lookup_name in PARTS:
         return {
             PARTS[node.lookup_name]: {"date": expression(scope, node.lhs), "timezone": timezone_name(node)}
@@ -43,26 +48,36 @@ def expression(scope: Scope, node):
         return truncated_date(scope, node, "day")
     if isinstance(node, TruncBase) and not isinstance(node, TruncTime) and node.kind in UNITS:
         return truncated_date(scope, node, node.kind)
-    if type(node) is Greatest:
-        if scope.nullable(node):
-            # Databases differ in how they treat a null here; MongoDB ignores it.
-            raise unsupported("Greatest() of a nullable expression")
-        return {"$max": [expression(scope, source) for source in node.get_source_expressions()]}
-    if type(node) is Cast and internal_type(node) == "CharField":
-        source = node.get_source_expressions()[0]
-        # The admin's search by "number__exact" needs this cast.
-        if internal_type(source) in INTEGERS:
-            return {"$toString": expression(scope, source)}
-    if type(node) is Case:
-        return case_by_pk(scope, node)
     if hasattr(node, "as_djongo"):
-        return node.as_djongo(
-            *(expression(scope, e) for e in node.get_source_expressions()), scope.connection
-        )
+        sources = [expression(scope, source) for source in node.get_source_expressions()]
+        return node.as_djongo(*sources, scope.connection)
     raise unsupported(node)
 
 
-def literal(scope: Scope, node: Value):
+def arithmetic(scope: Scope, node: Any) -> Document:
+    if node.connector not in ARITHMETIC:
+        raise unsupported(node)
+    if node.output_field.get_internal_type() not in NUMBERS:
+        raise unsupported("arithmetic on values that are not numbers")
+    return {ARITHMETIC[node.connector]: [expression(scope, side) for side in (node.lhs, node.rhs)]}
+
+
+def greatest(scope: Scope, node: Any) -> Document:
+    if scope.nullable(node):
+        # Databases differ in how they treat a null here; MongoDB ignores it.
+        raise unsupported("Greatest() of a nullable expression")
+    return {"$max": [expression(scope, source) for source in node.get_source_expressions()]}
+
+
+def integer_as_text(scope: Scope, node: Any) -> Document:
+    """The only supported Cast: the admin's search by "number__exact" needs it."""
+    source = node.get_source_expressions()[0]
+    if internal_type(node) != "CharField" or internal_type(source) not in INTEGERS:
+        raise unsupported(node)
+    return {"$toString": expression(scope, source)}
+
+
+def literal(scope: Scope, node: Any) -> Document:
     """The value as a $literal. Without it, MongoDB would read a string such as "$name" as a field path."""
     value = node.value
     if type(value) in (bool, float, int, str) and "output_field" not in node.__dict__:
@@ -74,7 +89,7 @@ def literal(scope: Scope, node: Value):
     return {"$literal": value}
 
 
-def timezone_name(node) -> str:
+def timezone_name(node: Any) -> str:
     """The time zone of a date function in MongoDB's notation: "Europe/Berlin", "+02:00", or "UTC" for dates."""
     if node.lhs.output_field.get_internal_type() != "DateTimeField":
         return "UTC"
@@ -82,7 +97,7 @@ def timezone_name(node) -> str:
     return re.sub(r"^UTC(?=[+-])", "", name)
 
 
-def truncated_date(scope: Scope, node, unit: str):
+def truncated_date(scope: Scope, node: Any, unit: str) -> Document:
     """The start of the unit in local time. Django expects it as wall-clock time without a time zone."""
     if node.lhs.output_field.get_internal_type() not in ("DateField", "DateTimeField"):
         raise unsupported(node)
@@ -93,12 +108,14 @@ def truncated_date(scope: Scope, node, unit: str):
     return {"$dateTrunc": {"date": date, "unit": unit, "startOfWeek": "monday"}}
 
 
-def case_by_pk(scope: Scope, node: Case):
+def case_by_pk(scope: Scope, node: Any) -> Document:
     """Case(When(pk=.., then=Value(..)), ..) as one search in an array of keys and one read from an array of values.
 
     The size of the expression tree therefore does not depend on the number of cases.
     """
-    keys, values, path = [], [], None
+    keys: list[Any] = []
+    values: list[Any] = []
+    path = None
     for case in node.cases:
         column, key = pk_condition(scope, case)
         if not isinstance(case.result, Value):
@@ -111,7 +128,7 @@ def case_by_pk(scope: Scope, node: Case):
     return {"$let": {"vars": {"i": position}, "in": {"$cond": [{"$gte": ["$$i", 0]}, chosen, default]}}}
 
 
-def pk_condition(scope: Scope, case: When):
+def pk_condition(scope: Scope, case: Any) -> tuple[Any, Any]:
     """The column and the prepared value of When(pk=value), the only supported condition."""
     condition = case.condition
     while getattr(condition, "children", None) and len(condition.children) == 1 and not condition.negated:
@@ -124,3 +141,11 @@ def pk_condition(scope: Scope, case: When):
     ):
         return condition.lhs, condition.process_rhs(scope.compiler, scope.connection)[1][0]
     raise unsupported("When() with a condition other than pk=value")
+
+
+TRANSLATIONS: dict[type, Callable[[Scope, Any], Document]] = {
+    Case: case_by_pk,
+    Cast: integer_as_text,
+    CombinedExpression: arithmetic,
+    Greatest: greatest,
+}

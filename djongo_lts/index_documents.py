@@ -5,6 +5,7 @@ a text index, MongoDB puts `_fts` and `_ftsx` in place of the text columns, and 
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from .errors import unsupported
 
@@ -19,9 +20,9 @@ def index_columns(index: dict) -> set[str]:
 
 def filter_columns(index: dict) -> set[str]:
     """The columns that the partial filter of an index names."""
-    found = set()
+    found: set[str] = set()
 
-    def visit(column, value):
+    def visit(column: str, value: Any) -> tuple[str, Any]:
         found.add(column)
         return column, value
 
@@ -44,7 +45,7 @@ def retyped_index(name: str, index: dict, column: str, old: dict, new: dict) -> 
     For example `{"$gte": ""}` in place of `{"$gte": -inf}`. Raises NotSupportedError for another condition on it.
     """
 
-    def change(filtered, condition):
+    def change(filtered: str, condition: Any) -> tuple[str, Any]:
         if filtered == column and condition != old:
             raise unsupported(f"another type for {column}, which is in the condition of the index {name}")
         return filtered, new if filtered == column else condition

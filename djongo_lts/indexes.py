@@ -8,7 +8,7 @@ from django.db.models import UniqueConstraint
 from django.db.models.sql.query import Query
 
 from .errors import unsupported
-from .filters import Where
+from .filters import where_filter
 from .scope import Scope
 
 # The lowest value of each BSON type. {"$gte": lowest} matches all values of the type and no null. MongoDB uses an
@@ -98,7 +98,7 @@ class Indexes:
         query = Query(model, alias_cols=True)
         compiler = query.get_compiler(connection=self.connection)
         built = query.build_where(q)
-        return self.partial_filter(model, Where(Scope(compiler, query.get_initial_alias())).filter(built))
+        return self.partial_filter(model, where_filter(Scope(compiler, query.get_initial_alias()), built))
 
     def partial_filter(self, model, where) -> dict:
         """The filter in the few operators that MongoDB accepts in a partial index.

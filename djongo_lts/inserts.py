@@ -4,9 +4,11 @@ It prepares values column by column, because most of the CPU time of an insert g
 """
 
 import uuid
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from operator import attrgetter
 from types import NoneType
+from typing import Any
 
 from bson.binary import UUID_SUBTYPE, Binary
 from django.conf import settings
@@ -16,15 +18,16 @@ from django.db.models.constants import OnConflict
 from django.db.models.expressions import DatabaseDefault
 from django.db.models.sql import compiler as sql
 
-from .errors import unsupported
+from .errors import not_null_error, unsupported
+from .field_types import target
 from .operations import is_json_value
-from .scope import target
-from .statement import MongoCompiler, not_null_error
+from .parts import Document
+from .statement import MongoCompiler
 from .write_commands import Insert
 
 
 class SQLInsertCompiler(MongoCompiler, sql.SQLInsertCompiler):
-    def execute_sql(self, returning_fields=None):
+    def execute_sql(self, returning_fields: Any = None) -> list[Any]:  # type: ignore[override]  # as in Django
         query, options = self.query, self.query.get_meta().concrete_model._meta
         if query.on_conflict not in (None, OnConflict.IGNORE):
             raise unsupported("bulk_create(update_conflicts=True)")
@@ -35,7 +38,7 @@ class SQLInsertCompiler(MongoCompiler, sql.SQLInsertCompiler):
         insert = Insert(
             options.db_table,
             documents,
-            auto_field and auto_field.column,
+            None if auto_field is None else auto_field.column,
             query.on_conflict is OnConflict.IGNORE,
         )
         with self.connection.cursor() as cursor:
@@ -46,7 +49,7 @@ class SQLInsertCompiler(MongoCompiler, sql.SQLInsertCompiler):
         columns = [field.get_col(options.db_table) for field in returning_fields]
         return list(self.apply_converters(rows, self.get_converters(columns)))
 
-    def documents(self, options, auto_field) -> list[dict]:
+    def documents(self, options: Any, auto_field: Any) -> list[Document]:
         """The documents, prepared column by column, so that the properties of a field are read once per insert."""
         columns = {
             field.column: self.values(field, as_is_type, pre_save, nullable or field is auto_field)
@@ -56,7 +59,7 @@ class SQLInsertCompiler(MongoCompiler, sql.SQLInsertCompiler):
             columns.setdefault(field.column, [None] * len(self.query.objs))
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
-    def field_plan(self, options) -> list[tuple]:
+    def field_plan(self, options: Any) -> list[tuple[Any, ...]]:
         """One tuple for each inserted field, cached on the model.
 
         It has the field, the type whose values are stored unchanged, whether saving can change the value, and
@@ -69,7 +72,7 @@ class SQLInsertCompiler(MongoCompiler, sql.SQLInsertCompiler):
             options.djongo_lts_plan = fields, plan
         return plan
 
-    def values(self, field, as_is_type, pre_save: bool, nullable: bool) -> list:
+    def values(self, field: Any, as_is_type: type | None, pre_save: bool, nullable: bool) -> list[Any]:
         if pre_save and not self.query.raw:
             values = [field.pre_save(obj, add=True) for obj in self.query.objs]
         else:
@@ -84,7 +87,7 @@ class SQLInsertCompiler(MongoCompiler, sql.SQLInsertCompiler):
             return list(uuid_binaries(values))
         return values
 
-    def accepts_as_is(self, field):
+    def accepts_as_is(self, field: Any) -> Callable[[Any], bool]:
         """Returns a function that tells whether the field would store a given value unchanged."""
         if type(field) is models.DateTimeField and settings.USE_TZ:
             return lambda value: value is None or (type(value) is datetime and value.tzinfo is not None)
@@ -92,16 +95,16 @@ class SQLInsertCompiler(MongoCompiler, sql.SQLInsertCompiler):
             return is_json_value
         return lambda value: False
 
-    def prepared(self, field, value):
+    def prepared(self, field: Any, value: Any) -> Any:
         if value is None:
             return None
         if hasattr(value, "resolve_expression"):
             value = self.constant(field, value)
         return field.get_db_prep_save(value, self.connection)
 
-    def constant(self, field, value):
+    def constant(self, field: Any, value: Any) -> Any:
         if isinstance(value, DatabaseDefault):
-            value = value.expression
+            (value,) = value.get_source_expressions()
         if not isinstance(value, Value):
             raise unsupported("an expression in an insert")
         if isinstance(field, JSONField):
@@ -113,7 +116,7 @@ class SQLInsertCompiler(MongoCompiler, sql.SQLInsertCompiler):
 UUIDS = {uuid.UUID, NoneType}
 
 
-def uuid_binaries(values: list):
+def uuid_binaries(values: list[Any]) -> Iterator[Binary | None]:
     """UUIDs as bson Binary, which the driver encodes ten times as fast. Equal neighbours share one object."""
     last = made = None
     for value in values:
@@ -123,7 +126,7 @@ def uuid_binaries(values: list):
 
 
 # For each field class, the type whose values are stored unchanged, so the field need not prepare each of them.
-STORED_AS_IS = {
+STORED_AS_IS: dict[type, type] = {
     models.BooleanField: bool,
     models.CharField: str,
     models.EmailField: str,
@@ -148,13 +151,13 @@ STORED_AS_IS = {
 }
 
 
-def changes_on_save(field) -> bool:
+def changes_on_save(field: Any) -> bool:
     """Whether pre_save() can change the value: auto_now fields, file fields, and custom fields that override it."""
     if type(field) in (models.DateField, models.DateTimeField, models.TimeField):
         return field.auto_now or field.auto_now_add
     return type(field).pre_save is not models.Field.pre_save
 
 
-def type_stored_as_is(field) -> type | None:
+def type_stored_as_is(field: Any) -> type | None:
     own = type(field) in (models.ForeignKey, models.OneToOneField)
     return STORED_AS_IS.get(type(target(field) if own else field))

@@ -1,10 +1,39 @@
-"""Combines MongoDB filters with AND, OR and NOT. A filter is a dict; {} matches everything, None nothing."""
+"""Logic: combines MongoDB filters with AND, OR and NOT, and gives them SQL's third truth value.
 
-from typing import Any
+A filter is a dict; {} matches everything, None nothing.
+
+In SQL a comparison with NULL is neither true nor false but unknown, and so is its NOT: neither `note = 'x'` nor
+`NOT note = 'x'` finds a row without a note. MongoDB knows true and false only, so its NOT would find that row.
+
+A comparison is therefore translated to two filters (`Truth`): for the rows where it is true, and for those where it
+is not false. Below an even number of NOTs the first is used. Below an odd number the second is used, so that
+the NOT leaves the rows where it is false. AND and OR of such filters need no further care.
+
+Example: `Truth({"note": "x"}, {"$or": [{"note": "x"}, {"note": None}]})`, for note = "x" on a nullable column.
+"""
+
+from typing import Any, NamedTuple
 
 Filter = dict[str, Any] | None
 # A filter for the server that matches no document.
 NEVER: dict[str, Any] = {"_id": {"$in": []}}
+
+
+class Truth(NamedTuple):
+    """A comparison as two filters."""
+
+    true: Filter
+    not_false: Filter
+
+
+def known(found: Filter) -> Truth:
+    """A comparison that is true or false for every row."""
+    return Truth(found, found)
+
+
+def unknown_for_null(found: Filter, path: str) -> Truth:
+    """A comparison with the nullable column at `path`."""
+    return Truth(found, any_of([found, {path: None}]))
 
 
 def all_of(parts: list[Filter]) -> Filter:

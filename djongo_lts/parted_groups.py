@@ -75,7 +75,7 @@ def unless_null(choose: Callable[..., Any]) -> Callable[[Any, Any], Any]:
     return chosen
 
 
-# The operators of `grouping.py`, with the function that joins the values of two parts.
+# The operators of `accumulators.py`, with the function that joins the values of two parts.
 JOINS: dict[str, Callable[[Any, Any], Any]] = {
     "$sum": added,
     "$max": unless_null(max),

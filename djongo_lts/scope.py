@@ -1,13 +1,16 @@
-"""Maps the columns of a query to paths in its documents, and tells whether they can be null."""
+"""Scopes: where the columns of a query are stored in its documents, and whether they can be null.
+
+In: an expression of Django, such as a column. Out: its path: `seq`, or `__T3.name` in a joined document.
+"""
 
 import re
 from collections.abc import Iterable
+from copy import copy
 from typing import Any
 
 from django.db.models import Value
 from django.db.models.aggregates import Count
 from django.db.models.expressions import Col, RawSQL, Ref, Subquery
-from django.db.models.fields.json import JSONField
 from django.db.models.sql.query import Query
 
 from .errors import unsupported
@@ -34,6 +37,14 @@ class Scope:
     ):
         self.compiler, self.connection = compiler, compiler.connection
         self.base, self.joined, self.outer, self.named = base, set(joined), set(outer), named
+        # Columns of which a condition beside says that they are not null.
+        self.guarded: list[Any] = []
+
+    def beside(self, guards: list[Any]) -> "Scope":
+        """The scope of comparisons that an AND joins with the conditions that each of `guards` IS NOT NULL."""
+        scope = copy(self)
+        scope.guarded = [*self.guarded, *guards]
+        return scope
 
     def path(self, node: Any) -> str | None:
         """The node's path in the document, or None if its value is not stored there and has to be computed."""
@@ -120,19 +131,3 @@ def outer_columns(node: Any, own: set[str]) -> list[Any]:
     if isinstance(node, Subquery):
         return outer_columns(node.query, own)
     return [column for child in children(node) for column in outer_columns(child, own)]
-
-
-def target(field: Any) -> Any:
-    """The field that defines the type of a column. For a foreign key this is the field it points to."""
-    while getattr(field, "target_field", None) is not None:
-        field = field.target_field
-    return field
-
-
-def internal_type(node: Any) -> str:
-    """The internal type of an expression's values, for example `"CharField"`."""
-    return target(node.output_field).get_internal_type()
-
-
-def is_json_column(node: Any) -> bool:
-    return isinstance(target(node.output_field), JSONField)

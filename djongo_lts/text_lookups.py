@@ -1,12 +1,17 @@
-"""Translates text lookups such as contains, iexact and regex to $regex conditions."""
+"""Text lookups: translates contains, iexact, regex and the like to $regex conditions.
+
+In: a lookup such as `content__contains="words"` and its column's path. Out: `{"content": {"$regex": "words"}}`.
+"""
 
 import re
 import uuid
+from typing import Any
+
+from django.db.models.sql.query import Query
 
 from .errors import unsupported
-from .logic import Filter, any_of
-from .operations import INTEGERS
-from .scope import Scope, internal_type
+from .field_types import INTEGERS, TEXTS, internal_type
+from .logic import Filter
 
 # The end of the text. A $ would also match before a final newline.
 END = r"(?![\s\S])"
@@ -20,55 +25,46 @@ PATTERNS = {
     "iendswith": ("", END, "i"),
     "iexact": ("^", END, "i"),
 }
-TEXT_FIELDS = {
-    "CharField",
-    "TextField",
-    "SlugField",
-    "URLField",
-    "FileField",
-    "FilePathField",
-    "GenericIPAddressField",
-}
+REGEX_OPTIONS = {"regex": "", "iregex": "i"}
 
 
-def text_pattern(name: str, text: str) -> dict:
+def text_filter(node: Any, path: str) -> Filter:
+    """The filter of any lookup that compares texts, or a text with the digits of a number."""
+    name, kind = node.lookup_name, internal_type(node.lhs)
+    if isinstance(node.rhs, Query):
+        raise unsupported(f"lookup {name} with a subquery")
+    text = str(node.rhs)
+    # The admin searches so for "=id" in search_fields.
+    if name == "iexact" and (kind in INTEGERS or kind == "UUIDField"):
+        return id_filter(kind, path, text)
+    # The admin searches so for "id" in search_fields.
+    if kind in INTEGERS and name in PATTERNS:
+        return digits_filter(name, path, text)
+    if kind not in TEXTS:
+        raise unsupported(f"{name} on {kind}")
+    if name in PATTERNS:
+        return {path: text_pattern(name, text)}
+    if name in REGEX_OPTIONS:
+        return {path: regex(text, REGEX_OPTIONS[name])}
+    raise unsupported(f"lookup {name}")
+
+
+def text_pattern(name: str, text: str) -> dict[str, str]:
     """The $regex for a text lookup, with every character of the text escaped."""
     start, end, options = PATTERNS[name]
     return regex(start + re.escape(text) + end, options)
 
 
-def regex(pattern: str, options: str) -> dict:
+def regex(pattern: str, options: str) -> dict[str, str]:
     # A BSON pattern cannot contain a NUL.
     pattern = pattern.replace("\0", r"\x00")
     return {"$regex": pattern, "$options": options} if options else {"$regex": pattern}
 
 
-class TextLookups:
-    """The part of Where for text lookups."""
-
-    scope: Scope
-
-    def text_lookup(self, node, path: str, name: str, top: bool, negated: bool) -> Filter:
-        kind = internal_type(node.lhs)
-        # The admin searches so for "=id" in search_fields.
-        if name == "iexact" and (kind in INTEGERS or kind == "UUIDField"):
-            found = id_filter(kind, path, str(node.rhs))
-            return any_of([found, {path: None}]) if negated and self.scope.nullable(node.lhs) else found
-        # The admin searches so for "id" in search_fields: the pattern applies to the digits.
-        if kind in INTEGERS and name in PATTERNS:
-            digits = {
-                "input": {"$toString": f"${path}"},
-                "regex": text_pattern(name, str(node.rhs))["$regex"],
-            }
-            found = {"$expr": {"$regexMatch": digits}}
-            return any_of([found, {path: None}]) if negated and self.scope.nullable(node.lhs) else found
-        if kind not in TEXT_FIELDS:
-            raise unsupported(f"{name} on {kind}")
-        if name in PATTERNS:
-            return {path: text_pattern(name, str(node.rhs))}
-        if name in ("regex", "iregex"):
-            return {path: regex(str(node.rhs), "i" if name == "iregex" else "")}
-        raise unsupported(f"lookup {name}")
+def digits_filter(name: str, path: str, text: str) -> Filter:
+    """A pattern on the digits of an integer."""
+    digits = {"input": {"$toString": f"${path}"}, "regex": text_pattern(name, text)["$regex"]}
+    return {"$expr": {"$regexMatch": digits}}
 
 
 def id_filter(kind: str, path: str, text: str) -> Filter:
@@ -77,7 +73,7 @@ def id_filter(kind: str, path: str, text: str) -> Filter:
         value = uuid.UUID(text) if kind == "UUIDField" else int(text)
     except ValueError:
         return None
-    if kind == "UUIDField":
+    if isinstance(value, uuid.UUID):
         # uuid.UUID() also accepts braces and a URN, which are not part of a stored UUID's text.
         return {path: value} if text.replace("-", "").lower() == value.hex else None
     return {path: value} if str(value) == text and -(2**63) <= value < 2**63 else None

@@ -1,4 +1,9 @@
-"""The UPDATE and DELETE compilers. Each statement becomes one update_many() or delete_many()."""
+"""The UPDATE and DELETE compilers. Each statement becomes one update_many() or delete_many().
+
+In: Django's Query. Out: a command, such as `UpdateMany("message", {"seq": 7}, {"$set": {"note": "x"}})`.
+"""
+
+from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db.models import Case, JSONField, Value, When
@@ -7,17 +12,17 @@ from django.db.models.lookups import In
 from django.db.models.sql import compiler as sql
 from django.db.models.sql.query import Query
 
-from .errors import unsupported
+from .command import Command
+from .errors import not_null_error, unsupported
 from .expressions import expression
-from .operations import INTEGERS, NUMBERS
-from .scope import Scope, target
-from .statement import MongoCompiler, not_null_error
-from .text_lookups import TEXT_FIELDS
+from .field_types import INTEGERS, NUMBERS, TEXTS, target
+from .scope import Scope
+from .statement import MongoCompiler
 from .write_commands import DeleteMany, UpdateMany
 
 
 class SQLDeleteCompiler(MongoCompiler, sql.SQLDeleteCompiler):
-    def command(self):
+    def command(self) -> Command:
         query = self.query
         if not self.single_alias:
             inner = query.clone()
@@ -25,13 +30,14 @@ class SQLDeleteCompiler(MongoCompiler, sql.SQLDeleteCompiler):
             inner.clear_select_clause()
             inner.select = [query.model._meta.pk.get_col(query.get_initial_alias())]
             query = Query(query.model)
-            query.add_filter("pk__in", inner)
+            add_filter: Any = query.add_filter
+            add_filter("pk__in", inner)
         scope = Scope(self, query.get_initial_alias())
         return DeleteMany(query.base_table, self.filter(scope, query.where))
 
 
 class SQLUpdateCompiler(MongoCompiler, sql.SQLUpdateCompiler):
-    def command(self):
+    def command(self) -> Command:
         self.pre_sql_setup()
         query, scope = self.query, Scope(self, self.base_alias())
         values, computed = {}, {}
@@ -58,7 +64,7 @@ class SQLUpdateCompiler(MongoCompiler, sql.SQLUpdateCompiler):
         literals = {column: {"$literal": value} for column, value in values.items()}
         return UpdateMany(query.base_table, where, [{"$set": {**literals, **computed}}])
 
-    def computed(self, scope, field, value):
+    def computed(self, scope: Scope, field: Any, value: Any) -> Any:
         if isinstance(value, Case) and self.covers_every_row(value):
             # bulk_update() gives the default NULL. It is never reached here, but would count as nullable below.
             value.default = field.get_col(scope.base)
@@ -77,19 +83,19 @@ class SQLUpdateCompiler(MongoCompiler, sql.SQLUpdateCompiler):
         return False
 
 
-def converted(field, value, computed):
+def converted(field: Any, value: Any, computed: Any) -> Any:
     """The computed value, converted to the stored type of the field: in MongoDB a sum of integers is an integer."""
     kind, given = target(field).get_internal_type(), source_types(value)
     if kind in ("FloatField", "DecimalField") and given <= NUMBERS:
         return {"$toDouble" if kind == "FloatField" else "$toDecimal": computed}
     if given <= {kind}:
         return computed
-    if (kind in INTEGERS and given <= INTEGERS) or given | {kind} <= TEXT_FIELDS:
+    if (kind in INTEGERS and given <= INTEGERS) or given | {kind} <= TEXTS:
         return computed
     raise unsupported(f"an update of a {kind} with {', '.join(sorted(given))}")
 
 
-def source_types(node) -> set[str]:
+def source_types(node: Any) -> set[str]:
     """The internal types of the columns and values in an expression.
 
     Its output_field is not used, because Django often cannot infer it.
