@@ -25,7 +25,7 @@ from django.db.models import (
 )
 from django.db.models.expressions import NegatedExpression
 from django.db.models.functions import Cast, Greatest, Lower, RowNumber
-from django.db.models.lookups import IExact
+from django.db.models.lookups import Contains, IExact
 from django.test.utils import CaptureQueriesContext
 
 from djongo_lts.testing import plans, scans
@@ -108,6 +108,16 @@ def test_iexact_when_the_field_is_a_number_or_uuid_then_its_text_matches(room):
     unequal = NegatedExpression(IExact(F("rank"), "x"))
     assert set(Room.objects.filter(unequal, name="n")) == {first}
     assert set(Room.objects.exclude(rank__iexact="x").filter(name="n")) == {first, second}
+
+
+def test_exclude_when_one_side_of_or_is_unknown_then_it_matches_not(room):
+    notes = [None, "x", "y"]
+    Message.objects.bulk_create([make.message(room, seq, note=note) for seq, note in enumerate(notes)])
+    # For the null this is NOT (unknown OR false).
+    assert not Message.objects.exclude(Q(Contains(F("note"), "x")) | Q(note__isnull=False)).exists()
+    # And this NOT (unknown AND false).
+    both = Message.objects.exclude(Q(Contains(F("note"), "x")) & Q(note__isnull=False))
+    assert set(both.values_list("note", flat=True)) == {None, "y"}
 
 
 @pytest.mark.parametrize("field", ["score", "price", "at", "alarm", "took", "pinned", "room__founded"])
