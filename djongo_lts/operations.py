@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.utils import timezone
 
+from .batches import is_bulk_update, rows_per_command
 from .errors import unsupported
 from .field_types import internal_type
 from .rows import CONVERTERS
@@ -22,6 +23,7 @@ DECIMAL128 = create_decimal128_context()
 
 
 class DatabaseOperations(BaseDatabaseOperations):
+    connection: Any
     compiler_module = "djongo_lts.compiler"
 
     def quote_name(self, name: str) -> str:
@@ -36,6 +38,12 @@ class DatabaseOperations(BaseDatabaseOperations):
     def integer_field_range(self, internal_type: str) -> tuple[int, int]:
         # Every integer field holds 64 bits, as in SQLite.
         return (0 if internal_type.startswith("Positive") else -(2**63), 2**63 - 1)
+
+    def bulk_batch_size(self, fields: Any, objs: Any) -> int:
+        # The driver divides inserts, and `parts.py` the lists of deletes.
+        if not is_bulk_update(fields):
+            return len(objs)
+        return rows_per_command(fields, objs, self.connection.max_list_bytes)
 
     def sql_flush(
         self, style: Any, tables: Any, *, reset_sequences: bool = False, allow_cascade: bool = False

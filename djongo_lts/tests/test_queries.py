@@ -5,6 +5,7 @@ import subprocess
 import sys
 import uuid
 
+import bson
 import pytest
 from django.contrib.auth.models import User
 from django.db import NotSupportedError, connection, connections
@@ -237,6 +238,22 @@ def test_bulk_update_when_some_values_are_null_then_all_are_stored(messages):
         *[f"$note {seq}" for seq in range(4)],
         None,
     ]
+
+
+def test_bulk_update_when_above_16_mib_then_each_command_fits(messages):
+    for message in messages:
+        message.content, message.meta = f"{message.seq} " + "x" * 500_000, {"text": "y" * 500_000}
+    sizes = []
+
+    def measure(execute, sql, params, many, context):
+        sizes.append(len(bson.encode(sql.explainable(), codec_options=connection.connection.codec_options)))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(measure):
+        assert Message.objects.bulk_update(messages, ["content", "meta"]) == 30
+    assert sum(sizes) > 16 * 1024 * 1024 > max(sizes)
+    stored = Message.objects.order_by("seq").values_list("content", "meta")
+    assert list(stored) == [(message.content, message.meta) for message in messages]
 
 
 def test_select_related_when_a_row_is_missing_then_one_command_gives_none(messages):
