@@ -61,7 +61,7 @@ def condition(scope: Scope, node: Any, negated: bool) -> Filter:
     if isinstance(node.lhs, (Exists, NegatedExpression, lookups.Lookup)):
         return condition(scope, compared_condition(node), negated)
     try:
-        truth = LOOKUPS.get(str(node.lookup_name), text_lookup)(scope, node)
+        truth = LOOKUPS.get(node.lookup_name, text_lookup)(scope, node)
     # Django's lookups raise these for values that no row, or that every row matches.
     except EmptyResultSet:
         return None

@@ -27,14 +27,15 @@ def comparison(scope: Scope, node: Any) -> Truth:
     """exact, gt, gte, lt or lte, with a value, a subquery or another expression."""
     if not node.rhs_is_direct_value():
         return subquery_comparison(scope, node) if isinstance(node.rhs, Query) else computed(scope, node)
-    # Most lookups are of this kind, so it is checked first.
+    # Most lookups compare a column, so that is checked first.
     if type(node.lhs) is not Col:
         period = period_lookup(scope, node)
         if period is not None:
             return period
         if scope.path(node.lhs) is None:
             return computed(scope, node)
-    path = column_path(scope, node)
+    path = scope.stored_path(node.lhs)
+    refuse_json(node)
     value = prepared(scope, node)
     if value is None:
         raise unsupported("a comparison with None")
@@ -126,9 +127,13 @@ def column_path(scope: Scope, node: Any) -> str:
     path = scope.path(node.lhs)
     if path is None or not (node.rhs_is_direct_value() or isinstance(node.rhs, Query)):
         raise not_stored(node)
+    refuse_json(node)
+    return path
+
+
+def refuse_json(node: Any) -> None:
     if is_json_column(node.lhs):
         raise unsupported("a lookup on a JSON field")
-    return path
 
 
 def prepared(scope: Scope, node: Any) -> Any:
@@ -141,7 +146,8 @@ def not_stored(node: Any) -> Exception:
     return unsupported(f"lookup {node.lookup_name} on {sides}")
 
 
-LOOKUPS: dict[str, Callable[[Scope, Any], Truth]] = {
+# Django's types allow None as a name.
+LOOKUPS: dict[str | None, Callable[[Scope, Any], Truth]] = {
     **dict.fromkeys(OPERATORS, comparison),
     "in": in_list,
     "isnull": is_null,

@@ -5,7 +5,6 @@ In: an expression of Django, such as a column. Out: its path: `seq`, or `__T3.na
 
 import re
 from collections.abc import Iterable
-from copy import copy
 from typing import Any
 
 from django.db.models import Value
@@ -42,7 +41,9 @@ class Scope:
 
     def beside(self, guards: list[Any]) -> "Scope":
         """The scope of comparisons that an AND joins with the conditions that each of `guards` IS NOT NULL."""
-        scope = copy(self)
+        scope = Scope.__new__(Scope)
+        # Faster than copy().
+        scope.__dict__.update(self.__dict__)
         scope.guarded = [*self.guarded, *guards]
         return scope
 
