@@ -5,9 +5,9 @@ In: a SELECT compiler. Out: the first of these that suits its query.
 | kind | query | command |
 |---|---|---|
 | plain find (`plain_reads`) | all fields of one collection, filtered, ordered, sliced | `Find` |
+| groups (`groups`) | GROUP BY, DISTINCT | `Aggregate` with a `$group` |
 | one row (`one_row`) | aggregates without GROUP BY | `SingleRow` |
 | find | stored columns of one collection | `Find` |
-| groups (`groups`) | GROUP BY, DISTINCT | `Aggregate` with a `$group` |
 | pipeline (`pipelines`) | joins, computed columns or a computed order | `Aggregate` |
 """
 
