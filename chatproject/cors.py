@@ -23,18 +23,17 @@ def allowed_origins() -> AllowedOrigins:
 @receiver(check_request_enabled)
 def allows(sender: Any, request: HttpRequest, **kwargs: Any) -> bool:
     """The signal is sent for every request, so the path is checked here too."""
-    return _allows(request.scope)  # type: ignore[attr-defined]
+    return _in_api(request.path) and allowed_origins().allows(request.scope)  # type: ignore[attr-defined]
 
 
-def _allows(scope: Any) -> bool:
-    in_api = re.match(settings.CORS_URLS_REGEX, scope["path"]) is not None
-    return in_api and allowed_origins().allows(scope)
+def _in_api(path: str) -> bool:
+    return re.match(settings.CORS_URLS_REGEX, path) is not None
 
 
 def cors_headers(scope: Any) -> list[tuple[bytes, bytes]]:
     """The headers with which a page may read an answer that is given in front of Django."""
     origin = dict(scope["headers"]).get(b"origin")
-    if origin is None or not _allows(scope):
+    if origin is None or not (_in_api(scope["path"]) and allowed_origins().allows(scope)):
         return []
     exposed = ", ".join(settings.CORS_EXPOSE_HEADERS).encode()
     return [

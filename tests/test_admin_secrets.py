@@ -36,7 +36,7 @@ class Rows:
     def __init__(self) -> None:
         client = {"ip": "192.0.2.1", "user_agent": "test"}
         signed_up = loop.call(
-            accounts.signup(username="Root", email="root@example.com", password=PASSWORD, **client)
+            accounts.signup(username="Keeper", email="root@example.com", password=PASSWORD, **client)
         )
         self.root, tokens = signed_up.user, signed_up.tokens
         User.objects.filter(pk=self.root.pk).update(is_staff=True, is_superuser=True)

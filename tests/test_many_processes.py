@@ -115,8 +115,8 @@ async def test_typing_when_its_socket_vanishes_then_ends_in_other_processes(
         assert not [frame for frame in await own.read_all() if frame["event"] == "typing"]
 
 
-async def test_typing_when_a_device_of_another_process_stops_then_goes_on(pair: list[ChatServer]) -> None:
-    one, two = pair
+async def test_typing_when_a_device_of_another_process_stops_then_goes_on(trio: list[ChatServer]) -> None:
+    one, two, _ = trio
     alice, bob = one.sign_up("alice"), one.sign_up("bob")
     room_id = alice.make_room(bob)
     async with (
@@ -128,10 +128,11 @@ async def test_typing_when_a_device_of_another_process_stops_then_goes_on(pair: 
         for device in (phone, laptop):
             await device.reply("typing", {"roomId": room_id, "isTyping": True})
         await phone.reply("typing", {"roomId": room_id, "isTyping": False})
-        # The processes do not know each other's devices: typing is shown again a moment after it has ended.
+        # The processes do not know each other's devices: typing is shown again a moment after it ended. Events of
+        # two processes may come in either order.
         for listener in (here, there):
             shown = [(await listener.expect("typing", seconds=5))["data"]["isTyping"] for _ in range(4)]
-            assert shown == [True, True, False, True]
+            assert (shown[0], sorted(shown[1:3]), shown[3]) == (True, [False, True], True)
         await laptop.reply("typing", {"roomId": room_id, "isTyping": False})
         for listener in (here, there):
             assert (await listener.expect("typing"))["data"]["isTyping"] is False

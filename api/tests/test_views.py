@@ -87,7 +87,7 @@ def test_query_when_a_parameter_is_repeated_then_names_it(ann: ChatUser, room_id
 
 
 def test_query_when_it_has_thousands_of_parameters_then_is_invalid(ann: ChatUser) -> None:
-    assert ann.http.get("/api/rooms?" + "&".join(f"a{n}=1" for n in range(1500))).status_code == 400
+    assert ann.http.get("/api/rooms?" + "&".join(["a="] * 1500)).status_code == 400
 
 
 def test_query_when_it_names_the_format_then_the_browsable_api_has_it(alice: ChatUser) -> None:

@@ -65,9 +65,9 @@ def test_body_when_its_chunks_are_too_large_then_is_413(server: ChatServer, path
 
 def test_body_when_its_chunks_are_too_large_for_a_poll_then_is_413(server: ChatServer) -> None:
     with server.http() as http:
-        # Without a session a poll is answered before its body is read.
-        sid = json.loads(http.get(PATHS[-1]).text[1:])["sid"]
         for method in ("POST", "GET"):
+            # Without a session a poll is answered before its body is read.
+            sid = json.loads(http.get(PATHS[-1]).text[1:])["sid"]
             error_of(http.request(method, f"{PATHS[-1]}&sid={sid}", content=chunks(LIMIT)), 413, "too_large")
 
 

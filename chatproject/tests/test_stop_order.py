@@ -8,6 +8,7 @@ from chatproject.routing import get_socket_io
 from foundation import loop
 from foundation.limits.shared import get_rate_limiter
 from foundation.redis.client import get_redis
+from foundation.server_clock import get_server_clock
 from messaging.mark_writer import get_mark_writer
 from messaging.services.writer import get_writer
 from presence.services import get_heartbeat
@@ -21,6 +22,7 @@ async def test_stop_order_when_all_objects_exist_then_names_exactly_them() -> No
     loop.adopt()
     getters = (
         get_redis,
+        get_server_clock,
         get_rate_limiter,
         get_hub,
         get_heartbeat,
