@@ -14,6 +14,8 @@ from tests.kit.waiting import until
 
 from .test_clients import numbered, send_many
 
+pytestmark = pytest.mark.once  # about networks; test_clients runs on every database
+
 # Short enough for a test, long enough for a busy machine.
 TIMEOUTS = {"readyMs": 4000, "answerMs": 4000, "pingMs": 1000}
 LONG_TIMEOUTS = {"readyMs": 60_000, "answerMs": 60_000, "pingMs": 60_000}

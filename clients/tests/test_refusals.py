@@ -11,6 +11,8 @@ from tests.kit.users import ChatUser
 from .test_bad_networks import TIMEOUTS
 from .test_clients import libraries, numbered, send_many
 
+pytestmark = pytest.mark.once  # about refusals; test_clients runs on every database
+
 
 async def test_client_when_a_text_is_cut_through_an_emoji_then_raises(
     alice: ChatUser, make_agent: Callable[[], Any]

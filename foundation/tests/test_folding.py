@@ -6,6 +6,8 @@ import pytest
 
 from foundation.folding import fold
 
+pytestmark = pytest.mark.once  # nothing here uses the database
+
 
 @pytest.mark.parametrize(
     ("text", "folded"),

@@ -15,6 +15,8 @@ from tests.kit.waiting import until
 
 from .engine_clients import EngineSocket, login, open_polling, open_socket
 
+pytestmark = pytest.mark.once  # about packets; test_socketio_endpoint runs on every database
+
 PING = '["ping",{}]'
 CYCLES = 20
 

@@ -22,10 +22,11 @@ from tests.kit.waiting import until
 from .engine_clients import PATH, EnginePolling, open_polling, open_socket
 from .socket_log import until_logged
 
+pytestmark = pytest.mark.once  # about transports; test_socketio_endpoint runs on every database
+
 MAX_FRAME_BYTES = 65_536
 FRAMES = 20
 CLOSED = '42["close",{"code":4429,"reason":"kept sending while limited"}]'
-in_memory = pytest.mark.once  # a transport in memory
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +189,6 @@ def make_transport(ping_seconds: float) -> EngineTransport:
     return EngineTransport(server, "sid")
 
 
-@in_memory
 async def test_wait_when_long_then_pings_go_out_and_none_is_missed() -> None:
     transport = make_transport(0.01)
     # A ping that was sent long ago and not answered.
@@ -203,7 +203,6 @@ async def test_wait_when_long_then_pings_go_out_and_none_is_missed() -> None:
     assert transport.last_ping > time.time() - 500
 
 
-@in_memory
 async def test_waits_when_many_and_brief_then_a_ping_goes_out() -> None:
     """None of them is as long as the interval between pings."""
     transport = make_transport(0.2)
@@ -218,7 +217,6 @@ async def test_waits_when_many_and_brief_then_a_ping_goes_out() -> None:
     assert transport.queue.get_nowait().packet_type == PING
 
 
-@in_memory
 async def test_poll_when_ended_then_gets_a_noop_once() -> None:
     transport = make_transport(10)
     transport.end_poll()

@@ -17,6 +17,8 @@ from .breaking_proxy import WAYS, breaking_proxy
 from .engine_clients import EngineSocket, open_polling, websocket_url
 from .stock_client import StockClient
 
+pytestmark = pytest.mark.once  # about transports; test_socketio_endpoint runs on every database
+
 # What a client sends over a WebSocket that it then closes, or that this server closes.
 ABORTED: dict[str, tuple[list[str | bytes], bool]] = {
     "closed before the first packet": ([], True),
@@ -170,7 +172,6 @@ class Silent:
         self.sent.append(packet)
 
 
-@pytest.mark.once  # nobody is looked up
 async def test_probe_when_the_client_is_silent_then_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upgrade, "UPGRADE_SECONDS", 0.05)
     transport, ws = Transport(), Silent()
