@@ -19,6 +19,7 @@ from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
+import realtime.socketio.engine  # noqa: F401 - puts our class in place
 from realtime.servers.uvicorn_http import ChatHttpProtocol
 from realtime.servers.uvicorn_reading import ReadingProtocol
 from realtime.servers.uvicorn_websocket import ChatProtocol
