@@ -16,6 +16,8 @@ from uuid import UUID
 import msgspec
 from django.db import models
 
+from foundation.folded_field import FoldedField
+
 from .models import Message, MessageRevision
 
 FORMAT = 1
@@ -176,7 +178,9 @@ def _encode(message: Message, revisions: Iterable[MessageRevision]) -> bytes:
 
 
 def _columns(row: models.Model) -> dict[str, Any]:
-    return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
+    """Without folded text, which an inserted row gets from its source."""
+    fields = [field for field in row._meta.concrete_fields if not isinstance(field, FoldedField)]
+    return {field.attname: getattr(row, field.attname) for field in fields}
 
 
 def _row(model: Any, data: dict[str, Any]) -> Any:

@@ -4,6 +4,7 @@ import ast
 import asyncio
 import gzip
 import hashlib
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -204,6 +205,24 @@ def test_archive_when_restored_then_rows_and_lines_are_as_before(
         call_command("restore_messages", "--from", str(two))
     file.write_bytes(whole)
     call_command("restore_messages", "--from", str(two))
+    assert rows_of(room) == before
+
+
+def test_archive_when_older_than_a_derived_column_then_is_restored(
+    log: tuple[Room, list[Message]], tmp_path: Path
+) -> None:
+    room, _ = log
+    before = rows_of(room)
+    call_command("archive_messages", "--older-than", "0s", "--grace", "0", "--to", str(tmp_path))
+    archive = Archive(tmp_path)
+    manifest = archive.manifest(room.pk)
+    (chunk,) = manifest.chunks
+    lines = [json.loads(line) for line in archive.read(room.pk, chunk)]
+    for line in lines:
+        line.pop("search_text", None)
+    written = [json.dumps(line).encode() for line in lines]
+    archive.write(manifest, written, chunk.first_seq, chunk.last_seq)
+    call_command("restore_messages", "--from", str(tmp_path))
     assert rows_of(room) == before
 
 
