@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from django.db import models, transaction
+from django.db import migrations, models, transaction
 
 from .folding import fold
 
@@ -64,3 +64,17 @@ def stale(
                     rows.filter(pk=pk, **{source: text}).update(**{column: key(text)})
         yield from found
         page = list(pages.filter(pk__gt=page[-1][0])[:PAGE])
+
+
+def refold(app: str, model: str, **columns: Any) -> migrations.RunPython:
+    """The operation of a migration that folds rows from before a column. `columns` are those of `stale`.
+
+    Its migration is not atomic: each page is a commit, so that a large table is never locked for long.
+    """
+
+    def fold_rows(apps: Any, schema_editor: Any) -> None:
+        rows = apps.get_model(app, model).objects.using(schema_editor.connection.alias)
+        for _ in stale(rows.all(), **columns, repair=True):
+            pass
+
+    return migrations.RunPython(fold_rows, migrations.RunPython.noop, elidable=True)

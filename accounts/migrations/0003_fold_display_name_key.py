@@ -3,13 +3,7 @@
 from django.db import migrations
 
 from accounts.names import search_key
-from foundation.folded_field import stale
-
-
-def fold_keys(apps, schema_editor):
-    users = apps.get_model('accounts', 'User').objects.using(schema_editor.connection.alias)
-    for _ in stale(users.all(), source='display_name', column='display_name_key', key=search_key, repair=True):
-        pass
+from foundation.folded_field import refold
 
 
 class Migration(migrations.Migration):
@@ -21,5 +15,5 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.RunPython(fold_keys, migrations.RunPython.noop, elidable=True),
+        refold('accounts', 'User', source='display_name', column='display_name_key', key=search_key),
     ]

@@ -1,14 +1,8 @@
-"""Folds the text of rows that are older than the column. Commits page by page: a large table is never locked for long."""
+"""Folds the text of messages that are older than the column, and drops the index of words that it replaces."""
 
 from django.db import migrations, models
 
-from foundation.folded_field import stale
-
-
-def fold_rows(apps, schema_editor):
-    rows = apps.get_model('messaging', 'Message').objects.using(schema_editor.connection.alias)
-    for _ in stale(rows.all(), source='content', column='search_text', repair=True):
-        pass
+from foundation.folded_field import refold
 
 
 def drop_text_index(apps, schema_editor):
@@ -28,6 +22,6 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.RunPython(fold_rows, migrations.RunPython.noop, elidable=True),
+        refold('messaging', 'Message', source='content', column='search_text'),
         migrations.RunPython(drop_text_index, migrations.RunPython.noop, elidable=True),
     ]

@@ -1,14 +1,8 @@
-"""Folds the text of rows that are older than the column. Commits page by page: a large table is never locked for long."""
+"""Folds the names of rooms that are older than the column."""
 
 from django.db import migrations
 
-from foundation.folded_field import stale
-
-
-def fold_rows(apps, schema_editor):
-    rows = apps.get_model('rooms', 'Room').objects.using(schema_editor.connection.alias)
-    for _ in stale(rows.all(), source='name', column='search_name', repair=True):
-        pass
+from foundation.folded_field import refold
 
 
 class Migration(migrations.Migration):
@@ -20,5 +14,5 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.RunPython(fold_rows, migrations.RunPython.noop, elidable=True),
+        refold('rooms', 'Room', source='name', column='search_name'),
     ]
