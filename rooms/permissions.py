@@ -5,10 +5,12 @@ from uuid import UUID
 
 from foundation import times
 from foundation.errors import Forbidden, Muted
+from foundation.limits.named import MESSAGES_ROOM, MESSAGES_USER
+from foundation.limits.shared import get_rate_limiter
 
 from . import selectors
 from .models import Membership, Room
-from .write_access import WriteAccess
+from .write_access import WriteAccess, get_write_access_cache
 
 Role = Membership.Role
 RANK = {Role.MEMBER: 0, Role.ADMIN: 1, Role.OWNER: 2}
@@ -65,3 +67,14 @@ def require_may_write(access: WriteAccess) -> None:
             f"You are muted in this room until {times.to_wire(access.muted_until)}.",
             retry_after=(access.muted_until - times.now()).total_seconds(),
         )
+
+
+async def admit_change(*, room_id: UUID, user_id: UUID) -> None:
+    """Count a change that all members will be told as a message to the room, if the user may write there.
+
+    Raises NotFound, Forbidden, Muted, RateLimited. The write access may come from the cache: who makes the change
+    checks the database.
+    """
+    # Before the limits, so that a stranger cannot use up the limit of a room.
+    require_may_write(await get_write_access_cache().require(room_id=room_id, user_id=user_id))
+    await get_rate_limiter().check(MESSAGES_USER.of(user_id), MESSAGES_ROOM.of(room_id))

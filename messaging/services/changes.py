@@ -8,15 +8,14 @@ from django.db import IntegrityError
 from foundation.database import run_db
 from foundation.errors import Conflict, Forbidden
 from foundation.limits.local import get_local_limiter
-from foundation.limits.named import EVENTS_USER, MESSAGES_ROOM, MESSAGES_USER
-from foundation.limits.shared import get_rate_limiter
+from foundation.limits.named import EVENTS_USER
 from foundation.server_clock import DatabaseNow
 from messaging.models import Message, MessageRevision
 from messaging.selectors import require_existing
 from rooms import selectors as rooms
 from rooms.models import Membership, Room
-from rooms.permissions import require_may_write, require_role
-from rooms.write_access import WriteAccess, get_write_access_cache
+from rooms.permissions import admit_change, require_may_write, require_role
+from rooms.write_access import WriteAccess
 
 from .content import check_content
 from .publishing import publish_deleted, publish_updated
@@ -33,9 +32,7 @@ async def edit_message(
     Muted, RateLimited, Conflict (others keep changing the same message).
     """
     check_content(content)
-    # Before the limits, so that a stranger cannot use up the limit of a room. `_edit` checks the database.
-    require_may_write(await get_write_access_cache().require(room_id=room_id, user_id=actor_id))
-    await get_rate_limiter().check(MESSAGES_USER.of(actor_id), MESSAGES_ROOM.of(room_id))
+    await admit_change(room_id=room_id, user_id=actor_id)
     message, room, changed = await run_db(_edit, room_id, message_id, actor_id, content)
     if changed:
         publish_updated(message, room)

@@ -9,13 +9,13 @@ from django.conf import settings
 from foundation import times
 from foundation.database import run_db
 from foundation.limits.local import get_local_limiter
-from foundation.limits.named import EVENTS_USER, MESSAGES_ROOM, MESSAGES_USER, ROOMS_USER
+from foundation.limits.named import EVENTS_USER, ROOMS_USER
 from foundation.limits.shared import get_rate_limiter
 
 from .. import selectors
 from ..models import Membership, Room
-from ..permissions import require_managed_group, require_may_write
-from ..write_access import WriteAccess, get_write_access_cache
+from ..permissions import admit_change, require_managed_group, require_may_write
+from ..write_access import WriteAccess
 from .changes import save_changes
 from .members import refuse_full, require_users
 from .publishing import notify_added, notify_removed, publish_room_updated
@@ -57,9 +57,7 @@ async def update_room(*, room_id: UUID, actor_id: UUID, changes: dict[str, Any])
     Publishes only if a value differs. Safe to repeat. Counts as a message to the room, because its name and `meta`
     are read by all members, and needs the right to write. Raises NotFound, Forbidden, Muted, RateLimited.
     """
-    # Before the limits, so that a stranger cannot use up the limit of a room. `_update_room` checks the database.
-    require_may_write(await get_write_access_cache().require(room_id=room_id, user_id=actor_id))
-    await get_rate_limiter().check(MESSAGES_USER.of(actor_id), MESSAGES_ROOM.of(room_id))
+    await admit_change(room_id=room_id, user_id=actor_id)
     room, changed = await run_db(_update_room, room_id, actor_id, changes)
     if changed:
         publish_room_updated(room)
