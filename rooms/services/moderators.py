@@ -67,8 +67,8 @@ def _change(room_id: UUID, changes: dict[str, Any]) -> tuple[Room, bool]:
 
 
 def _lock(room_id: UUID) -> tuple[Room, bool]:
-    locked_at = selectors.get_room(room_id=room_id).locked_at
-    return _change(room_id, {"locked_at": locked_at or times.now()})
+    room = selectors.get_room(room_id=room_id)
+    return room, save_changes(room, {"locked_at": room.locked_at or times.now()})
 
 
 def _close(room_id: UUID) -> list[UUID]:
