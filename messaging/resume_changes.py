@@ -49,20 +49,18 @@ class ChangeReplay:
         """
         at = self.since - CHANGE_MARGIN
         after_id: UUID | None = None
-        sent_through: datetime | None = None
         while self.connection.closing is None and (page := await run_db(self._page, at, after_id)):
             kept: list[bytes] = []
             for message, frames in page:
                 changed_at = message.changed_at
                 assert changed_at is not None
-                may_end = sent_through is not None and sent_through < changed_at < self.now - CHANGE_MARGIN
+                may_end = after_id is not None and at < changed_at < self.now - CHANGE_MARGIN
                 if may_end and budget.half_spent():
                     await self._write(kept)
                     return changed_at + CHANGE_MARGIN
                 budget.take(1, frames)
                 kept += frames
-                sent_through = at = changed_at
-                after_id = message.pk
+                at, after_id = changed_at, message.pk
             await self._write(kept)
             if len(page) < PAGE:
                 return None
