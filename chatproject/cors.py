@@ -23,7 +23,7 @@ def allowed_origins() -> AllowedOrigins:
 @receiver(check_request_enabled)
 def allows(sender: Any, request: HttpRequest, **kwargs: Any) -> bool:
     """The signal is sent for every request, so the path is checked here too."""
-    return _in_api(request.path) and allowed_origins().allows(request.scope)  # type: ignore[attr-defined]
+    return _in_api(request.path_info) and allowed_origins().allows(request.scope)  # type: ignore[attr-defined]
 
 
 def _in_api(path: str) -> bool:
