@@ -61,7 +61,9 @@ class StrictQuery:
 
 def read_query(serializer_class: type[Serializer], request: Request) -> dict[str, Any]:
     """The validated query string. Raises Invalid for unknown and repeated names, ValidationError for values."""
-    known = list(serializer_class().fields)
+    given = {name: value for name, value in request.query_params.items() if name not in ALWAYS_ALLOWED}
+    serializer = serializer_class(data=given)
+    known = list(serializer.fields)
     takes = f"known are: {', '.join(known)}" if known else "there is none here"
     problems: Fields = {}
     for name, values in request.query_params.lists():
@@ -71,8 +73,6 @@ def read_query(serializer_class: type[Serializer], request: Request) -> dict[str
             problems[name] = ["Give it once."]
     if problems:
         raise Invalid(fields=problems)
-    given = {name: value for name, value in request.query_params.items() if name in known}
-    serializer = serializer_class(data=given)
     serializer.is_valid(raise_exception=True)
     return dict(serializer.validated_data)
 
