@@ -17,6 +17,14 @@ from .test_clients import numbered, send_many
 pytestmark = pytest.mark.once  # about networks; test_clients runs on every database
 
 # Short enough for a test, long enough for a busy machine.
+# What these do to a connection they do when it begins.
+AT_HANDSHAKES = {
+    Fault.REFUSE_404,
+    Fault.REFUSE_502,
+    Fault.STALL_BEFORE_101,
+    Fault.STALL_AFTER_101,
+    Fault.END_AFTER_101,
+}
 TIMEOUTS = {"readyMs": 4000, "answerMs": 4000, "pingMs": 1000}
 LONG_TIMEOUTS = {"readyMs": 60_000, "answerMs": 60_000, "pingMs": 60_000}
 
@@ -32,7 +40,7 @@ async def test_client_when_the_network_fails_then_nothing_is_lost(
     await send_many(alice, room_id, 2)
     await agent.until(lambda: len(agent.messages(room_id)) >= 2)
     proxy.set(fault)
-    if fault in (Fault.STALL_BEFORE_101, Fault.STALL_AFTER_101):
+    if fault in AT_HANDSHAKES:
         await agent.drop()
     await send_many(alice, room_id, 2, 3)
     await until(lambda: proxy.hits > 0 or fault is Fault.DELAY, "the connection has met the fault")

@@ -10,10 +10,10 @@ from websockets.exceptions import InvalidStatus
 from realtime.socketio import upgrade
 from realtime.socketio.upgrade import probe
 from tests.kit.clients import ANSWER_SECONDS
+from tests.kit.hostile_proxy import Fault, HostileProxy
 from tests.kit.servers import ChatServer
 from tests.kit.users import ChatUser
 
-from .breaking_proxy import WAYS, breaking_proxy
 from .engine_clients import EngineSocket, open_polling, websocket_url
 from .stock_client import StockClient
 
@@ -119,19 +119,30 @@ async def test_upgrade_when_a_poll_waits_then_it_is_ended_for_it(server: ChatSer
         assert await socket.ask('["ping",{}]')
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault.REFUSE_404,
+        Fault.REFUSE_502,
+        Fault.STALL_BEFORE_101,
+        Fault.STALL_AFTER_101,
+        Fault.END_AFTER_101,
+    ],
+    ids=lambda fault: fault.name,
+)
 async def test_upgrade_when_a_proxy_breaks_it_then_the_stock_client_polls(
-    way: str, server: ChatServer, ann: ChatUser, ben: ChatUser, node: Any
+    fault: Fault, server: ChatServer, ann: ChatUser, ben: ChatUser, node: Any
 ) -> None:
-    async with breaking_proxy(server.port, way) as proxy:
-        client = StockClient(server, ben.access_token, base_url=f"http://127.0.0.1:{proxy.port}")
+    with HostileProxy(server.port) as proxy:
+        proxy.set(fault)
+        client = StockClient(server, ben.access_token, base_url=proxy.base_url)
         try:
             await asyncio.to_thread(chat_over_polling, client, ann, ben)
         finally:
             await asyncio.to_thread(client.stop)
-        assert proxy.websockets >= 1
-        # The handshake, one for each event, and those that the probe ended.
-        assert proxy.polls <= 30
+        assert proxy.hits >= 1
+        # The handshake, one for each event, those that the probe ended, and the probe.
+        assert proxy.passed("GET /socket.io/") <= 30
 
 
 def chat_over_polling(client: StockClient, ann: ChatUser, ben: ChatUser) -> None:

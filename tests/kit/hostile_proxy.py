@@ -4,6 +4,7 @@ import asyncio
 import socket
 import struct
 from enum import Enum, auto
+from typing import NoReturn
 
 from .proxy import Link, TcpProxy
 
@@ -11,11 +12,15 @@ HEAD_END = b"\r\n\r\n"
 
 
 class Fault(Enum):
-    """What happens to connections. The stalls leave requests of REST alone."""
+    """What happens to connections. Those with a 101 or a refusal leave requests that are no handshake alone."""
 
     NONE = auto()
+    # The proxy answers handshakes itself.
+    REFUSE_404 = auto()
+    REFUSE_502 = auto()
     STALL_BEFORE_101 = auto()
     STALL_AFTER_101 = auto()
+    END_AFTER_101 = auto()
     STALL_IN_FRAME = auto()
     # Nothing passes on old and new connections, and none is closed.
     HALF_OPEN = auto()
@@ -24,11 +29,17 @@ class Fault(Enum):
     DROP = auto()
 
 
+REFUSALS = {
+    Fault.REFUSE_404: b"HTTP/1.1 404 Not Found",
+    Fault.REFUSE_502: b"HTTP/1.1 502 Bad Gateway",
+}
+
+
 class HostileProxy(TcpProxy):
     """A TcpProxy with a fault that a test switches.
 
     A connection that was stalled stays so when the fault has ended: only a new connection helps its client.
-    `hits` counts the connections that a fault has stalled or reset, `requests` has the request lines so far.
+    `hits` counts the connections that a fault has stalled or ended, `requests` has the request lines so far.
     """
 
     def __init__(self, target_port: int, *, delay_seconds: float = 0.2) -> None:
@@ -90,6 +101,8 @@ class HostileProxy(TcpProxy):
             await self._note_request(data, link)
         if self._fault is Fault.DELAY:
             await asyncio.sleep(self._delay_seconds)
+        if link.is_websocket and not link.is_open and self._fault in REFUSALS:
+            self._end(link, REFUSALS[self._fault] + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
         if link.is_silent or (link.is_mute and from_server) or self._stalls_whole(link):
             self._silence(link)
             await asyncio.Event().wait()
@@ -124,9 +137,17 @@ class HostileProxy(TcpProxy):
         if self._fault is Fault.STALL_AFTER_101 and not link.is_open:
             self._silence(link)
             return head
+        if self._fault is Fault.END_AFTER_101 and not link.is_open:
+            self._end(link, head)
         if self._fault is Fault.STALL_IN_FRAME and len(data) > len(head):
             return data[:-1]
         return data
+
+    def _end(self, link: Link, last: bytes) -> NoReturn:
+        """Close after these bytes: TcpProxy closes both sides of a connection that fails."""
+        self.hits += 1
+        link.client.write(last)
+        raise ConnectionAbortedError
 
     def _silence(self, link: Link) -> None:
         self.hits += not link.is_silent

@@ -138,6 +138,23 @@ async def test_hostile_proxy_when_upgraded_then_passes_up_to_its_fault(
     assert not socket.reader.at_eof()
 
 
+@pytest.mark.parametrize(
+    ("fault", "passes"), [(Fault.REFUSE_404, b"HTTP/1.1 404 "), (Fault.END_AFTER_101, SWITCHED)]
+)
+async def test_hostile_proxy_when_it_ends_handshakes_then_others_pass(
+    hostile: HostileProxy, fault: Fault, passes: bytes
+) -> None:
+    plain = await client(hostile.port)
+    await plain.echo(b"before\n")
+    hostile.set(fault)
+    socket = await client(hostile.port)
+    socket.send(UPGRADE)
+    async with asyncio.timeout(30):
+        assert (await socket.reader.read()).startswith(passes)
+    assert hostile.hits == 1
+    assert await plain.echo(b"REST\n") == b"REST\n"
+
+
 async def test_hostile_proxy_when_it_drops_then_all_are_reset(hostile: HostileProxy) -> None:
     old = await client(hostile.port)
     await old.echo(b"before\n")
