@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from chat_client import ChatError, SignedOut
+from chat_client import ChatClient, ChatError, SignedOut
 from tests.kit.servers import ChatServer
 from tests.kit.users import ChatUser
 
@@ -202,3 +202,17 @@ async def test_client_when_its_session_has_ended_then_raises_signed_out(
     await agent.drop()
     with pytest.raises(SignedOut):
         await agent.send({"toUserId": alice.id, "content": "am I still here?"})
+
+
+async def test_request_when_cancelled_as_its_answer_comes_then_ends(alice: ChatUser) -> None:
+    tasks: list[asyncio.Task[Any]] = []
+
+    def cancel_at_the_answer(direction: str, frame: dict[str, Any]) -> None:
+        if direction == "in" and tasks and frame["event"] == "reply":
+            asyncio.get_running_loop().call_soon(tasks[0].cancel)
+
+    client = ChatClient(alice.server.base_url, access_token=alice.access_token, on_frame=cancel_at_the_answer)
+    async with client:
+        tasks.append(asyncio.create_task(client.request("ping")))
+        await asyncio.wait(tasks)
+    assert tasks[0].cancelled()

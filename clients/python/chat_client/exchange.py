@@ -33,7 +33,9 @@ class Exchange:
         future = self._answers[ref] = asyncio.get_running_loop().create_future()
         try:
             await self.write({"event": event, "data": data, "ref": ref})
-            frame = await asyncio.wait_for(future, self._answer_seconds)
+            # Not wait_for: before Python 3.12 it swallows a cancellation that comes with the answer.
+            async with asyncio.timeout(self._answer_seconds):
+                frame = await future
         except TimeoutError as error:
             # The server could not read some frame since, and probably this one.
             if self._unread is not None and self._unread is not unread:
