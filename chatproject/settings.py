@@ -475,6 +475,8 @@ LOGGING = {
         # At DEBUG it writes every command to MongoDB.
         "pymongo": {"level": "INFO" if LOG_LEVEL == "DEBUG" else LOG_LEVEL},
         "uvicorn.access": {"level": "CRITICAL", "propagate": False},
+        # Written whatever LOG_LEVEL is.
+        "chat.security": {"level": "INFO"},
         # At INFO it writes every packet, above that the errors of peers. Our own handlers log those.
         "engineio.server": {"level": "CRITICAL"},
         "daphne": {"level": "WARNING"},
