@@ -4,12 +4,14 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.kit import servers
 from tests.kit.fork_server import ForkServer
+from tests.kit.mounts import Mount, mounted
 from tests.kit.paths import ROOT
 from tests.kit.redis_servers import RedisServer, running
 from tests.kit.servers import ChatServer
@@ -83,6 +85,13 @@ def own_redis() -> Iterator[RedisServer]:
     """A Redis that the test may kill, restart and pause."""
     with running(RedisServer()) as server:
         yield server
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Mount]:
+    """A disk of 8 MB in memory. Skips the test where it cannot be mounted, which needs root."""
+    with mounted(tmp_path / "disk", size_bytes=8 * 1024 * 1024) as disk:
+        yield disk
 
 
 @pytest.fixture
