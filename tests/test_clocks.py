@@ -1,4 +1,4 @@
-"""Edits reach a client that was away, though the clocks of the processes that it met do not agree."""
+"""Edits reach who was away, and the times of a log are in order, though the clocks of the processes differ."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,3 +68,18 @@ async def test_edit_when_made_at_a_fast_clock_then_has_the_common_time(servers: 
         for server in (fast, right)
     ]
     assert times == sorted(times)
+
+
+async def test_messages_when_clocks_differ_then_times_never_go_back(servers: list[ChatServer]) -> None:
+    right, fast = servers
+    ann = right.sign_up()
+    room_id = ann.make_room()
+    # The second of a process is sent with the head that it knows, the first with the one that it reads.
+    turns = [right, fast, fast, right, right, fast, right]
+    sent = [ann.on(server).send(room_id, "hello") for server in turns]
+    assert [message["seq"] for message in sent] == [1, 2, 3, 4, 5, 6, 7]
+    times = [message["createdAt"] for message in sent]
+    assert times == sorted(times)
+    assert times[0] < times[1] <= times[3]
+    shown = ann.http.get(f"/api/rooms/{room_id}").json()
+    assert shown["lastActivityAt"] == times[-1]

@@ -120,10 +120,7 @@ class MessageLog:
         each room that is a prefix of the new messages, so no seq is ever there without those below it.
         """
         room_ids = {draft.room_id for draft in drafts}
-        now = times.now()
-        messages = [
-            as_message(draft, id=draft.id, fingerprint=draft.fingerprint, created_at=now) for draft in drafts
-        ]
+        messages = [as_message(draft, id=draft.id, fingerprint=draft.fingerprint) for draft in drafts]
         heads: dict[UUID, int] = {}
         try:
             with transaction.atomic():
@@ -131,7 +128,7 @@ class MessageLog:
                     self._known.forget(room_ids)
                 self._known.load(room_ids)
                 heads = {room_id: self._known[room_id].seq for room_id in room_ids}
-                _number(messages, dict(heads))
+                self._number(messages)
                 Message.objects.bulk_create(messages)
                 advance_marks(drafts, messages)
         except IntegrityError:
@@ -139,7 +136,7 @@ class MessageLog:
             return heads
         for message in messages:
             known = self._known[message.room_id]
-            known.seq = message.seq
+            known.seq, known.at = message.seq, message.created_at
             outcomes[message.pk] = Stored(message, known.room, duplicate=False)
         return None
 
@@ -181,8 +178,15 @@ class MessageLog:
                 missing.append(draft)
         return missing
 
+    def _number(self, messages: list[Message]) -> None:
+        """Give each message the next seq of its room, and a time that is not before that of the previous one.
 
-def _number(messages: list[Message], heads: dict[UUID, int]) -> None:
-    """Give each message the next seq of its room, and move `heads` along."""
-    for message in messages:
-        message.seq = heads[message.room_id] = heads[message.room_id] + 1
+        A clock may go back, or be behind that of the process that wrote last. What is known is exactly the
+        previous message, or its seq would be taken.
+        """
+        seqs: dict[UUID, int] = {}
+        now = times.now()
+        for message in messages:
+            known = self._known[message.room_id]
+            message.seq = seqs[message.room_id] = seqs.get(message.room_id, known.seq) + 1
+            message.created_at = max(now, known.at)
