@@ -14,6 +14,7 @@ import dj_database_url
 from csp.constants import NONE, SELF, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 
+from foundation.durations import MAX_DAYS
 from foundation.limits.named import LIMITS
 from foundation.proxies import TrustedProxies
 from foundation.redis.address import RedisAddress
@@ -189,12 +190,16 @@ RETENTION_DAYS = env.whole(
     "RETENTION_DAYS",
     0,
     "age in days at which `manage.py apply_retention` archives messages, in rooms without a policy of their own "
-    "(set on the room's admin page); `0` means never",
+    "(set on the room's admin page); at most 36500, and `0` means never",
     least=0,
+    most=MAX_DAYS,
 )
 ARCHIVE_DIR = env.text(
-    "ARCHIVE_DIR", str(DATA_DIR / "archive"), "directory of the archives", shown="`archive` in `DATA_DIR`"
-)
+    "ARCHIVE_DIR",
+    str(DATA_DIR / "archive"),
+    "directory of the archives, on a disk: archiving to tmpfs and ramfs is refused",
+    shown="`archive` in `DATA_DIR`",
+) or str(DATA_DIR / "archive")
 
 env.section("Presence")
 PRESENCE_ROOM_LIMIT = env.whole(

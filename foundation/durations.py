@@ -20,6 +20,13 @@ def parse_duration(text: str) -> timedelta:
     raise ArgumentTypeError(f"Give a duration such as 365d, 12h, 30m or 0s, up to {MAX_DAYS}d.")
 
 
+def parse_age(text: str) -> timedelta:
+    """Read the age from which something is taken. Refuses 0: a policy of 0 means "never", an age of 0 "all"."""
+    if age := parse_duration(text):
+        return age
+    raise ArgumentTypeError("Give an age above 0, such as 365d. An age of 0 would be the age of everything.")
+
+
 def parse_seconds(text: str) -> timedelta:
     """Read a duration that is in seconds if it names no unit: `30` is `30s`."""
     return parse_duration(f"{text}s" if text[-1:].isdigit() else text)

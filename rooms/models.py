@@ -3,11 +3,16 @@
 from uuid import UUID
 
 from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from foundation import times
+from foundation.durations import MAX_DAYS
 from foundation.folded_field import FoldedField
 from foundation.ids import uuid7
+
+# The bound of RETENTION_DAYS too.
+MAX_RETENTION_DAYS = MAX_DAYS
 
 
 class Room(models.Model):
@@ -45,7 +50,10 @@ class Room(models.Model):
     locked_at = models.DateTimeField(null=True, blank=True, editable=False)
     first_seq = models.BigIntegerField(default=1, editable=False)
     retention_days = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Archive messages after so many days; empty: RETENTION_DAYS says."
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0), MaxValueValidator(MAX_RETENTION_DAYS)],
+        help_text="Archive messages after so many days; 0: never; empty: RETENTION_DAYS says.",
     )
 
     class Meta:

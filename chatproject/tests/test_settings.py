@@ -66,6 +66,7 @@ BAD = [
     ("RATE_LIMITS", "perhaps"), ("DEBUG", "perhaps"), ("PORT", "http"), ("PORT", "70000"), ("LOG_LEVEL", "LOUD"),
     ("DATABASE_URL", "nonsense"), ("DATABASE_URL", "foo://x"), ("REDIS_URL", "localhost:6379"),
     ("ACCESS_TOKEN_SECONDS", "-5"),
+    *(("RETENTION_DAYS", bad) for bad in ("-1", "36501", "1.5", "9" * 30)),
 ]  # fmt: skip
 
 

@@ -34,7 +34,7 @@ async def expel_member(*, case: Case, room_id: UUID, user_id: UUID) -> None:
 
 
 async def set_retention(*, case: Case, room_id: UUID, days: int | None) -> None:
-    """Archive the room's messages after `days`; None means RETENTION_DAYS."""
+    """Archive the room's messages after `days`; 0 means never, None means RETENTION_DAYS."""
     action = partial(room_moderators.set_retention, room_id=room_id, days=days)
     await _carry_out(case, "set_retention", room_id, action, details={"days": days})
 

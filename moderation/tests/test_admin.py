@@ -93,6 +93,19 @@ def test_room_page_when_retention_is_set_then_stored_and_recorded(
     assert "set_retention" in moderator.audit_log()
 
 
+@pytest.mark.parametrize("days", ["-1", "36501", "2147483648", "9" * 30, "1.5", "x"])
+def test_room_page_when_retention_is_out_of_bounds_then_shows_why(
+    moderator: Moderator, alice: ChatUser, days: str
+) -> None:
+    path = f"/admin/rooms/room/{alice.make_room()}/change/"
+    before = moderator.audit_log()
+    answer = moderator.post(path, retention_days=days)
+    assert answer.status_code == 200
+    assert "errorlist" in answer.text
+    assert 'value="' + days not in moderator.get(path).text
+    assert moderator.audit_log() == before
+
+
 def test_search_when_no_filter_is_set_then_the_last_day_is_searched(
     moderator: Moderator, alice: ChatUser
 ) -> None:

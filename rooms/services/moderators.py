@@ -8,10 +8,10 @@ from uuid import UUID
 
 from foundation import times
 from foundation.database import run_db
-from foundation.errors import Conflict, Forbidden
+from foundation.errors import Conflict, Forbidden, Invalid
 
 from .. import selectors
-from ..models import Membership, Room
+from ..models import MAX_RETENTION_DAYS, Membership, Room
 from ..write_access import forget_write_access
 from .changes import save_changes
 from .owners import appoint_owner
@@ -38,7 +38,12 @@ async def unlock_room(*, room_id: UUID) -> Room:
 
 
 async def set_retention(*, room_id: UUID, days: int | None) -> Room:
-    """Set after how many days messages are archived; None means RETENTION_DAYS. Members do not see it."""
+    """Set after how many days messages are archived; 0 means never, None means RETENTION_DAYS.
+
+    Members do not see it. Raises Invalid for other numbers.
+    """
+    if days is not None and not 0 <= days <= MAX_RETENTION_DAYS:
+        raise Invalid(f"Messages are kept for 0 to {MAX_RETENTION_DAYS} days; 0 means for ever.")
     room, _ = await run_db(_change, room_id, {"retention_days": days})
     return room
 
