@@ -1,92 +1,114 @@
-"""Archives of messages on disk: gzip files of JSON lines, and a manifest with checksums for each room.
+"""Archives of messages on disk: a folder for each room, with gzip files of JSON lines and a manifest.
 
-docs/runbook.md shows the format. `retention` decides what is archived and removed.
+docs/runbook.md shows the format. `retention` decides what is archived and removed. A file is only ever unlinked
+when the files that replace it keep each of its messages; else it is moved into the folder `aside` beside it.
 """
 
 import fcntl
 import gzip
 import hashlib
-import os
-from collections.abc import Iterable, Iterator
+import re
+import zlib
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
-import msgspec
-from django.db import models
+from foundation.durable_files import make_folder, move_file, sync_folder, write_file
 
-from foundation.folded_field import FoldedField
+from .archive_lines import belongs_at, keeps, message_id_of
+from .archive_manifest import Chunk, Damaged, Manifest
 
-from .models import Message, MessageRevision
-
-FORMAT = 1
-
-
-class Damaged(Exception):
-    """A file of the archive is missing, or differs from what was written."""
-
-
-class Chunk(msgspec.Struct):
-    """One file with the messages `first_seq` to `last_seq`. `removed`: the database does not have them any more."""
-
-    file: str
-    first_seq: int
-    last_seq: int
-    size_bytes: int
-    sha256: str
-    removed: bool = False
-
-    @property
-    def count(self) -> int:
-        return self.last_seq - self.first_seq + 1
-
-
-class Manifest(msgspec.Struct):
-    room_id: UUID
-    chunks: list[Chunk] = msgspec.field(default_factory=list)
-    format: int = FORMAT
+# The seqs, and a digest of the content. So a file that a manifest names is never overwritten with another content.
+FILE_NAME = re.compile(r"\d{12,}-\d{12,}\.[0-9a-f]{12}\.jsonl\.gz", re.ASCII)
 
 
 class Archive:
-    """A directory with a folder for each room. Files are replaced by rename: a kill leaves the old or the new."""
+    """A directory with a folder for each room. `set_aside`: the files that this object has moved aside."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self.set_aside: list[Path] = []
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Lock the archive for one run. Raises BlockingIOError while another run has it."""
-        self.directory.mkdir(parents=True, exist_ok=True)
+        make_folder(self.directory)
         with (self.directory / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield
 
-    def room_ids(self) -> list[UUID]:
-        return [UUID(path.parent.name) for path in sorted(self.directory.glob("*/manifest.json"))]
+    def folders(self) -> list[str]:
+        """The names of the folders with parts of an archive: ids of rooms, unless somebody put others there."""
+        patterns = ("*/manifest.json", "*/*.jsonl.gz")
+        return sorted({path.parent.name for each in patterns for path in self.directory.glob(each)})
 
     def manifest(self, room_id: UUID) -> Manifest:
-        path = self._folder(room_id) / "manifest.json"
-        if not path.exists():
-            return Manifest(room_id)
-        try:
-            manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
-        except msgspec.DecodeError as error:
-            raise Damaged(f"{path} is damaged: {error}") from error
-        if manifest.format != FORMAT:
-            raise Damaged(f"{path} has format {manifest.format}; this program reads {FORMAT}.")
-        return manifest
+        """The room's manifest, or a new one for a room without archive. Raises Damaged."""
+        folder = self._folder(room_id)
+        path = folder / "manifest.json"
+        if path.exists():
+            return Manifest.read(path, room_id)
+        if any(_chunk_files(folder)):
+            raise Damaged(f"{path} is missing, and {folder} has files of messages.")
+        return Manifest(room_id)
 
     def save(self, manifest: Manifest) -> None:
-        data = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
-        _write_whole(self._folder(manifest.room_id) / "manifest.json", data)
+        folder = self._folder(manifest.room_id)
+        make_folder(folder)
+        write_file(folder / "manifest.json", manifest.encoded())
 
     def write(self, manifest: Manifest, lines: list[bytes], first_seq: int, last_seq: int) -> Chunk:
-        """Write a chunk, read it back, and save the manifest. It replaces the chunks that overlap with it.
+        """Write a chunk, read it back, and save the manifest. It replaces what other chunks have of these seqs.
 
-        The file's name contains a digest of its content. So a file that the saved manifest names is never
-        overwritten with another content. Raises Damaged if the file reads back differently.
+        Raises Damaged if a file reads back differently.
         """
+        if not manifest.chunks:
+            # From now on a missing manifest is a lost one.
+            self.save(manifest)
+        chunk = self._store(manifest.room_id, lines, first_seq, last_seq)
+        chunks = [chunk]
+        for other in manifest.chunks:
+            chunks += (
+                self._around(manifest.room_id, other, chunk, lines) if other.overlaps(chunk) else [other]
+            )
+        manifest.chunks = sorted(chunks, key=lambda one: one.first_seq)
+        self.save(manifest)
+        self.clear_replaced(manifest)
+        return chunk
+
+    def clear_replaced(self, manifest: Manifest) -> None:
+        """Unlink the files that the manifest does not name, where its chunks keep each of their messages; move the
+        others aside. Also after a kill before this. Files that no archive has written stay where they are."""
+        named = {chunk.file for chunk in manifest.chunks}
+        folder = self._folder(manifest.room_id)
+        for path in list(_chunk_files(folder)):
+            if path.name in named:
+                continue
+            if self._is_kept(manifest, path):
+                path.unlink()
+                sync_folder(folder)
+            else:
+                self.set_aside.append(move_file(path, folder / "aside"))
+
+    def read(self, room_id: UUID, chunk: Chunk) -> list[bytes]:
+        """The lines of a chunk, one for each message. Raises Damaged."""
+        path = self._folder(room_id) / chunk.file
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise Damaged(f"{path} cannot be read: {error.strerror}") from error
+        if hashlib.sha256(data).hexdigest() != chunk.sha256:
+            raise Damaged(f"{path} is damaged: its SHA-256 is not the manifest's.")
+        lines = _lines(path, data)
+        if len(lines) != chunk.count:
+            raise Damaged(f"{path} has {len(lines)} lines for {chunk.count} messages.")
+        for seq, line in enumerate(lines, chunk.first_seq):
+            if not belongs_at(line, room_id, seq):
+                raise Damaged(f"{path} does not have message {seq} of the room in its place.")
+        return lines
+
+    def _store(self, room_id: UUID, lines: list[bytes], first_seq: int, last_seq: int) -> Chunk:
         data = gzip.compress(b"".join(line + b"\n" for line in lines), mtime=0)
         digest = hashlib.sha256(data).hexdigest()
         chunk = Chunk(
@@ -96,93 +118,60 @@ class Archive:
             size_bytes=len(data),
             sha256=digest,
         )
-        _write_whole(self._folder(manifest.room_id) / chunk.file, data)
-        if self.read(manifest.room_id, chunk) != lines:
+        write_file(self._folder(room_id) / chunk.file, data)
+        if self.read(room_id, chunk) != lines:
             raise Damaged(f"{chunk.file} reads back differently.")
-        kept: list[Chunk] = []
-        replaced: list[Chunk] = []
-        for other in manifest.chunks:
-            apart = other.last_seq < first_seq or other.first_seq > last_seq
-            (kept if apart else replaced).append(other)
-        manifest.chunks = sorted([*kept, chunk], key=lambda one: one.first_seq)
-        self.save(manifest)
-        for other in replaced:
-            if other.file != chunk.file:
-                (self._folder(manifest.room_id) / other.file).unlink(missing_ok=True)
         return chunk
 
-    def read(self, room_id: UUID, chunk: Chunk) -> list[bytes]:
-        """The lines of a chunk, one for each message. Raises Damaged."""
-        path = self._folder(room_id) / chunk.file
+    def _around(self, room_id: UUID, other: Chunk, chunk: Chunk, lines: list[bytes]) -> list[Chunk]:
+        """What `other` has before and after the seqs of `chunk`, as chunks of their own.
+
+        Not what comes after, if the two disagree: then `other` is of another log, which went on after a copy of
+        the database that was restored since.
+        """
+        former = self.read(room_id, other)
+        shared = range(max(other.first_seq, chunk.first_seq), min(other.last_seq, chunk.last_seq) + 1)
+        agree = all(
+            message_id_of(former[seq - other.first_seq]) == message_id_of(lines[seq - chunk.first_seq])
+            for seq in shared
+        )
+        parts = []
+        for first, last, wanted in (
+            (other.first_seq, shared[0] - 1, True),
+            (shared[-1] + 1, other.last_seq, agree),
+        ):
+            if wanted and first <= last:
+                rest = former[first - other.first_seq : last + 1 - other.first_seq]
+                part = self._store(room_id, rest, first, last)
+                part.removed = other.removed
+                parts.append(part)
+        return parts
+
+    def _is_kept(self, manifest: Manifest, path: Path) -> bool:
         try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise Damaged(f"{path} cannot be read: {error}") from error
-        if hashlib.sha256(data).hexdigest() != chunk.sha256:
-            raise Damaged(f"{path} is damaged: its SHA-256 is not the manifest's.")
-        lines = gzip.decompress(data).split(b"\n")[:-1]
-        if len(lines) != chunk.count:
-            raise Damaged(f"{path} has {len(lines)} lines for {chunk.count} messages.")
-        return lines
+            first_seq, last_seq = map(int, path.name.partition(".")[0].split("-"))
+            former = dict(enumerate(_lines(path, path.read_bytes()), first_seq))
+            if len(former) != last_seq - first_seq + 1:
+                return False
+            present: dict[int, bytes] = {}
+            for chunk in manifest.chunks:
+                if any(chunk.first_seq <= seq <= chunk.last_seq for seq in former):
+                    present |= enumerate(self.read(manifest.room_id, chunk), chunk.first_seq)
+            return all(seq in present and keeps(present[seq], line) for seq, line in former.items())
+        except (Damaged, LookupError, TypeError, ValueError):
+            # What cannot be read cannot be compared.
+            return False
 
     def _folder(self, room_id: UUID) -> Path:
         return self.directory / str(room_id)
 
 
-def _write_whole(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    with part.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
+def _chunk_files(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.glob("*.jsonl.gz")) if FILE_NAME.fullmatch(path.name))
+
+
+def _lines(path: Path, data: bytes) -> list[bytes]:
     try:
-        # The rename has to survive a power cut too.
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def encode_line(message: Message, revisions: Iterable[MessageRevision]) -> bytes:
-    """A message and its revisions as one line of JSON, without the line break. Equal rows give equal bytes, on
-    every database. Raises Damaged if the line would be read back as a different row."""
-    line = _encode(message, revisions)
-    if _encode(*decode_line(line)) != line:
-        raise Damaged(f"message {message.pk} cannot be archived: it would read back differently.")
-    return line
-
-
-def decode_line(line: bytes) -> tuple[Message, list[MessageRevision]]:
-    """The unsaved rows of a line: a message and its revisions."""
-    data = msgspec.json.decode(line)
-    revisions = data.pop("revisions")
-    return _row(Message, data), [_row(MessageRevision, one) for one in revisions]
-
-
-def without_change_time(line: bytes) -> dict[str, Any]:
-    """The data of a line without `changed_at`, which restored rows get anew."""
-    data: dict[str, Any] = msgspec.json.decode(line)
-    del data["changed_at"]
-    return data
-
-
-def message_id_of(line: bytes) -> UUID:
-    return UUID(msgspec.json.decode(line)["id"])
-
-
-def _encode(message: Message, revisions: Iterable[MessageRevision]) -> bytes:
-    data = {**_columns(message), "revisions": [_columns(revision) for revision in revisions]}
-    return msgspec.json.encode(data)
-
-
-def _columns(row: models.Model) -> dict[str, Any]:
-    """Without folded text, which an inserted row gets from its source."""
-    fields = [field for field in row._meta.concrete_fields if not isinstance(field, FoldedField)]
-    return {field.attname: getattr(row, field.attname) for field in fields}
-
-
-def _row(model: Any, data: dict[str, Any]) -> Any:
-    fields = {field.attname: field for field in model._meta.concrete_fields}
-    return model(**{name: fields[name].to_python(value) for name, value in data.items()})
+        return gzip.decompress(data).split(b"\n")[:-1]
+    except (OSError, EOFError, zlib.error) as error:
+        raise Damaged(f"{path} is damaged: {error}") from error

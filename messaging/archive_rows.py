@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from foundation.server_clock import DatabaseNow
 
-from .archive import encode_line
+from .archive_lines import encode_line
 from .models import Message, MessageRevision
 
 T = TypeVar("T")

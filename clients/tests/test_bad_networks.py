@@ -75,7 +75,7 @@ async def test_client_when_it_loses_a_room_meanwhile_then_forgets_it(
     await send_many(alice, other, 1)
     if request_of_room:
         await send_many(alice, lost, 3)
-        archiving = ["archive_messages", "--older-than", "0s", "--grace", "0", "--room", lost]
+        archiving = ["archive_messages", "--older-than", "0.001s", "--grace", "0", "--room", lost]
         await asyncio.to_thread(server.manage, *archiving, "--to", str(tmp_path))
     else:
         lost = alice.make_room(bob)

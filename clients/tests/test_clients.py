@@ -121,7 +121,7 @@ async def test_client_when_missed_messages_are_archived_then_goes_on(
 ) -> None:
     room_id = alice.make_room(bob)
     await send_many(alice, room_id, 8)
-    archiving = ["archive_messages", "--older-than", "0s", "--grace", "0", "--room", room_id]
+    archiving = ["archive_messages", "--older-than", "0.001s", "--grace", "0", "--room", room_id]
     await asyncio.to_thread(server.manage, *archiving, "--to", str(tmp_path))  # all but the last
     agent = make_agent()
     await agent.start(bob, state={"rooms": {room_id: 2}, "since": "2026-01-01T00:00:00.000Z"})

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from foundation.durations import parse_duration, parse_seconds
+from foundation.durations import parse_age, parse_duration, parse_seconds
 
 pytestmark = pytest.mark.once  # texts
 
@@ -44,3 +44,10 @@ def test_duration_when_it_is_anything_else_then_says_what_is_right(text: str) ->
     for parse in (parse_duration, parse_seconds):
         with pytest.raises(ArgumentTypeError, match="up to 36500d"):
             parse(text)
+
+
+@pytest.mark.parametrize("text", ["0s", "0d", "0.0h"])
+def test_age_when_it_is_zero_then_is_refused(text: str) -> None:
+    assert parse_age("0.5s") == timedelta(seconds=0.5)
+    with pytest.raises(ArgumentTypeError, match="above 0"):
+        parse_age(text)

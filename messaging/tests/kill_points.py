@@ -1,12 +1,15 @@
-"""Kills archiving and restoring runs with SIGKILL before each of their statements and renames.
+"""Kills archiving and restoring runs with SIGKILL before each of their statements and changes of files.
 
-After each kill the next run has to complete the work, and all rows are compared byte for byte.
+After each kill the next run has to complete the work, and all rows are compared byte for byte. Also after an older
+copy of the database was restored and went another way: then no message may be missing from the archive.
 Usage: `python -m messaging.tests.kill_points ROOM DIR`, with the environment of a server that has the room. Every
 run is a fork of its own, so that none inherits a database connection. Prints the last point reached of each kind.
 """
 
 import argparse
+import gzip
 import os
+import pickle
 import signal
 import sys
 from collections.abc import Callable
@@ -18,6 +21,48 @@ import django
 from django.db import connection
 
 CHUNK_MESSAGES = 5
+CHANGES_OF_FILES = {"os.rename", "os.remove", "os.mkdir"}
+
+
+class Copy:
+    """The rows of a room at one moment. `load` makes the database an older one, as restoring a copy does."""
+
+    def __init__(self, room: Any) -> None:
+        from messaging.models import ArchivedKey, Message, MessageRevision
+
+        self.room = type(room).objects.get(pk=room.pk)
+        self.messages = list(Message.objects.filter(room=room).order_by("seq"))
+        ids = [message.pk for message in self.messages]
+        self.revisions = list(MessageRevision.objects.filter(message_id__in=ids))
+        self.keys = list(ArchivedKey.objects.filter(message_id__in=ids))
+
+    def load(self) -> None:
+        from django.db.models import QuerySet
+
+        from messaging.models import ArchivedKey, Message, MessageRevision
+
+        present = list(Message.objects.filter(room_id=self.room.pk).values_list("pk", flat=True))
+        ids = list({*present, *(message.pk for message in self.messages)})
+        formers: list[Any] = [
+            QuerySet(MessageRevision).filter(message_id__in=ids),
+            QuerySet(Message).filter(pk__in=ids),
+            QuerySet(ArchivedKey).filter(message_id__in=ids),
+        ]
+        for former in formers:
+            former._raw_delete(former.db)
+        Message.objects.bulk_create(self.messages)
+        MessageRevision.objects.bulk_create(self.revisions)
+        ArchivedKey.objects.bulk_create(self.keys)
+        self.room.save()
+
+    def go_another_way(self, after_seq: int) -> None:
+        """Replace the messages after this seq by others."""
+        from foundation.ids import uuid7
+
+        others = [message for message in self.messages if message.seq > after_seq]
+        for message in others:
+            message.pk, message.content, message.client_message_id = uuid7(), "another", None
+        self.room.last_message_id = self.messages[-1].pk
 
 
 def dump(room_id: str) -> bytes:
@@ -58,7 +103,7 @@ def restore(room_id: str, directory: Path) -> None:
 
 
 def die_at(point: int) -> None:
-    """Kill this process before its statement or rename number `point`, counted from 1."""
+    """Kill this process before its statement or change of a file number `point`, counted from 1."""
     left = point
 
     def count() -> None:
@@ -72,7 +117,7 @@ def die_at(point: int) -> None:
         return execute(sql, params, many, context)
 
     connection.execute_wrappers.append(statement)
-    sys.addaudithook(lambda event, args: count() if event == "os.rename" else None)
+    sys.addaudithook(lambda event, args: count() if event in CHANGES_OF_FILES else None)
 
 
 def fork(work: Callable[[], bytes | None]) -> tuple[bool, bytes]:
@@ -130,7 +175,55 @@ def run_killed_at_each_point(room_id: str, directory: Path, every: int) -> dict[
             fork(lambda folder=folder, following=following: go_on(folder, following))
             point += every
         points[name] = point - 2 * every
+    points["replace"] = replace_killed_at_each_point(room_id, directory, every)
     return points
+
+
+def lines_in(folder: Path) -> set[bytes]:
+    found = [gzip.decompress(path.read_bytes()) for path in folder.rglob("*.jsonl.gz")]
+    return {line for data in found for line in data.splitlines()}
+
+
+def replace_killed_at_each_point(room_id: str, directory: Path, every: int) -> int:
+    """Archive an older copy, which went another way, into the archive of the present database."""
+    kept = directory / "copy"
+
+    def save() -> None:
+        from rooms.models import Room
+
+        kept.write_bytes(pickle.dumps(Copy(Room.objects.get(pk=room_id))))
+
+    def begin(folder: Path) -> None:
+        archive(room_id, folder)
+        copy = pickle.loads(kept.read_bytes())
+        copy.go_another_way(7)
+        copy.load()
+
+    def end(folder: Path, before: set[bytes]) -> None:
+        from messaging.archive import Archive
+        from messaging.archive_checks import archive_problems
+        from messaging.models import Message
+        from rooms.models import Room
+
+        archive(room_id, folder)
+        room = Room.objects.get(pk=room_id)
+        assert list(Message.objects.filter(room=room).values_list("seq", flat=True)) == [room.last_seq]
+        assert list(archive_problems(room=room, archive=Archive(folder))) == []
+        # Edits of the copy differ in changed_at only, and their lines are replaced.
+        missing = before - lines_in(folder)
+        assert not missing, missing
+        pickle.loads(kept.read_bytes()).load()
+
+    fork(save)
+    point, killed = 1, True
+    while killed:
+        folder = directory / f"replace-{point}"
+        fork(lambda folder=folder: begin(folder))
+        before = lines_in(folder)
+        killed, _ = fork(lambda folder=folder, point=point: (die_at(point), archive(room_id, folder))[1])
+        fork(lambda folder=folder, before=before: end(folder, before))
+        point += every
+    return point - 2 * every
 
 
 if __name__ == "__main__":

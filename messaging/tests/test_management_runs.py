@@ -83,7 +83,7 @@ def test_command_when_on_a_terminal_then_shows_a_bar_else_lines(
     room, _ = ten_messages(ann, ben)
     terminal, its_end = pty.openpty()
     termios.tcsetwinsize(its_end, (40, 100))
-    command = [sys.executable, "manage.py", *archive_command(room, tmp_path, age="0s")]
+    command = [sys.executable, "manage.py", *archive_command(room, tmp_path, age="0.001s")]
     process = subprocess.Popen(command, env=server.env, cwd=ROOT, stdout=its_end)
     os.close(its_end)
     shown = b""
@@ -103,10 +103,11 @@ def test_command_when_on_a_terminal_then_shows_a_bar_else_lines(
 @pytest.mark.parametrize(
     "option",
     [
-        "--older-than=1", "--older-than=\u0661d", "--older-than=-1d", "--older-than=" + "9" * 400 + "d",
+        "--older-than=1", "--older-than=0s", "--older-than=0.0d",
+        "--older-than=\u0661d", "--older-than=-1d", "--older-than=" + "9" * 400 + "d",
         "--older-than=36501d", "--older-than=9999999999s", "--room=0", "--room=01a20bd1bed6707dbd3a71bea614e6cb",
         "--room={01a20bd1-bed6-707d-bd3a-71bea614e6cb}", "--grace=nan",
-        "--grace=inf", "--grace=-1", "--grace=1e400",
+        "--grace=inf", "--grace=-1", "--grace=1e400", "--grace=3601", "--grace=2h",
     ],
     ids=lambda option: ascii(option)[:40],
 )  # fmt: skip

@@ -8,10 +8,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from foundation import times
-from foundation.durations import parse_seconds
-from messaging.management.runs import GRACE_SECONDS, archive_rooms
-from rooms.models import Room
+from messaging.management.arguments import add_archiving
+from messaging.management.problems import Problems, operator_errors
+from messaging.management.runs import archive_rooms, present_time
+from rooms.models import MAX_RETENTION_DAYS, Room
 
 
 class Command(BaseCommand):
@@ -25,20 +25,21 @@ class Command(BaseCommand):
             metavar="DIR",
             help="the archive; default: ARCHIVE_DIR",
         )
-        parser.add_argument(
-            "--grace",
-            type=parse_seconds,
-            default=timedelta(seconds=GRACE_SECONDS),
-            help="seconds to wait for edits in progress before rows are removed",
-        )
+        add_archiving(parser)
 
-    def handle(self, *args: Any, to: Path, grace: timedelta, **options: Any) -> None:
+    def handle(self, *args: Any, to: Path, grace: timedelta, in_memory: bool, **options: Any) -> None:
+        problems, now, cutoffs = Problems(), present_time(), {}
         rooms = Room.objects.order_by("pk")
         if not settings.RETENTION_DAYS:
             rooms = rooms.filter(retention_days__isnull=False)
-        now = times.now()
-        cutoffs = {
-            room_id: now - timedelta(days=settings.RETENTION_DAYS if days is None else days)
-            for room_id, days in rooms.values_list("pk", "retention_days")
-        }
-        archive_rooms(cutoffs, to, grace_seconds=grace.total_seconds())
+        with operator_errors():
+            policies = list(rooms.values_list("pk", "retention_days"))
+        for room_id, own in policies:
+            days = settings.RETENTION_DAYS if own is None else own
+            if type(days) is not int or not 0 <= days <= MAX_RETENTION_DAYS:
+                problems.skip(
+                    room_id, f"its retention_days is {days!r}, which is not 0 to {MAX_RETENTION_DAYS}"
+                )
+            elif days:
+                cutoffs[room_id] = now - timedelta(days=days)
+        archive_rooms(cutoffs, to, grace=grace, in_memory=in_memory, problems=problems)

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand
 
-from foundation import times
-from foundation.durations import parse_duration, parse_seconds
-from foundation.ids import read_id
-from messaging.management.runs import GRACE_SECONDS, archive_rooms
+from foundation.durations import parse_age
+from messaging.management.arguments import add_archiving, add_rooms
+from messaging.management.problems import operator_errors
+from messaging.management.runs import archive_rooms, present_time, require_rooms
 from rooms.models import Room
 
 
@@ -20,21 +20,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--older-than", type=parse_duration, required=True, metavar="365d", help="age in d, h, m or s"
+            "--older-than", type=parse_age, required=True, metavar="365d", help="age in d, h, m or s, above 0"
         )
-        parser.add_argument(
-            "--room",
-            type=read_id,
-            action="append",
-            help="only this room; may be repeated; default: all rooms",
-        )
+        add_rooms(parser)
         parser.add_argument("--to", type=Path, required=True, metavar="DIR", help="the archive")
-        parser.add_argument(
-            "--grace",
-            type=parse_seconds,
-            default=timedelta(seconds=GRACE_SECONDS),
-            help="seconds to wait for edits in progress before rows are removed",
-        )
+        add_archiving(parser)
 
     def handle(
         self,
@@ -43,8 +33,11 @@ class Command(BaseCommand):
         room: list[UUID] | None,
         to: Path,
         grace: timedelta,
+        in_memory: bool,
         **options: Any,
     ) -> None:
-        cutoff = times.now() - older_than
-        rooms = Room.objects.order_by("pk").values_list("pk", flat=True)
-        archive_rooms(dict.fromkeys(room or rooms, cutoff), to, grace_seconds=grace.total_seconds())
+        cutoff = present_time() - older_than
+        with operator_errors():
+            require_rooms(room or ())
+            room_ids = room or list(Room.objects.order_by("pk").values_list("pk", flat=True))
+        archive_rooms(dict.fromkeys(room_ids, cutoff), to, grace=grace, in_memory=in_memory)

@@ -7,8 +7,7 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand
 
-from foundation.ids import read_id
-from messaging.archive import Archive
+from messaging.management.arguments import add_rooms
 from messaging.management.runs import restore_rooms
 
 
@@ -16,15 +15,10 @@ class Command(BaseCommand):
     help = "Restore archived messages. The archive is kept. Safe to run again after an interruption."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument(
-            "--room",
-            type=read_id,
-            action="append",
-            help="only this room; may be repeated; default: all rooms",
-        )
+        add_rooms(parser)
         parser.add_argument(
             "--from", type=Path, required=True, metavar="DIR", dest="source", help="the archive"
         )
 
     def handle(self, *args: Any, room: list[UUID] | None, source: Path, **options: Any) -> None:
-        restore_rooms(room or Archive(source).room_ids(), source)
+        restore_rooms(room, source)
