@@ -8,7 +8,8 @@ RUN /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check -r requ
 
 FROM python:3.11-slim
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 DATA_DIR=/data HOST=0.0.0.0 PORT=8000
-RUN useradd --system --uid 10001 --no-create-home chat && mkdir /data && chown chat /data
+RUN useradd --system --uid 10001 --no-create-home chat && mkdir -m 700 /data /archive /backups \
+    && chown chat /data /archive /backups
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /app
 COPY . .

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 from chatproject.settings import env
 from tests.kit.paths import ROOT
@@ -21,6 +22,21 @@ def test_env_example_when_read_then_names_only_known_settings() -> None:
     assert named - COMPOSE_ONLY <= env.names()
     compose = (ROOT / "docker-compose.yml").read_text()
     assert set(re.findall(r"(?<!\$)\$\{([A-Z_]+)", compose)) <= named
+
+
+def test_compose_when_read_then_what_must_last_is_on_volumes() -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    owned = re.search(r"chown chat (.*)", (ROOT / "Dockerfile").read_text())
+    assert owned is not None
+    for name in ("app", "migrate"):
+        service = compose["services"][name]
+        mounts = dict(volume.split(":")[::-1] for volume in service["volumes"])
+        assert service["read_only"]
+        for folder in ("/data", service["environment"]["ARCHIVE_DIR"], "/backups"):
+            assert mounts[folder] in compose["volumes"], folder
+            assert folder not in service["tmpfs"]
+            # A new volume gets the owner of the image's folder.
+            assert folder in owned[1].split()
 
 
 def test_image_when_built_then_is_not_root_and_has_a_health_check() -> None:
