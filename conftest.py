@@ -89,8 +89,8 @@ def own_redis() -> Iterator[RedisServer]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Mount]:
-    """A disk of 8 MB in memory. Skips the test where it cannot be mounted, which needs root."""
-    with mounted(tmp_path / "disk", size_bytes=8 * 1024 * 1024) as disk:
+    """A disk of 16 MB in memory. Skips the test where it cannot be mounted, which needs root."""
+    with mounted(tmp_path / "disk", size_bytes=16 * 1024 * 1024) as disk:
         yield disk
 
 

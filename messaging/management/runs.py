@@ -50,9 +50,6 @@ def archive_rooms(
             _require_disk(directory)
         with archive.locked():
             archived = _export(archive, cutoffs, problems)
-            if archived and grace:
-                print(f"waiting {grace.total_seconds():g} s for edits in progress", flush=True)
-                time.sleep(grace.total_seconds())
             removed = _over_rooms(
                 "removed",
                 cutoffs,
@@ -63,6 +60,7 @@ def archive_rooms(
                 work=lambda room: _noting_aside(
                     archive, problems, retention.remove_archived(room=room, archive=archive)
                 ),
+                first=lambda: _wait_for_edits(grace),
             )
     problems.raise_if_any(f"{archived} messages were archived and {removed} removed")
 
@@ -139,6 +137,12 @@ def _export(archive: Archive, cutoffs: dict[UUID, datetime], problems: Problems)
     return _over_rooms("archived", cutoffs, problems, size=size, work=work)
 
 
+def _wait_for_edits(grace: timedelta) -> None:
+    if grace:
+        print(f"waiting {grace.total_seconds():g} s for edits in progress", flush=True)
+        time.sleep(grace.total_seconds())
+
+
 def _over_rooms(
     phase: str,
     room_ids: Iterable[UUID],
@@ -146,12 +150,18 @@ def _over_rooms(
     *,
     size: Callable[[Room], int],
     work: Callable[[Room], Iterator[int]],
+    first: Callable[[], None] = lambda: None,
 ) -> int:
-    """Run one phase over the rooms that have messages for it; returns the number of messages."""
+    """Run one phase over the rooms that have messages for it; returns the number of messages.
+
+    `first` is called before the work, if there is any.
+    """
     sizes = {}
     for room_id in room_ids:
         with problems.of(room_id):
             sizes[room_id] = size(_room(room_id))
+    if any(sizes.values()):
+        first()
     progress = Progress(phase, sum(sizes.values()))
     for room_id in (room_id for room_id, messages in sizes.items() if messages):
         with problems.of(room_id):
