@@ -14,6 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db.models import QuerySet
 
 from foundation import times
+from messaging import retention
 from messaging.archive import Archive
 from messaging.models import Message
 from rooms.models import Room
@@ -200,3 +201,16 @@ def test_runs_when_there_are_two_at_once_then_the_second_refuses(log: Log, tmp_p
         call_command("restore_messages", "--from", str(tmp_path))
     assert files(tmp_path) == ["01-02"]
     assert seqs(room) == [3]
+
+
+@pytest.mark.once  # tests the order of steps
+def test_archive_when_a_killed_run_goes_on_then_waits_for_edits(
+    log: Log, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    room, _ = log
+    assert list(retention.archive_room(room=room, through=2, archive=Archive(tmp_path))) == [2]
+    command = ["archive_messages", "--older-than", "1m", "--to", str(tmp_path), "--grace", "0.1"]
+    call_command(*command)
+    assert "archived 0 messages in all\nwaiting 0.1 s for edits in progress\n" in capsys.readouterr().out
+    call_command(*command)
+    assert "waiting" not in capsys.readouterr().out

@@ -25,6 +25,7 @@ from tests.kit.redis_servers import RedisServer
 from tests.kit.servers import ChatServer
 from tests.kit.users import ChatUser
 
+FOLDERS = ("backups", "archive", "drill", "newdisk")
 WHOLE = bool(os.environ.get("RUNBOOK_WHOLE"))
 # `python` is the interpreter of the tests. Unless WHOLE, `python manage.py` only writes its arguments to a file.
 PRELUDE = """set -euo pipefail
@@ -66,7 +67,7 @@ async def test_commands_when_run_then_print_what_the_runbook_shows(
         REDIS_URL=redis_server.url, LOG_DIR=str(tmp_path), RATE_LIMITS="on", LIMIT_MESSAGES_USER="3/10m"
     )
     user, room_id = await be_busy(server)
-    for name in ("backups", "archive", "drill"):
+    for name in FOLDERS:
         (tmp_path / name).mkdir()
     if WHOLE:
         whole = (
@@ -86,7 +87,7 @@ async def test_commands_when_run_then_print_what_the_runbook_shows(
     for code, shown in blocks("runbook.md", "bash"):
         if "redis-cli" in code and shutil.which("redis-cli") is None:
             continue
-        for name in ("backups", "archive", "drill"):
+        for name in FOLDERS:
             code = code.replace(f"/{name}", f"{tmp_path}/{name}")
         printed = run("bash", "-c", PRELUDE + code, env=env)
         if shown and (WHOLE or "manage.py" not in code):
