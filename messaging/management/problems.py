@@ -8,15 +8,16 @@ from pathlib import Path
 from uuid import UUID
 
 from django.core.management.base import CommandError
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import Error, InterfaceError, InternalError, OperationalError, ProgrammingError
 from tqdm import tqdm
 
 from messaging.archive_manifest import ArchiveError
 
 logger = logging.getLogger(__name__)
 
-# Errors of the disk that every room meets.
-FOR_ALL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
+# Errors that every room meets. PostgreSQL calls a read-only database an internal error.
+DATABASE_FAILS = (OperationalError, InterfaceError, InternalError, ProgrammingError)
+DISK_FAILS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 NOTHING_LOST = "Nothing was removed that is not verified in the archive"
 
 
@@ -46,8 +47,10 @@ class Problems:
             yield
         except ArchiveError as error:
             self.skip(room_id, str(error))
-        except (OSError, OperationalError, InterfaceError) as error:
-            if not isinstance(error, OSError) or error.errno in FOR_ALL:
+        except DATABASE_FAILS:
+            raise
+        except OSError as error:
+            if error.errno in DISK_FAILS:
                 raise
             self.skip(room_id, sentence(error))
         except Exception as error:
@@ -72,7 +75,7 @@ def operator_errors() -> Iterator[None]:
         raise CommandError("Another run is using this archive.") from None
     except OSError as error:
         raise CommandError(f"Stopped: {sentence(error)}. {NOTHING_LOST}. Then run it again.") from error
-    except DatabaseError as error:
+    except Error as error:
         raise CommandError(
             f"Stopped by the database: {error}. {NOTHING_LOST}. Then run it again."
             " If its disk is full, see ChatDatabaseAway in docs/runbook.md."
