@@ -5,6 +5,7 @@ import pty
 import subprocess
 import sys
 import termios
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,28 @@ def test_commands_when_killed_between_two_files_then_continue(
         "old message 1",
         "old message 2",
     ]
+    assert dump(server, room) == before
+
+
+@pytest.mark.timeout(120)
+def test_commands_when_two_run_at_once_then_no_message_is_lost(
+    server: ChatServer, ann: ChatUser, tmp_path: Path
+) -> None:
+    """To one archive, where the second is refused, and to two, of which each may have a part of the log."""
+    room = ann.make_room()
+    before = shell(server, SEED.format(room=room, sender=ann.id, count=600) + DUMP.format(room=room))
+    one, other = tmp_path / "one", tmp_path / "other"
+    with ThreadPoolExecutor() as threads:
+        runs = list(
+            threads.map(lambda to: server.manage(*archive_command(room, to), check=False), [one, one, other])
+        )
+    assert all("Traceback" not in run.stderr for run in runs)
+    # What was refused is done by the next run.
+    for to in (one, other):
+        server.manage(*archive_command(room, to))
+    assert [message["seq"] for message in ann.history(room)] == [600]
+    for source in (one, other, one, other):
+        server.manage("restore_messages", "--from", str(source), check=False)
     assert dump(server, room) == before
 
 
