@@ -8,6 +8,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
+from api.throttling import check_refused_token
 from foundation import context
 from foundation.errors import ChatError
 from realtime.session.connection import Identity
@@ -20,16 +21,20 @@ from .tokens import verify_access
 class SessionJWTAuthentication(BaseAuthentication):
     """Sets `request.user`, and `request.auth` to the token's Identity."""
 
+    @sensitive_variables("token")
     def authenticate(self, request: Request) -> tuple[User, Identity] | None:
         scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
         if scheme.lower() != "bearer":
             return None
+        token = token.strip()
         try:
-            return self._identify(token.strip())
-        except ChatError:
+            return self._identify(token)
+        except ChatError as error:
             # DRF notes a failed authentication only for its own errors. Without the note, the browsable API would
             # authenticate again while it shows this error, and fail again.
             request._not_authenticated()  # type: ignore[attr-defined]
+            if not error.temporary:
+                check_refused_token(request, token, error)
             raise
 
     def authenticate_header(self, request: Request) -> str:

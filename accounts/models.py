@@ -10,10 +10,11 @@ from django.db import models
 from foundation import times
 from foundation.errors import Invalid
 from foundation.ids import uuid7
+from foundation.security_log import Action, Outcome, record
 from foundation.text import name_problem
 
 from .fields import KeyField
-from .names import MAX_KEY_CHARS, fold_email, search_key, username_key
+from .names import MAX_KEY_CHARS, fold_email, login_key, search_key, username_key
 
 MAX_DISPLAY_NAME_CHARS = MAX_KEY_CHARS
 MAX_URL_CHARS = 500
@@ -46,12 +47,13 @@ class UserManager(BaseUserManager["User"]):
         self, *, username: str, email: str, password: str | None = None, **fields: Any
     ) -> "User":
         fields |= {"is_staff": True, "is_superuser": True}
-        return self.create_user(username=username, email=email, password=password, **fields)
+        user = self.create_user(username=username, email=email, password=password, **fields)
+        record(Action.ROLE_CHANGE, outcome=Outcome.OK, account=user.pk, is_staff=True, is_superuser=True)
+        return user
 
     def get_by_natural_key(self, username: str | None) -> "User":
         """The user by email or username in any case. Django's own login forms use this."""
-        name = username or ""
-        return self.get(email=fold_email(name)) if "@" in name else self.get(username_key=username_key(name))
+        return self.get(**login_key(username or ""))
 
 
 class User(AbstractBaseUser, PermissionsMixin):

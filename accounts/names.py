@@ -28,6 +28,11 @@ def fold_email(email: str) -> str:
     return local + at + _ascii_domain(domain) if at else domain
 
 
+def login_key(login: str) -> dict[str, str]:
+    """The column by which an account is found, and its value, for the email or username of a login."""
+    return {"email": fold_email(login)} if "@" in login else {"username_key": username_key(login)}
+
+
 def _ascii_domain(domain: str) -> str:
     """The domain as the DNS has it (IDNA 2008, UTS 46). Text that is no domain stays: the validator refuses it."""
     if domain.isascii():

@@ -25,6 +25,9 @@ T = TypeVar("T")
 HASH_THREADS = 2
 MAX_WAITING = 100
 
+# The cost of hashing grows with the length.
+MAX_PASSWORD_CHARS = 256
+
 
 @sensitive_variables()
 async def encode(password: str, *, user: User, field: str) -> str:

@@ -9,11 +9,13 @@ from foundation import times
 from foundation.errors import Forbidden, NotFound, Unauthenticated
 
 from .models import Session, User
-from .names import search_key, username_key
+from .names import login_key, search_key, username_key
 
 NO_USER = "There is no such user."
 DEACTIVATED = "This account is deactivated."
 SESSION_ENDED = "This session has ended. Log in again."
+
+KNOWN_SESSIONS = 100
 
 # Sorts after every other character.
 LAST = "\U0010ffff"
@@ -25,6 +27,18 @@ def get_user(*, user_id: UUID) -> User:
     if user is None:
         raise NotFound(NO_USER)
     return user
+
+
+def find_account(*, login: str) -> User | None:
+    """The user with this email or username, in any case; also a deactivated one."""
+    # No account has a NUL, and PostgreSQL refuses to look for one.
+    return None if "\x00" in login else User.objects.filter(**login_key(login)).first()
+
+
+def session_addresses(*, user_id: UUID) -> set[str]:
+    """The addresses from which the user's newest sessions, live or not, were last used."""
+    sessions = Session.objects.filter(user_id=user_id).order_by("-pk")
+    return set(sessions.values_list("ip", flat=True)[:KNOWN_SESSIONS])
 
 
 def get_users(*, user_ids: Iterable[UUID]) -> dict[UUID, User]:

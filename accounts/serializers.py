@@ -20,9 +20,8 @@ from .models import (
     validate_web_url,
 )
 from .names import fold_email
+from .passwords import MAX_PASSWORD_CHARS
 from .tokens import MAX_TOKEN_CHARS
-
-MAX_PASSWORD_CHARS = 256
 
 
 class AddressField(TextField, serializers.EmailField):

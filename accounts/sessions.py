@@ -7,11 +7,11 @@ are stored and tokens are not.
 from uuid import UUID
 
 from django.db.models import QuerySet
-from django.views.decorators.debug import sensitive_variables
 
 from foundation import times
 from foundation.database import run_db
 from foundation.errors import Forbidden, InvalidCredentials, NotFound, TokenReused, Unauthenticated
+from foundation.security_log import Action, Outcome, record
 from realtime.hub.hub import get_hub
 
 from . import keys, selectors, tokens
@@ -29,55 +29,55 @@ async def open_session(*, user: User, ip: str, user_agent: str) -> TokenPair:
     return await run_db(_open, user, _client(ip, user_agent))
 
 
-@sensitive_variables("refresh_token")
-async def refresh_tokens(*, refresh_token: str, ip: str, user_agent: str) -> TokenPair:
-    """Exchange the refresh token for a new pair. Of two calls with one token at most one gets a pair.
+async def refresh_tokens(*, claims: RefreshClaims, ip: str, user_agent: str) -> TokenPair:
+    """Exchange the refresh token with these claims for a new pair. Of two calls at most one gets a pair.
 
     Raises TokenReused for a token that was used before, and ends its session: either the owner or a thief has the
-    newer token, and the server cannot tell which. Raises Unauthenticated, TokenExpired, Forbidden. A retry is not
-    safe.
+    newer token, and the server cannot tell which. Raises Unauthenticated, Forbidden. A retry is not safe.
     """
-    await keys.refresh()
-    claims = tokens.verify_refresh(refresh_token)
     try:
         return await run_db(_rotate, claims, _client(ip, user_agent))
     except TokenReused:
-        await _end(Session.objects.filter(pk=claims.session_id))
+        if await _end(Session.objects.filter(pk=claims.session_id), "token reused"):
+            record(Action.TOKEN_REUSE, outcome=Outcome.REFUSED, account=claims.user_id)
         raise
 
 
-@sensitive_variables("refresh_token")
-async def logout(*, refresh_token: str) -> None:
-    """End the token's session. Safe to repeat. Raises Unauthenticated, TokenExpired."""
-    await keys.refresh()
-    claims = tokens.verify_refresh(refresh_token)
-    await _end(Session.objects.filter(pk=claims.session_id))
+async def logout(*, claims: RefreshClaims) -> None:
+    """End the session of the refresh token with these claims. Safe to repeat."""
+    await _end(Session.objects.filter(pk=claims.session_id), "logout")
 
 
 async def end_session(*, user_id: UUID, session_id: UUID) -> None:
     """End one live session of the user. Raises NotFound for any other session."""
-    if not await _end(selectors.user_sessions(user_id=user_id).filter(pk=session_id)):
+    if not await _end(selectors.user_sessions(user_id=user_id).filter(pk=session_id), "ended by id"):
         raise NotFound("There is no such session of yours.")
 
 
-async def end_user_sessions(*, user_id: UUID, except_session_id: UUID | None = None) -> None:
+async def end_user_sessions(
+    *, user_id: UUID, except_session_id: UUID | None = None, reason: str = "all ended"
+) -> None:
     """End all sessions of the user, or all but one. Safe to repeat."""
     sessions = Session.objects.filter(user_id=user_id)
-    await _end(sessions.exclude(pk=except_session_id) if except_session_id else sessions)
+    await _end(sessions.exclude(pk=except_session_id) if except_session_id else sessions, reason)
 
 
-async def _end(sessions: QuerySet[Session]) -> int:
-    """Revoke the live sessions and close their sockets in every process; returns their number."""
+async def _end(sessions: QuerySet[Session], reason: str) -> int:
+    """Revoke the live sessions of a user and close their sockets in every process; returns their number."""
     ended = await run_db(_revoke, sessions)
     if ended:
-        get_hub().send_control([session_address(session_id) for session_id in ended], "session:ended", {})
+        addresses = [session_address(session_id) for session_id in ended]
+        get_hub().send_control(addresses, "session:ended", {})
+        (user_id, *_) = ended.values()
+        record(Action.SESSION_END, outcome=Outcome.OK, account=user_id, sessions=len(ended), reason=reason)
     return len(ended)
 
 
-def _revoke(sessions: QuerySet[Session]) -> list[UUID]:
-    ids = list(sessions.filter(revoked_at=None).values_list("pk", flat=True))
-    Session.objects.filter(pk__in=ids, revoked_at=None).update(revoked_at=times.now())
-    return ids
+def _revoke(sessions: QuerySet[Session]) -> dict[UUID, UUID]:
+    """Revokes the live sessions, and returns the user's id for each."""
+    live = dict(sessions.filter(revoked_at=None).values_list("pk", "user_id"))
+    Session.objects.filter(pk__in=list(live), revoked_at=None).update(revoked_at=times.now())
+    return live
 
 
 def _open(user: User, client: dict[str, str]) -> TokenPair:

@@ -7,6 +7,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
+from rest_framework.throttling import BaseThrottle
 
 from api.clients import client_address, client_network
 from api.pagination import CursorPage
@@ -14,11 +15,14 @@ from api.serializers import validated
 from api.throttling import check_rate
 from api.views import PageQuery, ViewSet
 from foundation import loop
+from foundation.errors import RateLimited
 from foundation.ids import parse_uuid
-from foundation.limits.named import LOGIN_ACCOUNT, LOGIN_IP, SIGNUP_IP
+from foundation.limits.named import PASSWORD_SESSION, SIGNUP_IP
+from foundation.security_log import Action, Outcome, record
 
-from . import selectors, services, sessions
+from . import logins, selectors, services, sessions
 from .authentication import session_id_of, user_of
+from .credentials import check_credentials, check_refresh_token
 from .models import Session, User
 from .serializers import (
     LoginAnswerSerializer,
@@ -33,22 +37,16 @@ from .serializers import (
     UserQuery,
     UserSerializer,
 )
+from .tokens import TokenPair
 
 
 def client_of(request: Request) -> dict[str, str]:
     return {"ip": client_address(request.META), "user_agent": request.META.get("HTTP_USER_AGENT", "")}
 
 
-def limit_logins(request: Request, email: str) -> None:
-    """Count an attempt to give a password, for the address and for the email, whether it has an account or not."""
-    network = client_network(request.META)
-    check_rate(request, LOGIN_IP, key=network)
-    check_rate(request, LOGIN_ACCOUNT, key=email)
-
-
 @extend_schema(tags=["auth"])
 class TokenViewSet(ViewSet):
-    """Needs no access token, and ignores one."""
+    """Needs no access token, and ignores one. Logins and refreshes have counts of their own."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
@@ -64,17 +62,26 @@ class TokenViewSet(ViewSet):
     def get_serializer_class(self) -> type[BaseSerializer]:
         return {"signup": SignupSerializer, "login": LoginSerializer}.get(self.action, RefreshSerializer)
 
+    def get_throttles(self) -> list[BaseThrottle]:
+        return [] if self.action in ("login", "refresh", "logout") else super().get_throttles()
+
     @extend_schema(summary="Create an account and log in", responses={201: LoginAnswerSerializer})
     def signup(self, request: Request) -> Response:
         body = validated(SignupSerializer, request)
-        check_rate(request, SIGNUP_IP, key=client_network(request.META))
-        return self._login_answer(loop.call(services.signup(**body, **client_of(request))), status=201)
+        try:
+            check_rate(request, SIGNUP_IP, key=client_network(request.META))
+        except RateLimited:
+            record(Action.SIGNUP, outcome=Outcome.LIMITED)
+            raise
+        login = loop.call(logins.signup(**body, **client_of(request)))
+        return self._login_answer(login.user, login.tokens, status=201)
 
     @extend_schema(summary="Log in", responses={200: LoginAnswerSerializer})
     def login(self, request: Request) -> Response:
         body = validated(LoginSerializer, request)
-        limit_logins(request, body["email"])
-        return self._login_answer(loop.call(services.login(**body, **client_of(request))), status=200)
+        user = check_credentials(request, login=body["email"], password=body["password"])
+        pair = loop.call(sessions.open_session(user=user, **client_of(request)))
+        return self._login_answer(user, pair, status=200)
 
     @extend_schema(
         summary="Exchange a refresh token for new tokens",
@@ -82,18 +89,18 @@ class TokenViewSet(ViewSet):
         responses={200: TokensSerializer},
     )
     def refresh(self, request: Request) -> Response:
-        body = validated(RefreshSerializer, request)
-        pair = loop.call(sessions.refresh_tokens(**body, **client_of(request)))
+        claims = check_refresh_token(request, validated(RefreshSerializer, request)["refresh_token"])
+        pair = loop.call(sessions.refresh_tokens(claims=claims, **client_of(request)))
         return Response(TokensSerializer(pair).data)
 
     @extend_schema(summary="Log out: end the token's session", responses={204: None})
     def logout(self, request: Request) -> Response:
-        loop.call(sessions.logout(**validated(RefreshSerializer, request)))
+        claims = check_refresh_token(request, validated(RefreshSerializer, request)["refresh_token"])
+        loop.call(sessions.logout(claims=claims))
         return Response(status=204)
 
-    def _login_answer(self, login: services.Login, *, status: int) -> Response:
-        pair, user = TokensSerializer(login.tokens).data, MeSerializer(login.user).data
-        return Response({"user": user, **pair}, status=status)
+    def _login_answer(self, user: User, pair: TokenPair, *, status: int) -> Response:
+        return Response({"user": MeSerializer(user).data, **TokensSerializer(pair).data}, status=status)
 
 
 @extend_schema(tags=["auth"])
@@ -129,9 +136,13 @@ class PasswordViewSet(ViewSet):
     @extend_schema(summary="Change my password and end every other login", responses={204: None})
     def change(self, request: Request) -> Response:
         body, user = validated(PasswordSerializer, request), user_of(request)
-        limit_logins(request, user.email)
         session_id = session_id_of(request)
-        loop.call(services.change_password(user_id=user.pk, session_id=session_id, **body))
+        try:
+            check_rate(request, PASSWORD_SESSION, key=str(session_id or user.pk))
+        except RateLimited:
+            record(Action.PASSWORD_CHANGE, outcome=Outcome.LIMITED, account=user.pk)
+            raise
+        loop.call(logins.change_password(user_id=user.pk, session_id=session_id, **body))
         return Response(status=204)
 
 

@@ -18,10 +18,15 @@ def client_address(meta: Mapping[str, Any]) -> str:
 
 def client_network(meta: Mapping[str, Any]) -> str:
     """The network that counts as one client: an IPv4 address, or the /64 network of an IPv6 client."""
+    return network_of(client_address(meta))
+
+
+def network_of(address: str) -> str:
+    """What `client_network` is for a client with this address; `unknown` for a text that is none."""
     try:
-        address = ipaddress.ip_address(client_address(meta))
+        parsed = ipaddress.ip_address(address)
     except ValueError:
         return UNKNOWN
-    if isinstance(address, ipaddress.IPv4Address):
-        return str(address)
-    return str(ipaddress.ip_network((address, IPV6_CLIENT_BITS), strict=False))
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    return str(ipaddress.ip_network((parsed, IPV6_CLIENT_BITS), strict=False))

@@ -29,7 +29,7 @@ for _error in (errors.Unavailable, errors.Internal):
 def answer(error: Exception, view_context: dict[str, Any]) -> Response:
     """DRF's EXCEPTION_HANDLER. An unknown exception is logged and answered with `internal`."""
     chat_error, status = as_chat_error(error)
-    if status == 401:
+    if isinstance(error, drf.NotAuthenticated):
         try:
             check_anonymous(view_context["request"])
         except errors.RateLimited as limited:

@@ -1,15 +1,21 @@
-"""Rate limits of REST requests: per user with a token, per address without one. Counted by django-ratelimit."""
+"""Rate limits of REST requests, counted by django-ratelimit: per user with a token, per address without one.
 
+Each kind of request has a count of its own, so that none uses up another: bad tokens do not use up logins.
+"""
+
+import hashlib
 from typing import Any
 
 from django.http import HttpRequest
+from django.views.decorators.debug import sensitive_variables
 from django_ratelimit.core import get_usage
 from django_redis.exceptions import ConnectionInterrupted
 from rest_framework.throttling import BaseThrottle
 
-from foundation.errors import RateLimited
+from foundation.errors import ChatError, RateLimited, TokenExpired
+from foundation.limits.declaration import NamedLimit
 from foundation.limits.local import get_local_limiter
-from foundation.limits.named import REST_ANON, REST_USER, NamedLimit
+from foundation.limits.named import BAD_TOKENS, REST_ANON, REST_USER
 from foundation.metrics import LIMITED
 from foundation.redis.outage import REDIS_AWAY, get_outage
 
@@ -54,10 +60,21 @@ class RestThrottle(BaseThrottle):
 
 
 def check_anonymous(request: Any) -> None:
-    """Count a request for its address, once.
+    """Count a request without a token for its address.
 
-    `api.exceptions` calls this too: DRF refuses a request with a bad token before it asks a throttle.
+    `api.exceptions` calls this too: DRF refuses a request that needs a token before it asks a throttle.
     """
-    if not getattr(request, "counted_as_anonymous", False):
-        request.counted_as_anonymous = True
-        check_rate(request, REST_ANON, key=client_network(request.META))
+    check_rate(request, REST_ANON, key=client_network(request.META))
+
+
+@sensitive_variables()
+def check_refused_token(request: Any, token: str, error: ChatError) -> None:
+    """Count a token that was just refused with `error`.
+
+    Of an expired one the signature is right. It is counted for itself: where many clients share an address, each
+    has one such request for every access token, and has to learn that it is time to refresh.
+    """
+    key = client_network(request.META)
+    if isinstance(error, TokenExpired):
+        key = hashlib.sha256(token.encode()).hexdigest()
+    check_rate(request, BAD_TOKENS, key=key)

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from environs import Env, EnvError, validate
 
-from foundation.limits.named import NamedLimit
+from foundation.limits.declaration import NamedLimit
 from foundation.limits.rates import Rate
 
 T = TypeVar("T")

@@ -6,6 +6,9 @@ log alone learns no email from it.
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -14,6 +17,7 @@ from django.utils.crypto import salted_hmac
 from prometheus_client import Counter
 
 from . import context
+from .errors import ChatError, Overloaded, RateLimited
 
 logger = logging.getLogger("chat.security")
 
@@ -28,7 +32,6 @@ class Action(StrEnum):
     LOGIN = "login"
     DESK_LOGIN = "desk_login"
     PASSWORD_CHANGE = "password_change"
-    TOKEN_REFRESH = "token_refresh"
     TOKEN_REUSE = "token_reuse"
     SESSION_END = "session_end"
     ROLE_CHANGE = "role_change"
@@ -38,7 +41,7 @@ class Action(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How it ended: `refused` by a rule or a wrong password, `limited` by a rate, `failed` by a fault of ours."""
+    """How it ended: `refused` by a rule or a wrong password, `limited` before it was tried, `failed` by a fault."""
 
     OK = "ok"
     REFUSED = "refused"
@@ -82,6 +85,36 @@ def record(
         "security event",
         extra={name: value for name, value in fields.items() if value},
     )
+
+
+@dataclass(slots=True)
+class Event:
+    """What is known of an event while it runs; see `record`."""
+
+    account: object
+    actor: object
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@contextmanager
+def recorded(action: Action, *, account: object = "", actor: object = "", **detail: Any) -> Iterator[Event]:
+    """Record how the block ended, with the code of its error. The block may name the account in the event."""
+    event = Event(account, actor, detail)
+    outcome = Outcome.OK
+    try:
+        yield event
+    except Exception as error:
+        outcome = _outcome_of(error)
+        event.detail |= {"error": error.code if isinstance(error, ChatError) else type(error).__name__}
+        raise
+    finally:
+        record(action, outcome=outcome, account=event.account, actor=event.actor, **event.detail)
+
+
+def _outcome_of(error: Exception) -> Outcome:
+    if isinstance(error, RateLimited | Overloaded):
+        return Outcome.LIMITED
+    return Outcome.REFUSED if isinstance(error, ChatError) and not error.temporary else Outcome.FAILED
 
 
 def account_hash(account: object) -> str:

@@ -17,7 +17,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.test import Client
 from django.urls import URLPattern, URLResolver, reverse
 
-from accounts import services as accounts
+from accounts import logins
 from accounts.models import Session, SigningSeed, User
 from foundation import loop, times
 from foundation.ids import uuid7
@@ -36,7 +36,7 @@ class Rows:
     def __init__(self) -> None:
         client = {"ip": "192.0.2.1", "user_agent": "test"}
         signed_up = loop.call(
-            accounts.signup(username="Keeper", email="root@example.com", password=PASSWORD, **client)
+            logins.signup(username="Keeper", email="root@example.com", password=PASSWORD, **client)
         )
         self.root, tokens = signed_up.user, signed_up.tokens
         User.objects.filter(pk=self.root.pk).update(is_staff=True, is_superuser=True)

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from foundation.limits import named
-from foundation.limits.named import LIMITS, NamedLimit
+from foundation.limits.declaration import NamedLimit
+from foundation.limits.named import LIMITS
 from realtime.session.ready import Limits, limits
 from tests.kit.paths import ROOT
 from tests.kit.sources import modules_of_tests, server_modules

@@ -10,7 +10,7 @@ from foundation import metrics
 from foundation.errors import RateLimited
 
 from . import gcra
-from .named import Count
+from .declaration import Count
 
 MAX_LOCAL_KEYS = 100_000
 

@@ -4,67 +4,7 @@ From a declaration come the variable and its row in docs/configuration.md, the r
 of `chat_rate_limited`, the field of `ready.limits` and the key of the count. CONTRIBUTING.md has the walk.
 """
 
-from dataclasses import dataclass
-from enum import Enum
-from typing import NamedTuple
-
-from django.conf import settings
-
-from .rates import Rate
-
-
-class WhileRedisIsAway(Enum):
-    """How a limit works until Redis answers again; the text is shown in docs/configuration.md."""
-
-    EACH_PROCESS_COUNTS = "While Redis is away, each process counts for itself"
-    UNCHANGED = "Works without Redis"
-
-
-class Count(NamedTuple):
-    """One event to count: under `key`, at most `rate`. A refusal is counted in the series of `scope`."""
-
-    scope: str
-    key: str
-    rate: Rate
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamedLimit:
-    """The declaration of a limit. Only limits in `LIMITS` have a rate; others raise LookupError when used.
-
-    `name` is `scope` or `scope:detail`; limits of one scope share a series of `chat_rate_limited`.
-    `ready_field` names the field of `ready.limits` in Python's spelling. It is None for a limit of REST alone,
-    which clients of a socket never reach.
-    """
-
-    name: str
-    variable: str
-    default: str
-    counts: str
-    ready_field: str | None
-    while_redis_is_away: WhileRedisIsAway
-
-    @property
-    def scope(self) -> str:
-        """The label of `chat_rate_limited`; dashboards and alerts rely on it."""
-        return self.name.partition(":")[0]
-
-    @property
-    def configured(self) -> Rate:
-        """The rate of the settings, also while RATE_LIMITS is off."""
-        rate: Rate = settings.RATES[self.variable]
-        return rate
-
-    @property
-    def rate(self) -> Rate | None:
-        """The rate that is in force, or None while RATE_LIMITS is off."""
-        return self.configured if settings.RATE_LIMITS else None
-
-    def of(self, owner: object) -> Count | None:
-        """One event of `owner`, for example a user id. None while RATE_LIMITS is off."""
-        rate = self.rate
-        return None if rate is None else Count(self.scope, f"{self.name}:{owner}", rate)
-
+from .declaration import NamedLimit, WhileRedisIsAway
 
 MESSAGES_USER = NamedLimit(
     name="messages:user",
@@ -126,7 +66,7 @@ REST_ANON = NamedLimit(
     name="rest-anon",
     variable="LIMIT_REST_ANON",
     default="100/15m",
-    counts="requests without a token from an address (a /64 network for IPv6)",
+    counts="requests without a token from an address (a /64 network for IPv6), but not logins and refreshes",
     ready_field=None,
     while_redis_is_away=WhileRedisIsAway.EACH_PROCESS_COUNTS,
 )
@@ -138,11 +78,43 @@ REST_USER = NamedLimit(
     ready_field=None,
     while_redis_is_away=WhileRedisIsAway.EACH_PROCESS_COUNTS,
 )
+BAD_TOKENS = NamedLimit(
+    name="rest-bad-token",
+    variable="LIMIT_BAD_TOKENS",
+    default="100/15m",
+    counts="requests with a token that is not accepted, from an address; of an expired one, for that token",
+    ready_field=None,
+    while_redis_is_away=WhileRedisIsAway.EACH_PROCESS_COUNTS,
+)
+REFRESH_SESSION = NamedLimit(
+    name="refresh-session",
+    variable="LIMIT_REFRESH_SESSION",
+    default="30/15m",
+    counts="refreshes and logouts of a session",
+    ready_field=None,
+    while_redis_is_away=WhileRedisIsAway.EACH_PROCESS_COUNTS,
+)
+PASSWORD_SESSION = NamedLimit(
+    name="password-session",
+    variable="LIMIT_PASSWORD_SESSION",
+    default="5/1m",
+    counts="attempts of a session to change the password",
+    ready_field=None,
+    while_redis_is_away=WhileRedisIsAway.EACH_PROCESS_COUNTS,
+)
 LOGIN_ACCOUNT = NamedLimit(
     name="login-account",
     variable="LIMIT_LOGIN_ACCOUNT",
     default="5/1m",
-    counts="attempts at the password of an account",
+    counts="attempts at the password of an account from an address",
+    ready_field=None,
+    while_redis_is_away=WhileRedisIsAway.EACH_PROCESS_COUNTS,
+)
+LOGIN_NEW_ADDRESSES = NamedLimit(
+    name="login-new-addresses",
+    variable="LIMIT_LOGIN_NEW_ADDRESSES",
+    default="100/1h",
+    counts="attempts at the password of an account from all addresses together that its sessions do not have",
     ready_field=None,
     while_redis_is_away=WhileRedisIsAway.EACH_PROCESS_COUNTS,
 )
@@ -173,7 +145,11 @@ LIMITS = (
     RESUMES_USER,
     REST_ANON,
     REST_USER,
+    BAD_TOKENS,
+    REFRESH_SESSION,
+    PASSWORD_SESSION,
     LOGIN_ACCOUNT,
+    LOGIN_NEW_ADDRESSES,
     LOGIN_IP,
     SIGNUP_IP,
 )

@@ -13,8 +13,8 @@ from foundation.errors import RateLimited
 from foundation.redis.client import get_redis
 from foundation.redis.outage import REDIS_AWAY, Outage, get_outage
 
+from .declaration import Count
 from .local import LocalLimiter, get_local_limiter
-from .named import Count
 
 MAX_BATCH = 500
 MAX_WAITING = 20_000

@@ -3,8 +3,8 @@
 import pytest
 
 from foundation.errors import RateLimited
+from foundation.limits.declaration import Count
 from foundation.limits.local import LocalLimiter
-from foundation.limits.named import Count
 from foundation.limits.rates import Rate
 from tests.kit.clock import Clock
 

@@ -8,8 +8,8 @@ import pytest
 
 from foundation import context
 from foundation.errors import RateLimited
+from foundation.limits.declaration import Count
 from foundation.limits.local import LocalLimiter
-from foundation.limits.named import Count
 from foundation.limits.rates import Rate
 from foundation.limits.shared import ANSWER_SECONDS, CHECK_SECONDS, RateLimiter
 from foundation.redis.address import RedisAddress
