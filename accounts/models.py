@@ -101,12 +101,16 @@ class User(AbstractBaseUser, PermissionsMixin):
 class Session(models.Model):
     """One login on one device. Of its refresh tokens only the one with the id `refresh_jti` is valid.
 
-    Tokens are never stored. A session is live until `expires_at`, unless `revoked_at` is set.
+    It took the place of `previous_jti` at `rotated_at`. Tokens are never stored. A session is live until
+    `expires_at`, unless `revoked_at` is set.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False, db_column="_id")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
     refresh_jti = models.CharField(max_length=32, editable=False)
+    # With defaults of the database: while it is migrated, the release before inserts rows without them.
+    previous_jti = models.CharField(max_length=32, default="", db_default="", editable=False)
+    rotated_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(default=times.now, editable=False)
     last_used = models.DateTimeField(default=times.now, editable=False)
     expires_at = models.DateTimeField(editable=False)

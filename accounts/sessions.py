@@ -4,8 +4,10 @@ Services are async, take keyword arguments, and publish after the write. docs/de
 are stored and tokens are not.
 """
 
+from datetime import timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import QuerySet
 
 from foundation import times
@@ -30,11 +32,14 @@ async def open_session(*, user: User, ip: str, user_agent: str) -> TokenPair:
 
 
 async def refresh_tokens(*, claims: RefreshClaims, ip: str, user_agent: str) -> TokenPair:
-    """Exchange the refresh token with these claims for a new pair. Of two calls at most one gets a pair.
+    """Exchange the refresh token with these claims for a new pair.
 
-    Raises TokenReused for a token that was used before, and ends its session: either the owner or a thief has the
-    newer token, and the server cannot tell which. Raises Unauthenticated, Forbidden. A retry is not safe.
+    A token that was used up before is answered with its successor, the same for everybody who asks, within
+    REFRESH_REUSE_SECONDS and while the successor was not used: an answer was lost, or two tabs refreshed at once.
+    After that it raises TokenReused and ends the session: either the owner or a thief has the newer token, and the
+    server cannot tell which. Raises Unauthenticated, Forbidden. A retry is safe for REFRESH_REUSE_SECONDS.
     """
+    await keys.refresh()
     try:
         return await run_db(_rotate, claims, _client(ip, user_agent))
     except TokenReused:
@@ -94,22 +99,42 @@ def _open(user: User, client: dict[str, str]) -> TokenPair:
 
 
 def _rotate(claims: RefreshClaims, client: dict[str, str]) -> TokenPair:
+    session = _refreshable(claims)
+    if session.refresh_jti == claims.jti:
+        refresh = tokens.new_refresh_token()
+        now, expires_at = times.now(), tokens.refresh_expiry(refresh)
+        current = Session.objects.filter(pk=session.pk, refresh_jti=claims.jti, revoked_at=None)
+        changes = {"refresh_jti": refresh["jti"], "previous_jti": claims.jti, "rotated_at": now}
+        if current.update(**changes, last_used=now, expires_at=expires_at, **client):
+            return tokens.token_pair(refresh, session)
+        # The token was used, or its session ended, since the read.
+        session = _refreshable(claims)
+    return _successor(session, claims)
+
+
+def _refreshable(claims: RefreshClaims) -> Session:
     session = Session.objects.select_related("user").filter(pk=claims.session_id).first()
     if session is None:
         raise Unauthenticated(selectors.SESSION_ENDED)
     if not session.user.is_active:
         raise Forbidden(selectors.DEACTIVATED)
-    if session.refresh_jti != claims.jti:
-        raise TokenReused
-    if session.revoked_at is not None:
+    if session.refresh_jti == claims.jti and session.revoked_at is not None:
         raise Unauthenticated(selectors.SESSION_ENDED)
-    refresh = tokens.new_refresh_token()
-    unspent = Session.objects.filter(pk=session.pk, refresh_jti=claims.jti, revoked_at=None)
-    expires_at = tokens.refresh_expiry(refresh)
-    if not unspent.update(refresh_jti=refresh["jti"], last_used=times.now(), expires_at=expires_at, **client):
-        # The token was used, or its session ended, since the read above.
+    return session
+
+
+def _successor(session: Session, claims: RefreshClaims) -> TokenPair:
+    """The pair that the used-up token was exchanged for. Raises TokenReused if that cannot be a repetition."""
+    grace = timedelta(seconds=settings.REFRESH_REUSE_SECONDS)
+    if (
+        session.revoked_at is not None
+        or session.previous_jti != claims.jti
+        or session.rotated_at is None
+        or session.rotated_at + grace <= times.now()
+    ):
         raise TokenReused
-    return tokens.token_pair(refresh, session)
+    record(Action.TOKEN_REUSE, outcome=Outcome.OK, account=claims.user_id)
+    return tokens.token_pair(tokens.refresh_token_of(session), session)
 
 
 def _client(ip: str, user_agent: str) -> dict[str, str]:

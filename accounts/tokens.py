@@ -80,6 +80,13 @@ def new_refresh_token() -> RefreshToken:
     return RefreshToken()
 
 
+def refresh_token_of(session: Session) -> RefreshToken:
+    """The one refresh token of the session that is not used up, made again from the stored session."""
+    refresh = RefreshToken()
+    refresh["jti"], refresh["exp"] = session.refresh_jti, int(session.expires_at.timestamp())
+    return refresh
+
+
 def refresh_expiry(token: RefreshToken) -> datetime:
     return times.from_timestamp(token["exp"])
 

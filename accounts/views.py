@@ -46,7 +46,7 @@ def client_of(request: Request) -> dict[str, str]:
 
 @extend_schema(tags=["auth"])
 class TokenViewSet(ViewSet):
-    """Needs no access token, and ignores one. Logins and refreshes have counts of their own."""
+    """Needs no access token, and ignores one."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
@@ -63,6 +63,7 @@ class TokenViewSet(ViewSet):
         return {"signup": SignupSerializer, "login": LoginSerializer}.get(self.action, RefreshSerializer)
 
     def get_throttles(self) -> list[BaseThrottle]:
+        # These count by themselves, so that they and other requests of an address do not use up each other.
         return [] if self.action in ("login", "refresh", "logout") else super().get_throttles()
 
     @extend_schema(summary="Create an account and log in", responses={201: LoginAnswerSerializer})
@@ -85,7 +86,9 @@ class TokenViewSet(ViewSet):
 
     @extend_schema(
         summary="Exchange a refresh token for new tokens",
-        description="Each refresh token can be used once. Using one again ends its session: `token_reused`.",
+        description="Each refresh token is used up by its first use. Sent again within `REFRESH_REUSE_SECONDS`, "
+        "while the token that took its place was not used, it is answered with that token again. Otherwise its "
+        "session ends: `token_reused`.",
         responses={200: TokensSerializer},
     )
     def refresh(self, request: Request) -> Response:

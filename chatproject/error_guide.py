@@ -42,10 +42,10 @@ GUIDE: dict[str, Explanation] = {
         "For an access token, call POST /api/auth/refresh and try again. For a refresh token, log in again.",
     ),
     "token_reused": Explanation(
-        "A refresh token was used a second time. Either its owner or a thief has the newer one, so the session "
-        "was ended.",
-        "Log in again. If no token was stolen, two parts of the client refresh at the same time, or the client "
-        "stores the new pair too late.",
+        "A refresh token was used again after its successor was used, or more than 30 seconds (unless configured "
+        "otherwise) after its first use. Either its owner or a thief has the newer one, so the session was ended.",
+        "Log in again. If no token was stolen, the client did not store the new pair, or another tab has the same "
+        "tokens.",
     ),
     "forbidden": Explanation(
         "You may see the object but not do this: another role is needed, the message is not yours, or the account "

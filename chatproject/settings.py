@@ -133,6 +133,14 @@ ACCESS_TOKEN_SECONDS = env.whole("ACCESS_TOKEN_SECONDS", 15 * 60, "lifetime of a
 REFRESH_TOKEN_SECONDS = env.whole(
     "REFRESH_TOKEN_SECONDS", 30 * 24 * 3600, "lifetime of a refresh token, counted from its last use"
 )
+REFRESH_REUSE_SECONDS = env.whole(
+    "REFRESH_REUSE_SECONDS",
+    30,
+    "how long a refresh token that was used up is answered with its successor, if that was not used yet: after a "
+    "lost answer, or from a second tab. Later, and with `0` always, it ends the session",
+    least=0,
+    most=300,
+)
 RESERVED_USERNAMES = env.texts(
     "RESERVED_USERNAMES",
     [

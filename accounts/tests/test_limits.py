@@ -140,9 +140,8 @@ def test_expired_tokens_when_many_share_an_address_then_each_learns_it(
 ) -> None:
     server = start_server(RATE_LIMITS="on", LIMIT_BAD_TOKENS="2/1d")
     user = server.sign_up()
-    clients = [
-        server.http(Authorization=f"Bearer {sign(user, exp=int(time.time()) - n)}") for n in range(1, 5)
-    ]
+    now = int(time.time())
+    clients = [server.http(Authorization=f"Bearer {sign(user, exp=now - n)}") for n in range(1, 5)]
     for _ in range(2):
         answers = [client.get("/api/users/me") for client in clients]
         assert [answer.json()["error"]["code"] for answer in answers] == ["token_expired"] * 4

@@ -1,15 +1,22 @@
 """Refresh, logout, the list of sessions, and changes of the password."""
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 
+from accounts import sessions, tokens
+from accounts.models import Session, User
+from foundation import loop, times
+from foundation.errors import TokenReused
+from tests.kit.servers import ChatServer
 from tests.kit.users import PASSWORD, ChatUser
 
-from .forge import session_id_of, sign
+from .forge import claims_of, session_id_of, sign
 
 NEW_PASSWORD = "entirely other words 7"
 
@@ -17,6 +24,14 @@ NEW_PASSWORD = "entirely other words 7"
 def refresh(user: ChatUser, token: str | None = None) -> httpx.Response:
     body = {"refreshToken": token or user.refresh_token}
     return user.server.http().post("/api/auth/refresh", json=body)
+
+
+def jti_of(token: str) -> str:
+    return str(claims_of(token)["jti"])
+
+
+def expiry_of(token: str) -> int:
+    return int(claims_of(token)["exp"])
 
 
 def code_of(answer: httpx.Response) -> str:
@@ -36,24 +51,85 @@ def test_refresh_when_sent_then_both_new_tokens_work(alice: ChatUser) -> None:
     assert refresh(alice, first.json()["refreshToken"]).status_code == 200
 
 
-async def test_refresh_when_the_token_was_used_then_the_session_ends(alice: ChatUser) -> None:
+async def test_refresh_when_the_successor_was_used_then_the_session_ends(alice: ChatUser) -> None:
     other = alice.login()
+    async with alice.connect() as client:
+        second = refresh(alice).json()["refreshToken"]
+        third = refresh(alice, second).json()["refreshToken"]
+        assert code_of(refresh(alice)) == "401 token_reused"
+        assert await client.close_code() == 4401
+    assert code_of(refresh(alice, third)) == "401 unauthenticated"
+    assert code_of(refresh(alice, second)) == "401 token_reused"
+    assert not is_in(alice)
+    assert is_in(other)
+
+
+@pytest.mark.smoke
+async def test_refresh_when_its_answer_was_lost_then_gives_the_successor(alice: ChatUser) -> None:
+    async with alice.connect() as client:
+        lost, again = refresh(alice).json(), refresh(alice).json()
+        assert jti_of(again["refreshToken"]) == jti_of(lost["refreshToken"]) != jti_of(alice.refresh_token)
+        assert expiry_of(again["refreshToken"]) == expiry_of(lost["refreshToken"])
+        for pair in (lost, again):
+            answer = alice.server.http(Authorization=f"Bearer {pair['accessToken']}").get("/api/users/me")
+            assert answer.json()["id"] == alice.id
+        await client.reply("ping")
+    assert refresh(alice, again["refreshToken"]).status_code == 200
+    # The other copy is of the same token, whose successor was not used either.
+    assert refresh(alice, lost["refreshToken"]).status_code == 200
+
+
+@pytest.mark.smoke
+def test_refresh_when_two_processes_get_it_at_once_then_both_give_the_same(
+    start_server: Callable[..., ChatServer],
+) -> None:
+    one = start_server()
+    two = start_server(DATA_DIR=one.env["DATA_DIR"])
+    alice = one.sign_up("alice")
+    with ThreadPoolExecutor(6) as pool:
+        for _ in range(5):
+            answers = list(pool.map(refresh, [alice, alice.on(two)] * 3))
+            assert [answer.status_code for answer in answers] == [200] * 6
+            tokens = [answer.json()["refreshToken"] for answer in answers]
+            assert len({jti_of(token) for token in tokens}) == 1
+            alice.refresh_token = tokens[-1]
+    assert is_in(alice)
+
+
+async def test_refresh_when_repetitions_are_off_then_the_session_ends(
+    start_server: Callable[..., ChatServer],
+) -> None:
+    alice = start_server(REFRESH_REUSE_SECONDS="0").sign_up("alice")
     async with alice.connect() as client:
         newer = refresh(alice).json()["refreshToken"]
         assert code_of(refresh(alice)) == "401 token_reused"
         assert await client.close_code() == 4401
     assert code_of(refresh(alice, newer)) == "401 unauthenticated"
+
+
+@pytest.mark.parametrize(("age_seconds", "repeated"), [(20, True), (31, False)])
+def test_refresh_when_the_token_was_used_some_time_ago_then_its_age_decides(
+    user: User, age_seconds: int, repeated: bool
+) -> None:
+    client = {"ip": "192.0.2.1", "user_agent": "test"}
+    pair = loop.call(sessions.open_session(user=user, **client))
+    claims = tokens.verify_refresh(pair.refresh_token)
+    successor = loop.call(sessions.refresh_tokens(claims=claims, **client))
+    Session.objects.update(rotated_at=times.now() - timedelta(seconds=age_seconds))
+    if repeated:
+        again = loop.call(sessions.refresh_tokens(claims=claims, **client))
+        assert jti_of(again.refresh_token) == jti_of(successor.refresh_token)
+    else:
+        with pytest.raises(TokenReused):
+            loop.call(sessions.refresh_tokens(claims=claims, **client))
+    assert Session.objects.filter(revoked_at=None).exists() is repeated
+
+
+def test_refresh_when_the_session_has_ended_then_is_not_repeated(alice: ChatUser) -> None:
+    newer = refresh(alice).json()["refreshToken"]
+    assert alice.server.http().post("/api/auth/logout", json={"refreshToken": newer}).status_code == 204
     assert code_of(refresh(alice)) == "401 token_reused"
-    assert not is_in(alice)
-    assert is_in(other)
-
-
-def test_refresh_when_sent_twice_at_once_then_the_session_ends(alice: ChatUser) -> None:
-    with ThreadPoolExecutor(6) as pool:
-        answers = list(pool.map(lambda _: refresh(alice), range(6)))
-    assert sorted(answer.status_code for answer in answers) == [200] + [401] * 5
-    assert {code_of(answer) for answer in answers if answer.status_code == 401} == {"401 token_reused"}
-    assert not is_in(alice)
+    assert code_of(refresh(alice, newer)) == "401 unauthenticated"
 
 
 def test_refresh_when_the_token_is_bad_then_names_the_reason(alice: ChatUser) -> None:

@@ -575,7 +575,7 @@ export class ChatClient {
     });
   }
 
-  /** Renew the access token `old`, once: using a refresh token twice looks like theft and ends the session. */
+  /** Renew the access token `old`, once: a refresh token that is used again later looks like theft. */
   _refresh(old) {
     // Another call has renewed the token.
     if (this.accessToken !== old) return Promise.resolve();
@@ -585,8 +585,11 @@ export class ChatClient {
 
   async _useRefreshToken() {
     const [url, body] = [`${this.baseUrl}/api/auth/refresh`, { refreshToken: this.refreshToken }];
+    const ask = () => call(url, { body, answerMs: this._timeouts.answerMs });
+    // A lost answer is asked for again at once: the server gives the same new pair again for a short time only.
+    const askAgain = (error) => (error instanceof ConnectionLost ? ask() : Promise.reject(error));
     try {
-      Object.assign(this, await call(url, { body, answerMs: this._timeouts.answerMs }));
+      Object.assign(this, await ask().catch(askAgain));
     } catch (error) {
       if (isTemporary(error) || error instanceof ConnectionLost) throw error;
       this._refused = new SignedOut(error.message);
@@ -596,7 +599,7 @@ export class ChatClient {
     this.onTokens({ accessToken: this.accessToken, refreshToken: this.refreshToken });
   }
 
-  /** A refresh whose answer was lost is sent again too: whether it was used up only the server knows. */
+  /** Refresh again and again until the server answers. */
   _refreshWhenPossible(old) {
     if (!this.refreshToken) throw new SignedOut("the access token has ended, and there is no refresh token");
     return patiently(() => this._refresh(old), (error) => !(error instanceof SignedOut) && !this._stopped);

@@ -99,16 +99,33 @@ async def gone(agent: Any, room_id: str) -> bool:
     return not await agent.knows(room_id)
 
 
-async def test_client_when_the_answer_of_a_refresh_is_lost_then_signs_out(
+async def test_client_when_the_answer_of_a_refresh_is_lost_then_asks_again(
     alice: ChatUser, make_agent: Callable[[], Any], proxy: HostileProxy
 ) -> None:
-    """The token was used up, and only the server could know. The client asks once more, and is told so."""
+    """The token was used up, which only the server can know. It gives the same new pair again."""
     refresh = "POST /api/auth/refresh"
     proxy.lose_answer(refresh)
     agent = make_agent()
-    with pytest.raises(SignedOut):
-        await agent.start(alice, accessToken="expired.long.ago", baseUrl=proxy.base_url, timeouts=TIMEOUTS)
+    await agent.start(alice, accessToken="expired.long.ago", baseUrl=proxy.base_url, timeouts=TIMEOUTS)
+    await agent.until(lambda: len(agent.came("ready")) == 1)
     assert proxy.passed(refresh) == 2
+    # The pair was repeated to its owner, and has not ended the session.
+    assert alice.http.get("/api/users/me").status_code == 200
+
+
+async def test_client_when_refreshes_are_not_repeated_then_signs_out(
+    start_server: Callable[..., ChatServer], page_origin: str, make_agent: Callable[[], Any]
+) -> None:
+    server = start_server(REFRESH_REUSE_SECONDS="0", ALLOWED_ORIGINS=page_origin)
+    alice, refresh = server.sign_up("alice"), "POST /api/auth/refresh"
+    with HostileProxy(server.port) as proxy:
+        proxy.lose_answer(refresh)
+        agent = make_agent()
+        with pytest.raises(SignedOut):
+            await agent.start(
+                alice, accessToken="expired.long.ago", baseUrl=proxy.base_url, timeouts=TIMEOUTS
+            )
+        assert proxy.passed(refresh) == 2
 
 
 async def test_client_when_its_token_lives_for_a_year_then_does_not_renew_it(

@@ -188,7 +188,7 @@ async def test_client_when_its_token_is_bad_then_renews_it_and_connects(
 ) -> None:
     agent = make_agent()
     await agent.start(alice, accessToken="expired.long.ago")
-    assert len(agent.came("ready")) == 1
+    await agent.until(lambda: len(agent.came("ready")) == 1)
 
 
 @libraries

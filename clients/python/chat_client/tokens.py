@@ -32,15 +32,14 @@ class Tokens:
     async def renew(self, old: str) -> None:
         """Replace the access token `old`, unless another task has done so.
 
-        Using one refresh token twice looks like theft and ends the session, hence the lock.
-        Raises SignedOut, a temporary ChatError, or httpx.HTTPError.
+        A used-up refresh token is repeated for seconds only; later it looks like theft and ends the session, hence
+        the lock. Raises SignedOut, a temporary ChatError, or httpx.HTTPError.
         """
         async with self._lock:
             if self.access != old:
                 return
             try:
-                answer = await self._http.post("/api/auth/refresh", json={"refreshToken": self.refresh})
-                pair = checked(answer)
+                pair = checked(await self._send())
             except ChatError as error:
                 if error.temporary:
                     raise
@@ -48,11 +47,19 @@ class Tokens:
                 raise self.refused from error
             self.access, self.refresh = pair["accessToken"], pair["refreshToken"]
 
-    async def renew_when_possible(self, old: str) -> None:
-        """Like `renew`, but try again until the server answers. Raises SignedOut.
+    async def _send(self) -> httpx.Response:
+        """Ask for a new pair. If the answer is lost, ask again at once.
 
-        A request whose answer was lost is sent again too: whether the token was used up only the server knows.
+        The server may have used the token up. It gives the same new pair again, but for a short time only.
         """
+        body = {"refreshToken": self.refresh}
+        try:
+            return await self._http.post("/api/auth/refresh", json=body)
+        except httpx.HTTPError:
+            return await self._http.post("/api/auth/refresh", json=body)
+
+    async def renew_when_possible(self, old: str) -> None:
+        """Like `renew`, but try again until the server answers. Raises SignedOut."""
         if not self.refresh:
             raise SignedOut("the access token has ended, and there is no refresh token")
         await patiently(lambda: self.renew(old), httpx.HTTPError)
