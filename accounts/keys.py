@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, lru_cache
+from uuid import UUID
 
 from django.conf import settings
 from django.utils.crypto import salted_hmac
@@ -17,8 +18,9 @@ from django.utils.crypto import salted_hmac
 from foundation import times
 from foundation.database import run_db
 from foundation.errors import Unavailable
+from foundation.security_log import Action, Outcome, record
 
-from .models import SigningSeed
+from .models import Session, SigningSeed
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +31,11 @@ SIGNS_AFTER = timedelta(seconds=60)
 # A process whose clock is behind signs with the old key for a little longer.
 CLOCK_SKEW = timedelta(minutes=5)
 
-# Used until the first rotation.
-FIRST_SEED = ""
+# Signed before there were seeds. Accepted until the tokens from then have expired.
+NO_SEED = ""
+# Of several processes that make the first seed at once, one succeeds.
+FIRST_SEED_ID = UUID(int=0)
+LONG_AGO = times.from_timestamp(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +91,7 @@ class Seeds:
         # Set before the read, so that other threads do not read as well.
         self._read_at = time.monotonic()
         try:
-            self.read = _read_seeds()
+            self.read = _read_seeds() or _make_and_read()
         except Exception as error:
             logger.warning("the signing keys could not be read: %s", type(error).__name__)
             if self.read is None:
@@ -106,7 +111,7 @@ def get_key_ring() -> KeyRing:
     signed has expired, with SECRET_KEY and with each of SECRET_KEY_FALLBACKS.
     """
     now = times.now()
-    accepted, active = [FIRST_SEED], FIRST_SEED
+    accepted, active = [NO_SEED], NO_SEED
     for signs_from, seed in get_seeds().read or ():
         if signs_from + _lifetime() < now:
             accepted.clear()
@@ -128,6 +133,30 @@ async def refresh() -> None:
         await run_db(get_seeds().reread)
 
 
+def make_first_seed() -> None:
+    """Add a seed if there is none: SECRET_KEY alone forges nothing. Safe to repeat, and to run twice at once.
+
+    `migrate` calls this, and a process that finds no seed, for example in a restored database. If sessions are
+    live, it is a rotation: the tokens that SECRET_KEY alone signed stay valid until they expire.
+    """
+    if SigningSeed.objects.exists():
+        return
+    now = times.now()
+    is_used = Session.objects.filter(revoked_at=None, expires_at__gt=now).exists()
+    first = SigningSeed(
+        pk=FIRST_SEED_ID, seed=secrets.token_hex(32), signs_from=now + SIGNS_AFTER if is_used else LONG_AGO
+    )
+    SigningSeed.objects.bulk_create([first], ignore_conflicts=True)
+    if SigningSeed.objects.filter(seed=first.seed).exists():
+        kid = _derive(settings.SECRET_KEY, first.seed).kid
+        record(Action.KEY_ROTATION, outcome=Outcome.OK, kid=kid, signs_from=times.to_wire(first.signs_from))
+
+
+def _make_and_read() -> tuple[tuple[datetime, str], ...]:
+    make_first_seed()
+    return _read_seeds()
+
+
 def rotate(*, signs_after: timedelta = SIGNS_AFTER) -> Rotation:
     """Add a key that signs after `signs_after`, and delete the seeds whose tokens have all expired."""
     now = times.now()
@@ -135,8 +164,10 @@ def rotate(*, signs_after: timedelta = SIGNS_AFTER) -> Rotation:
     # The seeds before the last of these stopped signing longer ago than any token lives.
     deleted = SigningSeed.objects.filter(signs_from__lt=expired[-1]).delete()[0] if expired else 0
     new = SigningSeed.objects.create(seed=secrets.token_hex(32), signs_from=now + signs_after)
+    kid = _derive(settings.SECRET_KEY, new.seed).kid
+    record(Action.KEY_ROTATION, outcome=Outcome.OK, kid=kid, signs_from=times.to_wire(new.signs_from))
     return Rotation(
-        kid=_derive(settings.SECRET_KEY, new.seed).kid,
+        kid=kid,
         signs_from=new.signs_from,
         old_accepted_until=new.signs_from + _lifetime(),
         deleted=deleted,

@@ -14,7 +14,7 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatproject.settings")
 django.setup()
 
-from accounts import tokens  # noqa: E402
+from accounts import keys, tokens  # noqa: E402
 from accounts.models import Session, User  # noqa: E402
 from foundation import times  # noqa: E402
 from foundation.ids import uuid7  # noqa: E402
@@ -52,6 +52,7 @@ def main() -> None:
 
 
 def open_sessions(users: list[User]) -> list[str]:
+    keys.get_seeds().reread()
     sessions, access = [], []
     for user in users:
         refresh = tokens.new_refresh_token()

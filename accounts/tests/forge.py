@@ -3,13 +3,20 @@
 import base64
 import json
 import time
+from functools import cache
 from typing import Any
 
 import jwt
-from django.test import override_settings
 
-from accounts.keys import get_key_ring
+from accounts.keys import SigningKey
+from tests.kit.servers import ChatServer
 from tests.kit.users import ChatUser
+
+SHOW_KEY = """
+from accounts import keys
+keys.get_seeds().reread()
+print(keys.get_key_ring().active.kid, keys.get_key_ring().active.secret.hex())
+"""
 
 
 def claims_of(token: str) -> dict[str, Any]:
@@ -20,10 +27,16 @@ def session_id_of(user: ChatUser) -> str:
     return str(claims_of(user.access_token)["sid"])
 
 
+@cache
+def active_key(server: ChatServer) -> SigningKey:
+    """The key that the server signs with now."""
+    kid, secret = server.manage("shell", "-v0", "-c", SHOW_KEY).stdout.split()
+    return SigningKey(kid, bytes.fromhex(secret))
+
+
 def sign(user: ChatUser, **claims: Any) -> str:
     """A token signed with the server's key. It has the user's claims, changed by `claims`; None removes a claim."""
-    with override_settings(SECRET_KEY=user.server.env["SECRET_KEY"]):
-        key = get_key_ring().active
+    key = active_key(user.server)
     payload = {
         name: value for name, value in (claims_of(user.access_token) | claims).items() if value is not None
     }

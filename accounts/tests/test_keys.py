@@ -1,6 +1,7 @@
 """The rotation of signing keys: it reaches every process, and logs nobody out."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import jwt
@@ -9,11 +10,14 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 
 from accounts import keys
-from accounts.models import SigningSeed
-from foundation import times
+from accounts.models import Session, SigningSeed, User
+from foundation import loop, times
+from foundation.database import run_db
 from tests.kit.servers import ChatServer
 from tests.kit.users import ChatUser
 from tests.kit.waiting import until
+
+from .forge import claims_of
 
 MONTH = timedelta(days=30)
 
@@ -99,9 +103,97 @@ def test_key_when_of_another_secret_key_then_differs(rotated: type) -> None:
         assert rotated.ring(MONTH).active != one
 
 
+def forged(user: ChatUser) -> str:
+    """An access token of the user's session, signed with SECRET_KEY alone."""
+    with override_settings(SECRET_KEY=user.server.env["SECRET_KEY"], SECRET_KEY_FALLBACKS=[]):
+        key = keys._derive(user.server.env["SECRET_KEY"], keys.NO_SEED)
+    return jwt.encode(claims_of(user.access_token), key.secret, algorithm="HS256", headers={"kid": key.kid})
+
+
+@pytest.mark.smoke
+async def test_token_when_signed_with_the_secret_key_alone_then_is_refused(alice: ChatUser) -> None:
+    token = forged(alice)
+    with alice.server.http(Authorization=f"Bearer {token}") as http:
+        assert http.get("/api/users/me").status_code == 401
+    alice.access_token = token
+    async with alice.connect(ready=False) as client:
+        assert await client.close_code() == 4401
+
+
+def run(server: ChatServer, code: str) -> str:
+    """What this code prints in a shell of the server."""
+    return server.manage("shell", "-v0", "-c", f"from accounts.models import SigningSeed\n{code}").stdout
+
+
+def test_first_key_when_two_processes_make_it_at_once_then_they_share_it(
+    start_server: Callable[..., ChatServer],
+) -> None:
+    one = start_server(own_database=True)
+    two = ChatServer(**{name: one.env[name] for name in ("DATA_DIR", "DATABASE_URL") if name in one.env})
+    alice = one.sign_up("alice")
+    one.kill()
+    run(one, "SigningSeed.objects.all().delete()")
+    old = forged(alice)
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda server: server.start(migrate=False), (one, two)))
+            bob, carol = pool.map(lambda server: server.sign_up(), (one, two))
+        for user, other in ((bob, two), (carol, one)):
+            assert user.on(other).http.get("/api/users/me").status_code == 200
+        # An installation whose sessions have tokens of SECRET_KEY alone: nobody is logged out.
+        assert one.http(Authorization=f"Bearer {old}").get("/api/users/me").status_code == 200
+    finally:
+        two.stop()
+    assert run(one, "print(SigningSeed.objects.count())").strip() == "1"
+    passed = keys._lifetime() + timedelta(seconds=1)
+    one.kill()
+    run(
+        one,
+        f"from datetime import *\nSigningSeed.objects.update("
+        f"signs_from=datetime.now(UTC) - timedelta(seconds={passed.total_seconds()}))",
+    )
+    one.start(migrate=False)
+    assert one.http(Authorization=f"Bearer {old}").get("/api/users/me").status_code == 401
+
+
+@pytest.mark.smoke
+def test_migrate_when_there_is_no_key_then_makes_one(transactional_db: None) -> None:
+    SigningSeed.objects.all().delete()
+    for _ in range(2):
+        call_command("migrate", verbosity=0)
+    (first,) = SigningSeed.objects.all()
+    assert len(first.seed) == 64
+    assert first.signs_from == keys.LONG_AGO, "no session has a token that SECRET_KEY alone signed"
+
+
+def test_migrate_when_sessions_are_live_then_the_key_signs_later(user: User) -> None:
+    SigningSeed.objects.all().delete()
+    Session.objects.create(user=user, refresh_jti="x", expires_at=times.now() + timedelta(days=1))
+    call_command("migrate", verbosity=0)
+    (first,) = SigningSeed.objects.all()
+    assert times.now() < first.signs_from <= times.now() + keys.SIGNS_AFTER
+
+
+def test_seeds_when_none_are_found_then_one_is_made(transactional_db: None) -> None:
+    """As in a database that was restored from a copy of an older release."""
+    SigningSeed.objects.all().delete()
+    seeds = keys.Seeds()
+    seeds.reread()
+    assert seeds.read is not None
+    assert [seed for _, seed in seeds.read] == [SigningSeed.objects.get().seed]
+
+
+def test_first_seed_when_many_threads_make_it_then_there_is_one(transactional_db: None) -> None:
+    SigningSeed.objects.all().delete()
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda _: loop.call(run_db(keys.make_first_seed)), range(12)))
+    assert SigningSeed.objects.count() == 1
+
+
 @pytest.mark.django_db
 def test_rotate_when_tokens_have_expired_then_deletes_only_their_keys() -> None:
     now = times.now()
+    SigningSeed.objects.all().delete()
     for days in (90, 60, 40, 20):
         SigningSeed.objects.create(seed=f"{days}", signs_from=now - timedelta(days=days))
     with override_settings(REFRESH_TOKEN_SECONDS=MONTH.total_seconds()):
