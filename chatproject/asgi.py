@@ -2,8 +2,8 @@
 
 every scope  adopt the loop > ClientBehindProxies > the router, which divides by type
 websocket    JWTAuthMiddleware > AllowedOrigins > routing: ChatSocket, SocketIo, or a refusal
-http         BoundedBodies > JWTAuthMiddleware > SocketIo for /socket.io/
-             BoundedBodies > Django for every other path
+http         NoStore > BoundedBodies > JWTAuthMiddleware > SocketIo for /socket.io/
+             NoStore > BoundedBodies > Django for every other path
 lifespan     start, and stop in the order of STOP_ORDER (chatproject/apps.py)
 """
 
@@ -28,6 +28,7 @@ from realtime.hub.hub import get_hub  # noqa: E402
 from realtime.session.origin import AllowedOrigins  # noqa: E402
 
 from .bodies import BoundedBodies  # noqa: E402
+from .no_store import NoStore  # noqa: E402
 from .routing import SOCKET_IO_PATH, socket_io, websocket_urlpatterns  # noqa: E402
 
 logger = logging.getLogger(__name__)
@@ -80,8 +81,8 @@ async def http(scope: Any, receive: Any, send: Any) -> None:
     await (polling if is_poll else django_application)(scope, receive, send)
 
 
-bounded = BoundedBodies(http, max_bytes=settings.MAX_BODY_BYTES)
-router = ProtocolTypeRouter({"http": bounded, "websocket": websocket, "lifespan": lifespan})
+answers = NoStore(BoundedBodies(http, max_bytes=settings.MAX_BODY_BYTES))
+router = ProtocolTypeRouter({"http": answers, "websocket": websocket, "lifespan": lifespan})
 behind_proxies = ClientBehindProxies(router, settings.TRUSTED_PROXIES)
 
 
