@@ -36,7 +36,7 @@ python() {
 
 
 async def be_busy(server: ChatServer) -> tuple[ChatUser, str]:
-    """Write a log with three messages that were delivered, and three that a limit refused."""
+    """Write a log with three messages that were delivered, and three that a limit refused. Two logins failed."""
     user = server.sign_up()
     room_id = user.make_room()
     async with user.connect() as socket:
@@ -48,6 +48,9 @@ async def be_busy(server: ChatServer) -> tuple[ChatUser, str]:
         for _ in range(2):
             answer = user.http.post(f"/api/rooms/{room_id}/messages", json={"content": "too much"})
             error_of(answer, 429, "rate_limited")
+    for _ in range(2):
+        answer = server.http().post("/api/auth/login", json={"email": user.email, "password": "a guess"})
+        error_of(answer, 401, "invalid_credentials")
     return user, room_id
 
 
