@@ -10,9 +10,9 @@ import pytest
 from prometheus_client import REGISTRY
 from pythonjsonlogger.json import JsonFormatter
 
-from foundation import context, security_log
+from foundation import context, errors, security_log
 from foundation.ids import uuid7
-from foundation.security_log import Action, Outcome, account_hash, record
+from foundation.security_log import Action, Outcome, account_hash, record, recorded
 
 pytestmark = pytest.mark.once  # records and numbers
 
@@ -78,6 +78,39 @@ def test_record_when_written_then_is_counted_once() -> None:
 @pytest.mark.parametrize("action", Action)
 def test_metric_when_nothing_happened_then_has_a_series(action: Action) -> None:
     assert all(count(action, outcome) >= 0 for outcome in Outcome)
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (None, "ok"),
+        (errors.InvalidCredentials(), "refused"),
+        (errors.Invalid(), "refused"),
+        (errors.RateLimited(retry_after=1), "limited"),
+        (errors.Overloaded(), "limited"),
+        (errors.Unavailable(), "failed"),
+        (RuntimeError("a text that may hold a secret"), "failed"),
+    ],
+)
+def test_recorded_when_the_block_ends_then_has_its_outcome(
+    log: io.StringIO, error: Exception | None, outcome: str
+) -> None:
+    def run() -> None:
+        with recorded(Action.LOGIN, account="given", limit="x") as event:
+            event.account = "found"
+            if error is not None:
+                raise error
+
+    if error is None:
+        run()
+    else:
+        with pytest.raises(type(error)):
+            run()
+    found = json.loads(log.getvalue())
+    assert (found["outcome"], found["account"]) == (outcome, account_hash("found"))
+    code = {} if error is None else {"error": getattr(error, "code", type(error).__name__)}
+    assert found["detail"] == {"limit": "x", **code}
+    assert "secret" not in log.getvalue()
 
 
 def test_account_hash_when_repeated_then_is_the_same_and_keyed(settings: object) -> None:

@@ -105,6 +105,9 @@ async def test_restore_when_all_is_lost_then_all_acknowledged_is_back(
     try:
         manage(new, "restore_database", "--from", str(copy))
         assert "No problems found." in manage(new, "check_integrity").stdout
+        # The tokens of the lost system go on, and no second key was made.
+        seeds = "from accounts.models import SigningSeed; print(SigningSeed.objects.count())"
+        assert manage(new, "shell", "-v0", "-c", seeds).stdout.strip() == "1"
         new.start(migrate=False)
         for sender, count in zip(senders, counts, strict=True):
             user = sender.user.on(new)
