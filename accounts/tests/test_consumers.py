@@ -5,7 +5,7 @@ import time
 from tests.kit.users import ChatUser
 
 from .conftest import AdminBrowser
-from .forge import session_id_of, sign
+from .forge import active_key, session_id_of, sign
 
 
 async def test_user_when_deactivated_then_sockets_close_with_4403(admin: AdminBrowser, bob: ChatUser) -> None:
@@ -39,6 +39,7 @@ async def test_ping_when_sent_then_answers_the_time_of_the_server(alice: ChatUse
 
 async def test_socket_when_its_token_expires_then_closes_unless_refreshed(alice: ChatUser) -> None:
     kept, long = alice.server.http(alice), alice.access_token
+    active_key(alice.server)  # takes a while the first time
     alice.access_token = sign(alice, exp=int(time.time()) + 3)
     async with alice.connect() as left, alice.connect() as refreshed:
         answer = await refreshed.reply("auth:refresh", {"token": long})

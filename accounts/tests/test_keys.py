@@ -11,8 +11,7 @@ from django.test import override_settings
 
 from accounts import keys
 from accounts.models import Session, SigningSeed, User
-from foundation import loop, times
-from foundation.database import run_db
+from foundation import times
 from tests.kit.servers import ChatServer
 from tests.kit.users import ChatUser
 from tests.kit.waiting import until
@@ -181,13 +180,6 @@ def test_seeds_when_none_are_found_then_one_is_made(transactional_db: None) -> N
     seeds.reread()
     assert seeds.read is not None
     assert [seed for _, seed in seeds.read] == [SigningSeed.objects.get().seed]
-
-
-def test_first_seed_when_many_threads_make_it_then_there_is_one(transactional_db: None) -> None:
-    SigningSeed.objects.all().delete()
-    with ThreadPoolExecutor(6) as pool:
-        list(pool.map(lambda _: loop.call(run_db(keys.make_first_seed)), range(12)))
-    assert SigningSeed.objects.count() == 1
 
 
 @pytest.mark.django_db
