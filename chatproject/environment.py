@@ -63,19 +63,19 @@ class Environment:
             name, default, meaning, validate=lambda text: validate.OneOf(choices)(text.upper())
         ).upper()
 
-    def whole(self, name: str, default: int, meaning: str, *, least: int = 1, most: int | None = None) -> int:
-        """A count, size or duration."""
-        bounds = validate.Range(min=least, max=most)
-        return int(self._read(self._env.int, name, default, meaning, validate=bounds))
+    def whole(self, name: str, default: int, meaning: str, *, least: int = 1, most: int) -> int:
+        """A count, size or duration from `least` to `most`."""
+        return int(self._bounded(self._env.int, name, default, meaning, least=least, most=most))
 
-    def seconds(self, name: str, default: float, meaning: str) -> float:
-        """A duration above 0, perhaps with a fraction."""
-        bounds = validate.Range(min=0, min_inclusive=False)
-        return float(self._read(self._env.float, name, default, meaning, validate=bounds))
+    def seconds(self, name: str, default: float, meaning: str, *, least: float, most: float) -> float:
+        """A duration from `least` to `most`, perhaps with a fraction."""
+        return float(self._bounded(self._env.float, name, default, meaning, least=least, most=most))
 
-    def parsed(self, name: str, default: str, meaning: str, *, parse: Callable[[str], T]) -> T:
+    def parsed(
+        self, name: str, default: str, meaning: str, *, parse: Callable[[str], T], **options: Any
+    ) -> T:
         """The text as `parse` reads it."""
-        return self.parse(name, self.text(name, default, meaning), parse)
+        return self.parse(name, self.text(name, default, meaning, **options), parse)
 
     @staticmethod
     def parse(name: str, text: str, parse: Callable[[str], T]) -> T:
@@ -88,6 +88,15 @@ class Environment:
     def rate(self, limit: NamedLimit) -> Rate:
         meaning = f"{limit.counts}. {limit.while_redis_is_away.value}"
         return self.parsed(limit.variable, limit.default, meaning, parse=Rate.parse)
+
+    def _bounded(
+        self, read: Callable[..., Any], name: str, default: float, meaning: str, *, least: float, most: float
+    ) -> Any:
+        value = self._read(read, name, default, meaning, shown=f"`{default:.15g}`, from {least} to {most}")
+        # Not a number is in no range.
+        if not least <= value <= most:
+            raise EnvError(f'Environment variable "{name}" invalid: {value} is not from {least} to {most}.')
+        return value
 
     def _read(
         self,
@@ -106,11 +115,9 @@ class Environment:
 
 
 def _shown(default: Any) -> str:
-    """The default as somebody would write it into the environment: `on`, `15`, `127.0.0.1,localhost`."""
+    """The default as somebody would write it into the environment: `on`, `127.0.0.1,localhost`."""
     if default in ("", []):
         return "empty"
     if isinstance(default, bool):
         return "`on`" if default else "`off`"
-    if isinstance(default, list):
-        return f"`{','.join(default)}`"
-    return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
+    return f"`{','.join(default)}`" if isinstance(default, list) else f"`{default}`"

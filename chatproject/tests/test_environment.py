@@ -26,8 +26,8 @@ def test_readers_when_the_variable_is_not_set_then_give_the_default(env: Environ
     assert env.text("A_TEXT", "red", "a text") == "red"
     assert env.switch("A_SWITCH", True, "a switch") is True
     assert env.texts("A_LIST", ["a", "b"], "a list") == ["a", "b"]
-    assert env.whole("A_COUNT", 3, "a count") == 3
-    assert env.seconds("A_TIME", 1.5, "a time") == 1.5
+    assert env.whole("A_COUNT", 3, "a count", most=9) == 3
+    assert env.seconds("A_TIME", 1.5, "a time", least=0.5, most=9) == 1.5
     assert env.rate(MESSAGES_USER) == Rate.parse(MESSAGES_USER.default)
 
 
@@ -40,7 +40,7 @@ def test_readers_when_the_variable_is_set_then_give_its_value(
     assert env.text("A_TEXT", "red", "a text") == "blue"
     assert env.switch("A_SWITCH", True, "a switch") is False
     assert env.texts("A_LIST", ["a", "b"], "a list") == ["c", "d"]
-    assert env.whole("A_COUNT", 3, "a count") == 7
+    assert env.whole("A_COUNT", 3, "a count", most=9) == 7
     assert env.rate(MESSAGES_USER) == Rate(1, 3600)
 
 
@@ -65,13 +65,13 @@ def test_page_when_written_then_has_a_row_for_each_variable(
     monkeypatch.setenv("COLOUR", "secret")
     env.text("COLOUR", "", "the colour", shown="empty: no colour")
     env.switch("SHINY", False, "whether it shines")
-    env.seconds("DRYING_SECONDS", 15.0, "until it is dry")
+    env.seconds("DRYING_SECONDS", 15.0, "until it is dry", least=0.5, most=60)
     env.texts("LAYERS", ["a", "b"], "its layers")
     assert markdown(env.sections).endswith(
         "## Paint\n\nHow it looks.\n\n| variable | default | meaning |\n|---|---|---|\n"
         "| `COLOUR` | empty: no colour | the colour |\n"
         "| `SHINY` | `off` | whether it shines |\n"
-        "| `DRYING_SECONDS` | `15` | until it is dry |\n"
+        "| `DRYING_SECONDS` | `15`, from 0.5 to 60 | until it is dry |\n"
         "| `LAYERS` | `a,b` | its layers |\n"
     )
 
