@@ -9,12 +9,12 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
 from foundation import context, errors
+from foundation.database import as_unavailable
 from foundation.errors import ChatError, Fields
 
 from . import metrics
@@ -71,9 +71,9 @@ def as_chat_error(error: Exception) -> tuple[ChatError, int]:
         return errors.Unauthenticated(), 401
     if isinstance(error, (PermissionDenied, drf.PermissionDenied)):
         return errors.Forbidden(str(error)), 403
-    if isinstance(error, (OperationalError, InterfaceError)):
+    if unavailable := as_unavailable(error):
         logger.error("the database failed", exc_info=error)
-        return errors.Unavailable("The database is away for a moment. Try again."), 503
+        return unavailable, unavailable.status
     if isinstance(error, TimeoutError):
         logger.error("a service did not answer in time", exc_info=error)
         return errors.Unavailable(), 503

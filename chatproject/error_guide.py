@@ -83,7 +83,8 @@ GUIDE: dict[str, Explanation] = {
     ),
     "unavailable": Explanation(
         "The database or another part is not reachable at the moment, or a room is too busy. It is not known "
-        "whether the request took effect. With HTTP 408 the request did not arrive in time, and had no effect.",
+        "whether the request took effect, unless the message says that nothing was stored (a full disk, a "
+        "read-only database). With HTTP 408 the request did not arrive in time, and had no effect.",
         "Try again after a random delay that grows with each attempt. A message with the same `clientMessageId` is "
         "stored once.",
     ),

@@ -12,7 +12,7 @@ WRITE_CONFLICT = 112
 # OperationalError, after which the caller may retry: write conflicts, lock timeouts and time limits, a primary
 # that steps down, a host that cannot be reached. Failed authentication (13, 18) is here because SQL databases
 # raise OperationalError for it too.
-TRANSIENT = {6, 7, 13, 18, 24, 50, 64, 89, 91, 112, 189, 262, 10107, 11600, 11602, 13435, 13436}
+TRANSIENT = {6, 7, 13, 18, 24, 50, 64, 89, 91, 112, 189, 262, 10107, 11600, 11602, 13435, 13436, 14031}
 
 DRIVER_ERRORS = (errors.PyMongoError, BSONError, OverflowError)
 
