@@ -6,6 +6,8 @@ from django.apps import AppConfig
 # and publishes over the hub.
 STOP_ORDER = (
     "socket.io",
+    "metrics page",
+    "readiness",
     "membership reconciler",
     "session reconciler",
     "writer",

@@ -1,9 +1,10 @@
 """The ASGI application. A scope goes through one of these chains, from left to right:
 
-every scope  adopt the loop > ClientBehindProxies > the router, which divides by type
+every scope  adopt the loop > ClientBehindProxies > NoStore > BoundedBodies > Endpoints > AllowedHosts > the
+             router, which divides by type
 websocket    JWTAuthMiddleware > AllowedOrigins > routing: ChatSocket, SocketIo, or a refusal
-http         NoStore > BoundedBodies > JWTAuthMiddleware > SocketIo for /socket.io/
-             NoStore > BoundedBodies > Django for every other path
+http         JWTAuthMiddleware > SocketIo for /socket.io/
+             Django for every other path
 lifespan     start, and stop in the order of STOP_ORDER (chatproject/apps.py)
 """
 
@@ -28,6 +29,8 @@ from realtime.hub.hub import get_hub  # noqa: E402
 from realtime.session.origin import AllowedOrigins  # noqa: E402
 
 from .bodies import BoundedBodies  # noqa: E402
+from .endpoints import Endpoints  # noqa: E402
+from .hosts import AllowedHosts  # noqa: E402
 from .no_store import NoStore  # noqa: E402
 from .routing import SOCKET_IO_PATH, socket_io, websocket_urlpatterns  # noqa: E402
 
@@ -81,9 +84,19 @@ async def http(scope: Any, receive: Any, send: Any) -> None:
     await (polling if is_poll else django_application)(scope, receive, send)
 
 
-answers = NoStore(BoundedBodies(http, max_bytes=settings.MAX_BODY_BYTES))
-router = ProtocolTypeRouter({"http": answers, "websocket": websocket, "lifespan": lifespan})
-behind_proxies = ClientBehindProxies(router, settings.TRUSTED_PROXIES)
+router = ProtocolTypeRouter({"http": http, "websocket": websocket, "lifespan": lifespan})
+allowed_hosts = AllowedHosts(
+    router,
+    settings.ALLOWED_HOSTS,
+    only_tls=settings.SECURE_SSL_REDIRECT,
+    polling_path=f"/{SOCKET_IO_PATH}",
+)
+# Its pages name the first host, without the dot of `.example.com`.
+endpoints = Endpoints(
+    allowed_hosts, address=settings.OPERATIONS_ADDRESS, host=settings.ALLOWED_HOSTS[0].lstrip(".")
+)
+bounded = BoundedBodies(endpoints, max_bytes=settings.MAX_BODY_BYTES)
+behind_proxies = ClientBehindProxies(NoStore(bounded), settings.TRUSTED_PROXIES)
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:

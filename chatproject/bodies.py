@@ -1,18 +1,11 @@
 """BoundedBodies: ASGI middleware that refuses a body that is too large, on every path, before it is stored."""
 
 import asyncio
-import json
-import logging
 from typing import Any
 
-from api.exceptions import error_body
-from foundation import context
 from foundation.errors import TooLarge
 
-from .cors import cors_headers
-from .middleware import valid_request_id
-
-logger = logging.getLogger("chat.access")
+from .answers import send_error
 
 # For a client that sends its whole body before it reads: a connection closed at once would lose the answer.
 LINGER_SECONDS = 2.0
@@ -30,6 +23,9 @@ class BoundedBodies:
         self.max_bytes = max_bytes
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
         is_counted = False
         for name, value in scope["headers"]:
             if name == b"content-length" and int(value) > self.max_bytes:
@@ -45,21 +41,8 @@ class BoundedBodies:
             await self._refuse(scope, receive, send)
 
     async def _refuse(self, scope: Any, receive: Any, send: Any) -> None:
-        headers = dict(scope["headers"])
-        request_id = valid_request_id(headers.get(b"x-request-id", b"").decode("latin-1"))
-        context.request_id.set(request_id)
         error = TooLarge(f"A body has at most {self.max_bytes} bytes.")
-        body = json.dumps(error_body(error)).encode()
-        start = [
-            (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(body)),
-            (b"x-request-id", request_id.encode()),
-            (b"connection", b"close"),
-            *cors_headers(scope),
-        ]
-        logger.info("request", extra={"method": scope["method"], "route": None, "status": error.status})
-        await send({"type": "http.response.start", "status": error.status, "headers": start})
-        await send({"type": "http.response.body", "body": body, "more_body": True})
+        await send_error(scope, send, error, headers=((b"connection", b"close"),), more=True)
         await _discard_body(receive)
         await send({"type": "http.response.body"})
 

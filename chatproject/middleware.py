@@ -15,7 +15,6 @@ from foundation.ids import uuid7
 logger = logging.getLogger("chat.access")
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
-QUIET = {"healthz", "readyz", "metrics"}
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 Handler = Callable[[HttpRequest], Awaitable[HttpResponse]]
@@ -41,9 +40,7 @@ def request_log(get_response: Handler) -> Handler:
             route = getattr(request.resolver_match, "route", None) if request.resolver_match else None
             tracing.note(route=route, status=response.status_code)
         response["X-Request-ID"] = request_id
-        quiet = request.resolver_match is not None and request.resolver_match.url_name in QUIET
-        logger.log(
-            logging.DEBUG if quiet else logging.INFO,
+        logger.info(
             "request",
             extra={
                 "method": request.method,

@@ -18,7 +18,7 @@ class NoStore:
         self.app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if not scope["path"].startswith(PRIVATE) or scope["path"] in PUBLIC:
+        if scope["type"] != "http" or not scope["path"].startswith(PRIVATE) or scope["path"] in PUBLIC:
             await self.app(scope, receive, send)
             return
 

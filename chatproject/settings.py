@@ -17,8 +17,9 @@ from django.core.exceptions import ImproperlyConfigured
 from foundation.durations import MAX_DAYS
 from foundation.limits.named import LIMITS
 from foundation.proxies import TrustedProxies
-from foundation.redis.address import RedisAddress
+from foundation.redis.address import CACHE_SERIALIZER, RedisAddress
 
+from .address import Address
 from .environment import Environment
 from .static_headers import add_security_headers
 
@@ -43,8 +44,16 @@ SECRET_KEY_FALLBACKS = env.texts(
 DEBUG = env.switch("DEBUG", False, "for development only: shows code and settings on errors")
 HOST = env.text("HOST", "127.0.0.1", "the address the server listens on")
 PORT = env.whole("PORT", 8000, "the port the server listens on", most=65535)
+OPERATIONS_ADDRESS = env.parsed(
+    "OPERATIONS_ADDRESS",
+    "",
+    "another address of `manage.py serve`, such as `10.0.0.5:9100`: only there are `/readyz`, `/metrics`, `/docs` "
+    "and `/api/schema`, for any Host and without https. `/healthz` is on both",
+    shown="empty: on the port of the server",
+    parse=Address.parse,
+)
 WORKERS = env.whole(
-    "WORKERS", 1, "server processes of one `manage.py serve`; more than one needs `REDIS_URL`"
+    "WORKERS", 1, "server processes of one `manage.py serve`; more than one needs `REDIS_URL`", most=256
 )
 ALLOWED_HOSTS = env.texts(
     "ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"], "host names that clients may use"
@@ -69,15 +78,20 @@ PING_SECONDS = env.seconds(
     15.0,
     "the interval between WebSocket pings, and the time to wait for an answer; a peer that vanished is found "
     "within twice that",
+    least=0.1,
+    most=600,
 )
 KEEP_ALIVE_SECONDS = env.whole(
     "KEEP_ALIVE_SECONDS",
     75,
     "how long an idle HTTP connection stays open. Longer than a proxy keeps it, which otherwise sends a request "
     "into a connection that is being closed, and answers 502",
+    most=3_600,
 )
 SECURE_SSL_REDIRECT = env.switch("SECURE_SSL_REDIRECT", False, "redirects plain HTTP to https")
-SECURE_HSTS_SECONDS = env.whole("SECURE_HSTS_SECONDS", 0, "how long browsers insist on https", least=0)
+SECURE_HSTS_SECONDS = env.whole(
+    "SECURE_HSTS_SECONDS", 0, "how long browsers insist on https", least=0, most=63_072_000
+)
 DATA_DIR = Path(
     env.text(
         "DATA_DIR",
@@ -94,8 +108,14 @@ LOG_DIR = env.text(
     "",
     "directory for the same records in files, `chat.log` and its older versions; all processes may share it",
 )
-LOG_FILE_BYTES = env.whole("LOG_FILE_BYTES", 50 * 1024 * 1024, "size at which a new file is started")
-LOG_FILE_COUNT = env.whole("LOG_FILE_COUNT", 10, "number of older files that are kept")
+LOG_FILE_BYTES = env.whole(
+    "LOG_FILE_BYTES",
+    50 * 1024 * 1024,
+    "size at which a new file is started",
+    least=4_096,
+    most=10_737_418_240,
+)
+LOG_FILE_COUNT = env.whole("LOG_FILE_COUNT", 10, "number of older files that are kept", most=1_000)
 CONSOLE = env.switch("CONSOLE", True, "the page at `/console/` for trying the server")
 SOCKETIO = env.switch("SOCKETIO", True, "`/socket.io/` for Socket.IO clients, beside `/ws/chat/`")
 
@@ -117,7 +137,7 @@ DATABASE_URL = env.text(
     "`mongodb://user:password@host1,host2/name?replicaSet=rs0` (through djongo_lts), `postgres://..`, `sqlite:///..`",
     shown="SQLite in `DATA_DIR`",
 )
-DB_THREADS = env.whole("DB_THREADS", 8, "threads, and therefore database connections, of a process")
+DB_THREADS = env.whole("DB_THREADS", 8, "threads, and therefore database connections, of a process", most=256)
 REDIS_URL = env.text(
     "REDIS_URL",
     "",
@@ -129,9 +149,12 @@ REDIS_URL = env.text(
 )
 
 env.section("Accounts")
-ACCESS_TOKEN_SECONDS = env.whole("ACCESS_TOKEN_SECONDS", 15 * 60, "lifetime of an access token")
+ACCESS_TOKEN_SECONDS = env.whole("ACCESS_TOKEN_SECONDS", 15 * 60, "lifetime of an access token", most=604_800)
 REFRESH_TOKEN_SECONDS = env.whole(
-    "REFRESH_TOKEN_SECONDS", 30 * 24 * 3600, "lifetime of a refresh token, counted from its last use"
+    "REFRESH_TOKEN_SECONDS",
+    30 * 24 * 3600,
+    "lifetime of a refresh token, counted from its last use",
+    most=31_622_400,
 )
 REFRESH_REUSE_SECONDS = env.whole(
     "REFRESH_REUSE_SECONDS",
@@ -157,6 +180,7 @@ PASSWORD_MEMORY_KIB = env.whole(
     102_400,
     "memory that Argon2 uses to hash a password. A change applies to each password from its owner's next login",
     least=64,
+    most=4_194_304,
 )
 
 env.section(
@@ -166,16 +190,19 @@ env.section(
 )
 RATE_LIMITS = env.switch("RATE_LIMITS", True, "whether rates are limited")
 RATES = {limit.variable: env.rate(limit) for limit in LIMITS}
-MAX_CONTENT_CHARS = env.whole("MAX_CONTENT_CHARS", 4000, "characters of a message")
-MAX_META_BYTES = env.whole("MAX_META_BYTES", 4096, "bytes of a message's or a room's `meta`, as JSON")
+MAX_CONTENT_CHARS = env.whole("MAX_CONTENT_CHARS", 4000, "characters of a message", most=100_000)
+MAX_META_BYTES = env.whole(
+    "MAX_META_BYTES", 4096, "bytes of a message's or a room's `meta`, as JSON", most=65_536
+)
 MAX_FRAME_BYTES = env.whole(
-    "MAX_FRAME_BYTES", 65536, "bytes of a frame; a larger one closes the socket with 1009"
+    "MAX_FRAME_BYTES", 65536, "bytes of a frame; a larger one closes the socket with 1009", most=16_777_216
 )
 MAX_BODY_BYTES = env.whole(
     "MAX_BODY_BYTES",
     1024 * 1024,
     "bytes of the body of a request, on every path; a larger one is answered 413. At least `MAX_FRAME_BYTES`. The "
     "proxy has a limit of its own (`client_max_body_size`). JSON under `/api/` has at most 256 KiB",
+    most=67_108_864,
 )
 # A client that polls sends its frames as bodies.
 MAX_BODY_BYTES = max(MAX_BODY_BYTES, MAX_FRAME_BYTES)
@@ -183,22 +210,30 @@ BODY_SECONDS = env.seconds(
     "BODY_SECONDS",
     30.0,
     "how long the body of a request may take to arrive; then it is answered 408 and the connection closed",
+    least=0.1,
+    most=3_600,
 )
 RESUME_MAX_MESSAGES = env.whole(
-    "RESUME_MAX_MESSAGES", 5000, "messages and changes sent for a `resume`; the reply says where it stopped"
+    "RESUME_MAX_MESSAGES",
+    5000,
+    "messages and changes sent for a `resume`; the reply says where it stopped",
+    most=100_000,
 )
 RESUME_MAX_BYTES = env.whole(
-    "RESUME_MAX_BYTES", 4_194_304, "bytes of the frames sent for a `resume`; the reply says where it stopped"
+    "RESUME_MAX_BYTES",
+    4_194_304,
+    "bytes of the frames sent for a `resume`; the reply says where it stopped",
+    most=268_435_456,
 )
-MAX_CONNECTIONS_USER = env.whole("MAX_CONNECTIONS_USER", 10, "sockets of a user")
-MAX_ROOM_MEMBERS = env.whole("MAX_ROOM_MEMBERS", 1000, "members of a room")
+MAX_CONNECTIONS_USER = env.whole("MAX_CONNECTIONS_USER", 10, "sockets of a user", most=10_000)
+MAX_ROOM_MEMBERS = env.whole("MAX_ROOM_MEMBERS", 1000, "members of a room", most=100_000)
 
 env.section("Retention")
 RETENTION_DAYS = env.whole(
     "RETENTION_DAYS",
     0,
     "age in days at which `manage.py apply_retention` archives messages, in rooms without a policy of their own "
-    "(set on the room's admin page); at most 36500, and `0` means never",
+    "(set on the room's admin page); `0` means never",
     least=0,
     most=MAX_DAYS,
 )
@@ -211,20 +246,24 @@ ARCHIVE_DIR = env.text(
 
 env.section("Presence")
 PRESENCE_ROOM_LIMIT = env.whole(
-    "PRESENCE_ROOM_LIMIT", 100, "rooms with more members do not announce who comes and goes"
+    "PRESENCE_ROOM_LIMIT", 100, "rooms with more members do not announce who comes and goes", most=100_000
 )
 PRESENCE_LEASE_SECONDS = env.seconds(
     "PRESENCE_LEASE_SECONDS",
     20.0,
     "lifetime of a lease: after a crash, users are offline when their leases end",
+    least=1,
+    most=3_600,
 )
 PRESENCE_RENEW_SECONDS = env.seconds(
-    "PRESENCE_RENEW_SECONDS", 8.0, "interval between renewals; at most half a lease"
+    "PRESENCE_RENEW_SECONDS", 8.0, "interval between renewals; at most half a lease", least=0.1, most=1_800
 )
 PRESENCE_GRACE_SECONDS = env.seconds(
     "PRESENCE_GRACE_SECONDS",
     3.0,
     "how long a user stays online after their last socket closed, so that a page reload is not announced",
+    least=0,
+    most=600,
 )
 
 # === Django and the libraries ===============================================================================
@@ -247,7 +286,6 @@ def _secret_key(key: str) -> str:
 
 
 SECRET_KEY = _secret_key(SECRET_KEY)
-CSRF_TRUSTED_ORIGINS = [origin for origin in ALLOWED_ORIGINS if "://" in origin and "*" not in origin]
 
 # --- applications -------------------------------------------------------------------------------------------
 
@@ -370,7 +408,10 @@ else:
         "default": {
             "BACKEND": "django_redis.cache.RedisCache",
             "LOCATION": "redis://in-process/0",
-            "OPTIONS": {"CONNECTION_POOL_CLASS": "foundation.redis.client.InProcessConnectionPool"},
+            "OPTIONS": {
+                "CONNECTION_POOL_CLASS": "foundation.redis.client.InProcessConnectionPool",
+                "SERIALIZER": CACHE_SERIALIZER,
+            },
         }
     }
 
@@ -390,9 +431,12 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+# The cookies of the admin. `__Host-` makes a browser refuse one that another host of the domain has set.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
-# These are requested from inside the network and not through the proxy.
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = (
+    ("sessionid", "csrftoken") if DEBUG else ("__Host-session", "__Host-csrf")
+)
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Strict"
 # W005, W021: the server does not know whether the other hosts of the domain use https too.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 CSRF_FAILURE_VIEW = "api.exceptions.csrf_failed"

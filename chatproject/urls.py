@@ -9,7 +9,6 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from api.exceptions import not_found
 from api.views import SchemaView
 from console.page import Console
-from operations import health, metrics_page
 
 from . import handshakes
 from .error_guide import ErrorsPage
@@ -37,9 +36,6 @@ urlpatterns = [
     re_path("^api/", csrf_exempt(not_found)),
     re_path("^ws/chat/?$", handshakes.refuse),
     path("admin/", admin.site.urls),
-    path("healthz", health.live, name="healthz"),
-    path("readyz", health.ready, name="readyz"),
-    path("metrics", metrics_page.page, name="metrics"),
 ]
 
 handler400 = "api.exceptions.bad_request"

@@ -11,15 +11,15 @@ TIMEOUT_SECONDS = 5
 
 
 def main(path: str) -> int:
-    # The server answers only for its own hosts.
-    host = (
-        os.environ.get("ALLOWED_HOSTS", "127.0.0.1").partition(",")[0].lstrip(".").replace("*", "127.0.0.1")
-    )
-    connection = http.client.HTTPConnection(
-        "127.0.0.1", int(os.environ.get("PORT", "8000")), timeout=TIMEOUT_SECONDS
-    )
+    host, port = "127.0.0.1", os.environ.get("PORT", "8000")
+    if address := os.environ.get("OPERATIONS_ADDRESS"):
+        # It has both paths. An address that means all includes this machine.
+        host, _, port = address.rpartition(":")
+        loopback = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "::1"}  # noqa: S104  # as Address.shown
+        host = loopback.get(host, host.strip("[]"))
+    connection = http.client.HTTPConnection(host, int(port), timeout=TIMEOUT_SECONDS)
     try:
-        connection.request("GET", path, headers={"Host": host})
+        connection.request("GET", path)
         answer = connection.getresponse()
         sys.stdout.write(answer.read(2000).decode(errors="replace"))
     except OSError as error:

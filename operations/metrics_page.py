@@ -4,35 +4,40 @@ With several workers, `serve` sets PROMETHEUS_MULTIPROC_DIR. Each worker then co
 each of them answers for all. Processes that were started separately are separate targets.
 """
 
+import asyncio
 import os
-from collections.abc import Iterable
 from pathlib import Path
 
-from django.http import HttpRequest, HttpResponse
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest, multiprocess
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import REGISTRY, Collector
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest, multiprocess
+from prometheus_client.registry import REGISTRY
 
 from foundation import loop
+from foundation.shared_value import SharedValue
 from presence.selectors import online_users
 
 DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
+FRESH_SECONDS = 1.0
 
 
-class OnlineUsers(Collector):
-    """Reads the number from Redis at each scrape. It is the same in all processes: use the maximum, not the sum."""
-
-    def collect(self) -> Iterable[GaugeMetricFamily]:
-        online = loop.call(online_users(), timeout_seconds=5.0)
-        yield GaugeMetricFamily("chat_users_online", "Users online in all processes together.", value=online)
+async def page() -> tuple[int, str, bytes]:
+    """(status, content type, body): all metrics in Prometheus' text format, at most FRESH_SECONDS old."""
+    return 200, CONTENT_TYPE_LATEST, await get_page().get()
 
 
-def page(request: HttpRequest) -> HttpResponse:
-    """All metrics in Prometheus' text format."""
-    online = CollectorRegistry()
-    online.register(OnlineUsers())
-    body = generate_latest(_counted()) + generate_latest(online)
-    return HttpResponse(body, content_type=CONTENT_TYPE_LATEST)
+@loop.one_per_loop
+def get_page() -> SharedValue[bytes]:
+    """The page of this process."""
+    shared = SharedValue(_generate, fresh_seconds=FRESH_SECONDS)
+    loop.on_stop("metrics page", shared.stop)
+    return shared
+
+
+async def _generate() -> bytes:
+    registry = CollectorRegistry()
+    # Read from Redis at each scrape. It is the same in all processes: use the maximum, not the sum.
+    online = Gauge("chat_users_online", "Users online in all processes together.", registry=registry)
+    online.set(await online_users())
+    return await asyncio.to_thread(lambda: generate_latest(_counted()) + generate_latest(registry))
 
 
 def _counted() -> CollectorRegistry:

@@ -58,9 +58,6 @@ REST = {
     "GET /docs/asyncapi.json": OPEN,
     "GET /docs/errors": OPEN,
     "GET /console/": OPEN,
-    "GET /healthz": OPEN,
-    "GET /readyz": OPEN,
-    "GET /metrics": OPEN,
     "GET /favicon.ico":                                       "302 302 302 302 302 302 302 302 302",
     "GET /":                                                  "302 302 302 302 302 302 302 302 302",
 }  # fmt: skip

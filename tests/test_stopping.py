@@ -1,4 +1,4 @@
-"""SIGTERM ends a server within ten seconds, without losing an acknowledged message. Vanished peers are noticed."""
+"""A signal ends a server within ten seconds, and no acknowledged message is lost. Vanished peers are noticed."""
 
 import asyncio
 import json
@@ -26,16 +26,17 @@ async def stopped(server: ChatServer) -> int:
     return await asyncio.to_thread(server.wait, STOP_SECONDS)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 async def test_stop_when_sockets_are_open_then_closes_them_with_1012(
-    start_server,
+    start_server, number: signal.Signals
 ) -> None:
     chat = start_server(forked=False)
     user = chat.sign_up()
     async with user.connect() as one, user.connect() as two:
-        chat.send_signal(signal.SIGTERM)
+        chat.send_signal(number)
         assert await one.close_code() == 1012
         assert await two.close_code() == 1012
-        assert await stopped(chat) in (0, -signal.SIGTERM)
+        assert await stopped(chat) in (0, -number)
         with pytest.raises(OSError, match=r"refused|Connect call failed"):
             async with user.connect():
                 pass

@@ -11,6 +11,8 @@ from foundation.redis.client import get_redis
 from foundation.server_clock import get_server_clock
 from messaging.mark_writer import get_mark_writer
 from messaging.services.writer import get_writer
+from operations.health import get_readiness
+from operations.metrics_page import get_page
 from presence.services import get_heartbeat
 from realtime.hub.hub import get_hub
 from rooms.membership_reconciler import get_membership_reconciler
@@ -29,6 +31,8 @@ async def test_stop_order_when_all_objects_exist_then_names_exactly_them() -> No
         get_mark_writer,
         get_writer,
         get_socket_io,
+        get_page,
+        get_readiness,
     )
     for get in getters:
         get()

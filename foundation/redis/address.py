@@ -18,6 +18,8 @@ CONNECT_TIMEOUT_SECONDS = 2.0
 ANSWER_TIMEOUT_SECONDS = 2.0
 HEALTH_CHECK_SECONDS = 15
 SENTINEL_PORT = 26379
+# Its default unpickles: who can write to Redis could run code here.
+CACHE_SERIALIZER = "django_redis.serializers.json.JSONSerializer"
 PLAIN = ("redis", "rediss", "unix")
 SENTINEL = ("redis+sentinel", "rediss+sentinel")
 FORMS = "redis://, rediss:// (TLS), unix://, redis+sentinel:// and rediss+sentinel://host:26379,host:26379/service/0"
@@ -87,6 +89,7 @@ class RedisAddress:
     def cache(self) -> dict[str, Any]:
         """The entry of CACHES. Counts are read from the primary, because replicas may be behind."""
         options: dict[str, Any] = {
+            "SERIALIZER": CACHE_SERIALIZER,
             "SOCKET_CONNECT_TIMEOUT": CONNECT_TIMEOUT_SECONDS,
             "SOCKET_TIMEOUT": ANSWER_TIMEOUT_SECONDS,
             "CONNECTION_POOL_KWARGS": {"retry": Retry(NoBackoff(), 1)},

@@ -59,7 +59,11 @@ async def talk(alice: ChatUser, bob: ChatUser) -> Counter[str]:
 
 
 def scrape_sockets(*users: ChatUser) -> float:
+    """The sockets when both are counted. A page is shown for a second to all who ask."""
     servers = {user.server.port: user.server for user in users}
+    users[0].server.wait_until(
+        lambda: scrape(servers.values())["chat_sockets"] == len(users), "the sockets to be counted"
+    )
     return scrape(servers.values())["chat_sockets"]
 
 
@@ -94,8 +98,12 @@ async def test_workers_when_any_is_scraped_then_it_answers_for_all(
     assert seen.pop("chat_sockets") == 2
     server.wait_until(lambda: scrape([server])["chat_sockets"] == 0, "the end of the sockets")
     for _ in range(4):
-        after = scrape([server])
-        assert {name: after[name] - before[name] for name in seen} == dict(seen)
+        server.wait_until(lambda: _counts(server, before, seen) == dict(seen), "any worker to count all")
+
+
+def _counts(server: ChatServer, before: Counter[str], seen: Counter[str]) -> dict[str, float]:
+    after = scrape([server])
+    return {name: after[name] - before[name] for name in seen}
 
 
 def test_online_users_when_nobody_is_connected_then_zero_is_shown(server: ChatServer) -> None:
