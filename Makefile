@@ -6,7 +6,10 @@ HOST ?= 127.0.0.1
 VENV := .venv
 BIN := $(VENV)/bin
 # For development. A deployment sets these variables itself (docs/configuration.md).
-RUN_ENV = DEBUG=$${DEBUG:-on} HOST=$(HOST) PORT=$(PORT)
+RUN_ENV = DEBUG=$${DEBUG:-on} HOST=$(HOST) PORT=$(PORT) $(if $(filter 127.% localhost ::1,$(HOST)),$(FOR_ONE_MACHINE))
+# Without this the tour, the recipes and the demo use up an hour's sign-ups of this machine's one address.
+FOR_ONE_MACHINE = LIMIT_SIGNUP_IP=$${LIMIT_SIGNUP_IP:-1000/1h} LIMIT_LOGIN_IP=$${LIMIT_LOGIN_IP:-1000/1m} \
+	LIMIT_REST_ANON=$${LIMIT_REST_ANON:-10000/15m}
 # Three workers on two cores, because tests wait for sockets and processes more than they compute. On MongoDB four,
 # because they also wait for the stand-in.
 PYTEST_ARGS ?= -n 3 --dist loadfile --no-loadscope-reorder

@@ -3,12 +3,16 @@ seconds, one process for each start."""
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from chatproject.settings import env as settings_env
+from foundation.limits.named import LIMITS as DECLARED
+from foundation.limits.rates import Rate
 from tests.kit.paths import ROOT
 
 pytestmark = pytest.mark.once  # the environment's values
@@ -83,6 +87,31 @@ for name, value in json.loads(os.environ["CASES"]):
 """
 
 
+def numbers() -> list[tuple[str, float, float]]:
+    """(name, least, most) of every number, as docs/configuration.md shows it."""
+    shown = [(one.name, re.search(r", from (\S+) to (\S+)$", one.default)) for section in settings_env.sections
+             for one in section.variables]  # fmt: skip
+    return [(name, float(bounds[1]), float(bounds[2])) for name, bounds in shown if bounds]
+
+
+# A rate of each of these would be obeyed as none, or as one that lets everything pass.
+BAD_RATES = ("0/5s", "5/0s", "-1/5s", "1000001/1s", "1/32d", "99999999999/1s", "nan/1s", "1e3/1s", "٣/5s", "")
+BAD_NUMBERS = ("nan", "inf", "-inf", "1e999", "", " ", "0x10", "9" * 400)
+BAD += [(name, bad) for name, _, _ in numbers() for bad in BAD_NUMBERS]
+BAD += [(name, f"{least - 1:.15g}") for name, least, _ in numbers()]
+BAD += [(name, f"{most + 1:.15g}") for name, _, most in numbers()]
+BAD += [(limit.variable, bad) for limit in DECLARED for bad in BAD_RATES]
+
+
+def test_numbers_when_declared_then_all_have_bounds() -> None:
+    bounded = {name for name, _, _ in numbers()}
+    read = re.findall(
+        r"^(\w+) = env\.(?:whole|seconds)\(", (ROOT / "chatproject/settings.py").read_text(), re.M
+    )
+    assert bounded == set(read)
+    assert len(bounded) > 20
+
+
 def test_value_when_it_is_bad_then_one_line_names_the_variable(tmp_path: Path) -> None:
     env = {"SECRET_KEY": SECRET, "DATA_DIR": str(tmp_path), "PYTHONPATH": str(ROOT), "CASES": json.dumps(BAD)}
     run = subprocess.run(
@@ -101,6 +130,18 @@ def test_start_when_a_value_is_bad_then_stops_without_a_traceback(tmp_path: Path
     assert run.returncode == 1
     assert "LIMIT_FRAMES" in said
     assert len(said.splitlines()) == 1
+
+
+def test_make_run_when_it_listens_on_this_machine_only_then_is_generous() -> None:
+    def limits(host: str) -> dict[str, str]:
+        printed = subprocess.run(
+            ["make", "-n", "run", f"HOST={host}"], cwd=ROOT, capture_output=True, text=True
+        )
+        return dict(re.findall(r"(LIMIT_\w+)=\$\{\1:-(\S+)\}", printed.stdout))
+
+    assert limits("127.0.0.1").keys() <= settings_env.names()
+    assert Rate.parse(limits("127.0.0.1")["LIMIT_SIGNUP_IP"]).events >= 1000
+    assert limits("0.0.0.0") == {}
 
 
 @pytest.mark.parametrize(("command", "env"), [("serve", {}), ("migrate", {"SECRET_KEY": "", "DEBUG": "off"})])
