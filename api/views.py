@@ -5,10 +5,13 @@ come from there.
 """
 
 import re
+from functools import cache
 from typing import Any, ClassVar
 
+from django.http import HttpResponse
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework import serializers, views, viewsets
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 from foundation.errors import Fields, Invalid
@@ -83,7 +86,22 @@ class View(StrictQuery, views.APIView):
 
 
 class SchemaView(StrictQuery, SpectacularAPIView):
-    """The OpenAPI document."""
+    """The OpenAPI document. It is made and rendered once in a process."""
+
+    def _get_schema_response(self, request: Request) -> HttpResponse:
+        renderer = request.accepted_renderer
+        disposition = f'inline; filename="{self._get_filename(request, "")}"'
+        return HttpResponse(
+            _rendered_schema(type(renderer)),
+            content_type=renderer.media_type,
+            headers={"Content-Disposition": disposition, "Cache-Control": "max-age=60"},
+        )
+
+
+@cache
+def _rendered_schema(renderer_class: type[BaseRenderer]) -> bytes:
+    schema = SpectacularAPIView.generator_class().get_schema(request=None, public=True)
+    return bytes(renderer_class().render(schema))
 
 
 class ViewSet(StrictQuery, viewsets.GenericViewSet):
