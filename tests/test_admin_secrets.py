@@ -101,7 +101,7 @@ def test_admin_when_every_page_is_opened_then_shows_no_secret() -> None:
     rows = Rows()
     browser = Client(SERVER_NAME="localhost")
     browser.force_login(rows.root)
-    secrets = [*rows.secrets, browser.cookies["sessionid"].value]
+    secrets = [*rows.secrets, browser.cookies["__Host-session"].value]
     found: dict[str, list[str]] = {}
     asked = 0
     for path, kind in pages_of_models():

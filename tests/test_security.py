@@ -1,7 +1,14 @@
 """Security headers, cookies, escaping, and answers that do not reveal who has an account."""
 
+import os
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import pytest
 from django.contrib.auth.hashers import Argon2PasswordHasher, make_password
+from django.core.cache import cache
 
 from accounts import passwords
 from tests.kit.leaks import MARK
@@ -108,3 +115,38 @@ async def test_text_when_it_holds_control_characters_then_is_refused(server: Cha
     assert [answer.status_code for answer in answers] == [400, 400, 400]
     async with alice.connect() as client:
         assert (await client.error("message:send", {"roomId": room_id, "content": text}))["code"] == "invalid"
+
+
+@pytest.mark.once  # Redis
+def test_cache_when_redis_holds_a_pickle_then_it_is_not_run(tmp_path: Path) -> None:
+    class Payload:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return os.mkdir, (str(tmp_path / "run"),)
+
+    cache.set("kept", {"a": [1, "ü"]})
+    assert cache.get("kept") == {"a": [1, "ü"]}
+    connection = cache.client.get_client()  # type: ignore[attr-defined]
+    connection.set(cache.make_key("forged"), pickle.dumps(Payload()))
+    with pytest.raises(ValueError, match="decode"):
+        cache.get("forged")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.once  # refused before the database is used
+@pytest.mark.parametrize("origin", ["https://app.example", "null", "http://127.0.0.1:1"])
+def test_admin_when_a_page_of_another_origin_posts_then_is_403(
+    start_server: Callable[..., ChatServer], origin: str
+) -> None:
+    server = start_server(ALLOWED_ORIGINS="https://app.example")
+    with server.http() as http:
+        cookies = http.get("/admin/login/").headers.get_list("set-cookie")
+        assert cookies
+        for cookie in cookies:
+            assert cookie.startswith("__Host-")
+            assert {"Secure", "Path=/", "SameSite=Strict"} <= set(cookie.replace("; ", ";").split(";"))
+        token = cookies[0].partition("=")[2].partition(";")[0]
+        headers = {"Cookie": f"__Host-csrf={token}", "X-CSRFToken": token}
+        own = http.post("/admin/login/", headers={**headers, "Origin": server.base_url})
+        assert own.status_code == 200
+        other = http.post("/admin/login/", headers={**headers, "Origin": origin})
+        assert other.status_code == 403

@@ -29,7 +29,7 @@ class AdminBrowser:
         return self._request("GET", path)
 
     def post(self, path: str, **form: Any) -> httpx.Response:
-        return self._request("POST", path, data={**form, "csrfmiddlewaretoken": self.cookies["csrftoken"]})
+        return self._request("POST", path, data={**form, "csrfmiddlewaretoken": self.cookies["__Host-csrf"]})
 
     def act(self, model: str, action: str, *ids: str) -> httpx.Response:
         form = {"action": action, "_selected_action": list(ids), "confirmed": "yes", "reason": "a test"}

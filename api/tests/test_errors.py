@@ -114,7 +114,7 @@ class Browser:
     def __init__(self, server: ChatServer, email: str) -> None:
         self.http, self.cookies = server.http(), dict[str, str]()
         self.request("GET", "/admin/login/")
-        form = {"username": email, "password": PASSWORD, "csrfmiddlewaretoken": self.cookies["csrftoken"]}
+        form = {"username": email, "password": PASSWORD, "csrfmiddlewaretoken": self.cookies["__Host-csrf"]}
         assert self.request("POST", "/admin/login/?next=/admin/", data=form).status_code == 302
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
@@ -138,7 +138,7 @@ def browser(server: ChatServer) -> Browser:
 def test_write_when_a_session_has_no_csrf_token_then_is_403(browser: Browser) -> None:
     error_of(browser.request("POST", "/api/rooms", json={"name": "x"}), 403, "forbidden")
     error_of(browser.http.post("/admin/login/", data={"username": "x"}), 403, "forbidden")
-    headers = {"X-CSRFToken": browser.cookies["csrftoken"]}
+    headers = {"X-CSRFToken": browser.cookies["__Host-csrf"]}
     assert browser.request("POST", "/api/rooms", json={"name": "x"}, headers=headers).status_code == 201
 
 
@@ -167,7 +167,7 @@ def test_form_when_it_cannot_be_read_then_is_invalid(
 
 
 def test_browsable_api_when_logged_in_then_pages_use_our_files_only(browser: Browser, ann: ChatUser) -> None:
-    headers = {"X-CSRFToken": browser.cookies["csrftoken"]}
+    headers = {"X-CSRFToken": browser.cookies["__Host-csrf"]}
     room = browser.request("POST", "/api/rooms", json={"name": "<b>x</b>"}, headers=headers).json()
     message = browser.request(
         "POST", f"/api/rooms/{room['id']}/messages", json={"content": "<i>x"}, headers=headers

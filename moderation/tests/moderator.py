@@ -47,7 +47,7 @@ class Moderator:
         return self._send("GET", path, params=query)
 
     def post(self, path: str, **fields: Any) -> httpx.Response:
-        data = {"csrfmiddlewaretoken": self.cookies["csrftoken"], **fields}
+        data = {"csrfmiddlewaretoken": self.cookies["__Host-csrf"], **fields}
         return self._send("POST", path, data=data)
 
     def page(self, path: str, **query: Any) -> str:
