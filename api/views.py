@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 from django.http import HttpResponse
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework import serializers, views, viewsets
-from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 from foundation.errors import Fields, Invalid
@@ -90,18 +89,19 @@ class SchemaView(StrictQuery, SpectacularAPIView):
 
     def _get_schema_response(self, request: Request) -> HttpResponse:
         renderer = request.accepted_renderer
+        kind: Any = type(renderer)
         disposition = f'inline; filename="{self._get_filename(request, "")}"'
         return HttpResponse(
-            _rendered_schema(type(renderer)),
+            _rendered_schema(kind),
             content_type=renderer.media_type,
             headers={"Content-Disposition": disposition, "Cache-Control": "max-age=60"},
         )
 
 
 @cache
-def _rendered_schema(renderer_class: type[BaseRenderer]) -> bytes:
+def _rendered_schema(renderer_class: Any) -> Any:
     schema = SpectacularAPIView.generator_class().get_schema(request=None, public=True)
-    return bytes(renderer_class().render(schema))
+    return renderer_class().render(schema)
 
 
 class ViewSet(StrictQuery, viewsets.GenericViewSet):
