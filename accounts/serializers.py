@@ -45,14 +45,12 @@ class PasswordField(TextField):
 
 
 class UserSerializer(ModelSerializer):
-    """A user as everybody sees it."""
-
-    roles = serializers.ListField(child=serializers.CharField(), read_only=True)
+    """A user as everybody sees it. Who is staff is not among that: it would name the accounts worth attacking."""
 
     class Meta:
         model = User
         fields: tuple[str, ...] = (
-            "id", "username", "display_name", "avatar_url", "created_at", "last_seen", "roles",
+            "id", "username", "display_name", "avatar_url", "created_at", "last_seen",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -60,8 +58,10 @@ class UserSerializer(ModelSerializer):
 class MeSerializer(UserSerializer):
     """A user as the user itself sees it."""
 
+    roles = serializers.ListField(child=serializers.CharField(), read_only=True)
+
     class Meta(UserSerializer.Meta):
-        fields = (*UserSerializer.Meta.fields, "email")
+        fields = (*UserSerializer.Meta.fields, "roles", "email")
         read_only_fields = fields
 
 

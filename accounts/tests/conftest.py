@@ -19,6 +19,7 @@ class AdminBrowser:
     """A logged-in admin. Handles cookies itself: outside DEBUG they are Secure, and the tests use plain HTTP."""
 
     def __init__(self, server: ChatServer, login: str) -> None:
+        self.name = login
         self.http = server.http()
         self.cookies: dict[str, str] = {}
         self.get("/admin/login/")

@@ -11,7 +11,7 @@ from tests.kit.users import ChatUser
 
 from .conftest import AdminBrowser
 
-PUBLIC = {"id", "username", "displayName", "avatarUrl", "createdAt", "lastSeen", "roles"}
+PUBLIC = {"id", "username", "displayName", "avatarUrl", "createdAt", "lastSeen"}
 
 
 def found(user: ChatUser, search: str) -> list[str]:
@@ -22,7 +22,7 @@ def found(user: ChatUser, search: str) -> list[str]:
 
 def test_me_when_read_then_shows_my_email(alice: ChatUser) -> None:
     me = alice.http.get("/api/users/me").json()
-    assert set(me) == PUBLIC | {"email"}
+    assert set(me) == PUBLIC | {"roles", "email"}
     assert me["email"] == alice.email
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", me["createdAt"])
 
@@ -31,6 +31,14 @@ def test_user_when_read_by_another_then_shows_no_email(alice: ChatUser, bob: Cha
     answer = alice.http.get(f"/api/users/{bob.id}")
     assert set(answer.json()) == PUBLIC
     assert bob.email not in answer.text
+
+
+def test_user_when_staff_is_read_by_another_then_shows_no_role(admin: AdminBrowser, alice: ChatUser) -> None:
+    (found_by_name,) = alice.http.get("/api/users", params={"search": admin.name}).json()["results"]
+    assert set(found_by_name) == PUBLIC
+    answer = alice.http.get(f"/api/users/{found_by_name['id']}")
+    assert set(answer.json()) == PUBLIC
+    assert "superuser" not in answer.text
 
 
 @pytest.mark.parametrize("user_id", ["01900000-0000-7000-8000-000000000000", "nobody", "%00", "1"])
