@@ -3,9 +3,11 @@
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import PermissionsMixin
 from django.core.validators import RegexValidator, URLValidator
 from django.db import models
+from django.utils.crypto import salted_hmac
 
 from foundation import times
 from foundation.errors import Invalid
@@ -38,7 +40,8 @@ class UserManager(BaseUserManager["User"]):
 
     def create_user(self, *, username: str, email: str, password: str | None = None, **fields: Any) -> "User":
         user = self.build(username=username, email=email, **fields)
-        user.set_password(password)
+        # Not `set_password`, which would end the logins of an account that has none.
+        user.password = make_password(password)
         user.full_clean()
         user.save(using=self._db)
         return user
@@ -72,6 +75,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=times.now, editable=False)
     last_seen = models.DateTimeField(null=True, blank=True, editable=False)
+    # How often all logins were ended. The cookies of the desk are bound to it.
+    login_generation = models.IntegerField(default=0, db_default=0, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -91,6 +96,11 @@ class User(AbstractBaseUser, PermissionsMixin):
             raise Invalid(fields={"displayName": [problem]})
         self.display_name = display_name
         self.display_name_key = search_key(display_name)
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """What a cookie of the desk has to agree with: it ends with the password, and when all logins are ended."""
+        value = f"{self.password}{self.login_generation}"
+        return salted_hmac("accounts.User", value, secret=secret, algorithm="sha256").hexdigest()
 
     @property
     def roles(self) -> list[str]:

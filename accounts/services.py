@@ -5,23 +5,27 @@ Services are async, take keyword arguments, and publish after the write. Sign-up
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
 
 from foundation.database import run_db
-from foundation.security_log import Action, Outcome, record
+from foundation.errors import Conflict
+from foundation.security_log import Action, Outcome, record, recorded
 from realtime.hub.hub import get_hub
 
 from . import selectors
 from .activity import activity_changed
 from .models import User
 from .sessions import end_user_sessions
+from .superusers import keep_one_superuser
 from .topics import user_address
 
 # The fields of `change_account` that say what a user may do.
 PRIVILEGES = {"is_staff", "is_superuser", "groups", "user_permissions"}
+RELATIONS = {"groups", "user_permissions"}
 
 
 async def update_profile(
@@ -42,43 +46,58 @@ async def update_profile(
 
 
 async def change_account(*, user_id: UUID, **changes: Any) -> None:
-    """Set the fields that the admin's form gives: profile, privileges, `groups`, `user_permissions`."""
+    """Set the fields that the admin's form gives: profile, privileges, `groups`, `user_permissions`.
+
+    Raises Conflict if one of them is changed by somebody else at the same time, and for the rights of the last
+    superuser.
+    """
     user = await run_db(selectors.get_user, user_id=user_id)
-    await run_db(_change_account, user, changes)
+    given = PRIVILEGES & changes.keys()
+    shown = {name: changes[name] for name in given if isinstance(changes[name], bool)}
+    action = Action.ROLE_CHANGE if given else Action.ACCOUNT_CHANGE
+    with recorded(action, account=user.pk, fields=sorted(changes), **shown):
+        await run_db(_change_account, user, changes)
 
 
 def _change_account(user: User, changes: dict[str, Any]) -> None:
-    columns = []
-    for name, value in changes.items():
-        if name in ("groups", "user_permissions"):
-            getattr(user, name).set(value)
-        elif name == "display_name":
-            user.set_display_name(value)
-            columns += ["display_name", "display_name_key"]
-        else:
-            setattr(user, name, value)
-            columns.append(name)
-    if columns:
-        user.save(update_fields=columns)
-    if given := PRIVILEGES & changes.keys():
-        shown = {name: changes[name] for name in given if isinstance(changes[name], bool)}
-        record(Action.ROLE_CHANGE, outcome=Outcome.OK, account=user.pk, fields=sorted(given), **shown)
+    columns = {name: value for name, value in changes.items() if name not in RELATIONS}
+    present = {name: getattr(user, name) for name in columns}
+    if "display_name" in columns:
+        user.set_display_name(columns["display_name"])
+        columns["display_name_key"] = user.display_name_key
+    unchanged = User.objects.filter(pk=user.pk, **present)
+    if columns and not keep_one_superuser(user, columns, partial(unchanged.update, **columns)):
+        raise Conflict("Somebody else changed this account at the same time. Look at it again.")
+    for name in RELATIONS & changes.keys():
+        getattr(user, name).set(changes[name])
 
 
-async def deactivate_user(*, user_id: UUID) -> None:
-    """Deactivate the account at once: its logins, tokens and sockets stop working. Safe to repeat."""
-    await run_db(User.objects.filter(pk=user_id).update, is_active=False)
+async def deactivate_user(*, user_id: UUID) -> bool:
+    """Deactivate the account at once: its logins, tokens and sockets stop working. False if it was before.
+
+    Safe to repeat. Raises Conflict for the last superuser.
+    """
+    with recorded(Action.ACCOUNT_CHANGE, account=user_id, is_active=False):
+        changed = await run_db(_deactivate, user_id)
     get_hub().send_control([user_address(user_id)], "user:deactivated", {})
     await end_user_sessions(user_id=user_id, reason="deactivated")
-    record(Action.ACCOUNT_CHANGE, outcome=Outcome.OK, account=user_id, is_active=False)
     await activity_changed(user_id)
+    return changed
 
 
-async def reactivate_user(*, user_id: UUID) -> None:
-    """Let the user log in again. The old sessions stay ended. Safe to repeat."""
-    await run_db(User.objects.filter(pk=user_id).update, is_active=True)
+def _deactivate(user_id: UUID) -> bool:
+    active = User.objects.filter(pk=user_id, is_active=True)
+    change = {"is_active": False}
+    user = selectors.get_user(user_id=user_id)
+    return bool(keep_one_superuser(user, change, partial(active.update, **change)))
+
+
+async def reactivate_user(*, user_id: UUID) -> bool:
+    """Let the user log in again. The old sessions stay ended. False if they could before. Safe to repeat."""
+    changed = await run_db(User.objects.filter(pk=user_id, is_active=False).update, is_active=True)
     record(Action.ACCOUNT_CHANGE, outcome=Outcome.OK, account=user_id, is_active=True)
     await activity_changed(user_id)
+    return bool(changed)
 
 
 async def record_last_seen(*, seen: Mapping[UUID, datetime]) -> None:

@@ -8,9 +8,10 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db import transaction
+from django.db.models import F, QuerySet
 
-from foundation import times
+from foundation import loop, times
 from foundation.database import run_db
 from foundation.errors import Forbidden, InvalidCredentials, NotFound, TokenReused, Unauthenticated
 from foundation.security_log import Action, Outcome, record
@@ -62,20 +63,34 @@ async def end_session(*, user_id: UUID, session_id: UUID) -> None:
 async def end_user_sessions(
     *, user_id: UUID, except_session_id: UUID | None = None, reason: str = "all ended"
 ) -> None:
-    """End all sessions of the user, or all but one. Safe to repeat."""
+    """End all sessions of the user, or all but one, and the cookies of the desk. Safe to repeat."""
+    await run_db(User.objects.filter(pk=user_id).update, login_generation=F("login_generation") + 1)
     sessions = Session.objects.filter(user_id=user_id)
     await _end(sessions.exclude(pk=except_session_id) if except_session_id else sessions, reason)
 
 
+def end_sessions_in_transaction(*, user_id: UUID, reason: str) -> None:
+    """End all sessions of the user from a database thread; their sockets close after the commit."""
+    if live := _revoke(Session.objects.filter(user_id=user_id)):
+        transaction.on_commit(lambda: loop.call(_tell_in_loop(live, reason)))
+
+
+async def _tell_in_loop(ended: dict[UUID, UUID], reason: str) -> None:
+    _tell(ended, reason)
+
+
 async def _end(sessions: QuerySet[Session], reason: str) -> int:
     """Revoke the live sessions of a user and close their sockets in every process; returns their number."""
-    ended = await run_db(_revoke, sessions)
-    if ended:
-        addresses = [session_address(session_id) for session_id in ended]
-        get_hub().send_control(addresses, "session:ended", {})
-        (user_id, *_) = ended.values()
-        record(Action.SESSION_END, outcome=Outcome.OK, account=user_id, sessions=len(ended), reason=reason)
+    if ended := await run_db(_revoke, sessions):
+        _tell(ended, reason)
     return len(ended)
+
+
+def _tell(ended: dict[UUID, UUID], reason: str) -> None:
+    addresses = [session_address(session_id) for session_id in ended]
+    get_hub().send_control(addresses, "session:ended", {})
+    (user_id, *_) = ended.values()
+    record(Action.SESSION_END, outcome=Outcome.OK, account=user_id, sessions=len(ended), reason=reason)
 
 
 def _revoke(sessions: QuerySet[Session]) -> dict[UUID, UUID]:
