@@ -11,13 +11,18 @@ from django.views.decorators.debug import sensitive_variables
 from api.clients import UNKNOWN, client_network, network_of
 from api.throttling import check_rate, check_refused_token
 from foundation import loop
-from foundation.errors import ChatError, InvalidCredentials
+from foundation.errors import ChatError, InvalidCredentials, RateLimited
 from foundation.ids import uuid7
-from foundation.limits.named import LOGIN_ACCOUNT, LOGIN_IP, LOGIN_NEW_ADDRESSES, REFRESH_SESSION
-from foundation.security_log import Action, Event, recorded
+from foundation.limits.named import (
+    LOGIN_ACCOUNT,
+    LOGIN_IP,
+    LOGIN_NEW_ADDRESSES,
+    PASSWORD_SESSION,
+    REFRESH_SESSION,
+)
+from foundation.security_log import Action, Event, Outcome, record, recorded
 
-from . import keys, selectors
-from .logins import verify_password
+from . import keys, logins, selectors
 from .models import User
 from .names import login_key
 from .passwords import MAX_PASSWORD_CHARS
@@ -37,7 +42,7 @@ def check_credentials(
         user = _limited_account(request, login, event)
         if len(password) > MAX_PASSWORD_CHARS:
             raise InvalidCredentials
-        return loop.call(verify_password(user=user, password=password))
+        return loop.call(logins.verify_password(user=user, password=password))
 
 
 @sensitive_variables("token")
@@ -55,6 +60,33 @@ def check_refresh_token(request: HttpRequest, token: str) -> RefreshClaims:
         raise
     check_rate(request, REFRESH_SESSION, key=str(claims.session_id))
     return claims
+
+
+@sensitive_variables("current_password", "new_password")
+def change_password(
+    request: HttpRequest,
+    *,
+    user_id: UUID,
+    session_id: UUID | None,
+    current_password: str,
+    new_password: str,
+) -> None:
+    """Set a new password, and end every login of the user but the session. Counted for the session.
+
+    Raises RateLimited, Overloaded, Invalid, Conflict.
+    """
+    try:
+        check_rate(request, PASSWORD_SESSION, key=str(session_id or user_id))
+    except RateLimited:
+        record(Action.PASSWORD_CHANGE, outcome=Outcome.LIMITED, account=user_id)
+        raise
+    change = logins.change_password(
+        user_id=user_id,
+        session_id=session_id,
+        current_password=current_password,
+        new_password=new_password,
+    )
+    loop.call(change)
 
 
 def _limited_account(request: HttpRequest, login: str, event: Event) -> User | None:

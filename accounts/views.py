@@ -17,12 +17,12 @@ from api.views import PageQuery, ViewSet
 from foundation import loop
 from foundation.errors import RateLimited
 from foundation.ids import parse_uuid
-from foundation.limits.named import PASSWORD_SESSION, SIGNUP_IP
+from foundation.limits.named import SIGNUP_IP
 from foundation.security_log import Action, Outcome, record
 
 from . import logins, selectors, services, sessions
 from .authentication import session_id_of, user_of
-from .credentials import check_credentials, check_refresh_token
+from .credentials import change_password, check_credentials, check_refresh_token
 from .models import Session, User
 from .serializers import (
     LoginAnswerSerializer,
@@ -139,13 +139,7 @@ class PasswordViewSet(ViewSet):
     @extend_schema(summary="Change my password and end every other login", responses={204: None})
     def change(self, request: Request) -> Response:
         body, user = validated(PasswordSerializer, request), user_of(request)
-        session_id = session_id_of(request)
-        try:
-            check_rate(request, PASSWORD_SESSION, key=str(session_id or user.pk))
-        except RateLimited:
-            record(Action.PASSWORD_CHANGE, outcome=Outcome.LIMITED, account=user.pk)
-            raise
-        loop.call(logins.change_password(user_id=user.pk, session_id=session_id, **body))
+        change_password(request, user_id=user.pk, session_id=session_id_of(request), **body)
         return Response(status=204)
 
 

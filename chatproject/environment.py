@@ -4,12 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from environs import Env, EnvError, validate
+from environs import Env, EnvError, ValidationError, validate
 
 from foundation.limits.declaration import NamedLimit
 from foundation.limits.rates import Rate
 
 T = TypeVar("T")
+
+MIN_SECRET_CHARS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,12 @@ class Environment:
             raise ValueError(f"{name} is declared twice")
         self.sections[-1].variables.append(Variable(name, shown or _shown(default), meaning))
         return read(name, default, **options)
+
+
+def empty_or_long(text: str) -> None:
+    """A validator of optional secrets."""
+    if 0 < len(text) < MIN_SECRET_CHARS:
+        raise ValidationError(f"Give at least {MIN_SECRET_CHARS} random characters.")
 
 
 def _shown(default: Any) -> str:

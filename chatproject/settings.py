@@ -20,7 +20,7 @@ from foundation.proxies import TrustedProxies
 from foundation.redis.address import CACHE_SERIALIZER, RedisAddress
 
 from .address import Address
-from .environment import Environment
+from .environment import Environment, empty_or_long
 from .static_headers import add_security_headers
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -183,6 +183,36 @@ PASSWORD_MEMORY_KIB = env.whole(
     most=4_194_304,
 )
 
+env.section("The desk", "The pages at `/admin/`, on which staff log in with a cookie.")
+ADMIN_SESSION_SECONDS = env.whole(
+    "ADMIN_SESSION_SECONDS",
+    10 * 3600,
+    "how long a login lasts at most",
+    least=300,
+    most=7 * 24 * 3600,
+)
+ADMIN_IDLE_SECONDS = env.whole(
+    "ADMIN_IDLE_SECONDS",
+    2 * 3600,
+    "how long a login lasts without a request",
+    least=60,
+    most=7 * 24 * 3600,
+)
+AUDIT_KEY = env.text(
+    "AUDIT_KEY",
+    "",
+    "signs the entries of the audit log, so that nobody forges them who can only write to the database; at least "
+    "32 random characters, the same for all processes ([decision 24](decisions/0024-a-keyed-audit-log.md))",
+    validate=empty_or_long,
+    shown="empty: a key derived from `SECRET_KEY`",
+)
+AUDIT_KEY_FALLBACKS = env.texts(
+    "AUDIT_KEY_FALLBACKS",
+    [],
+    "older keys, of which entries are still accepted: earlier values of `AUDIT_KEY`, and of `SECRET_KEY` where "
+    "that signed. `SECRET_KEY` and `SECRET_KEY_FALLBACKS` are accepted in any case",
+)
+
 env.section(
     "Limits",
     "`RATE_LIMITS=off` turns off the limits over time. [operations.md](operations.md#when-a-part-is-away) says "
@@ -293,7 +323,7 @@ INSTALLED_APPS = [
     # First, so that `manage.py runserver` serves sockets too. Other commands would load Twisted for nothing: 16 MB.
     *(["daphne"] if "runserver" in sys.argv else []),
     "servestatic.runserver_nostatic",
-    "django.contrib.admin",
+    "moderation.apps.DeskConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -311,7 +341,7 @@ INSTALLED_APPS = [
     "rooms",
     "messaging",
     "presence",
-    "moderation",
+    "moderation.apps.ModerationConfig",
     "operations",
     "console",
     "chatproject.apps.ChatProjectConfig",
@@ -329,6 +359,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "moderation.desk.cookies.end_idle_cookies",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -430,7 +461,9 @@ AUTH_PASSWORD_VALIDATORS = [
         "CommonPasswordValidator",
         "NumericPasswordValidator",
     )
-]
+] + [{"NAME": "accounts.password_changes.EndsLogins"}]
+AUTHENTICATION_BACKENDS = ["accounts.backends.LimitedBackend"]
+SESSION_COOKIE_AGE = ADMIN_SESSION_SECONDS
 # The cookies of the admin. `__Host-` makes a browser refuse one that another host of the domain has set.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = (
@@ -534,6 +567,7 @@ LOGGING = {
         "uvicorn.access": {"level": "CRITICAL", "propagate": False},
         # Written whatever LOG_LEVEL is.
         "chat.security": {"level": "INFO"},
+        "chat.audit": {"level": "INFO"},
         # At INFO it writes every packet, above that the errors of peers. Our own handlers log those.
         "engineio.server": {"level": "CRITICAL"},
         "daphne": {"level": "WARNING"},

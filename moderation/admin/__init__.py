@@ -4,11 +4,6 @@ They are here and not in each app, because every action is recorded in the audit
 that (docs/decisions/0007).
 """
 
-from django.contrib import admin
+from . import audit, groups, messages, reports, rooms, users
 
-from . import audit, messages, reports, rooms, users
-
-__all__ = ["audit", "messages", "reports", "rooms", "users"]
-
-admin.site.site_header = admin.site.site_title = "Chat moderation"
-admin.site.index_title = "Models"
+__all__ = ["audit", "groups", "messages", "reports", "rooms", "users"]
