@@ -3,11 +3,6 @@
 A report has no foreign key to its message: the message may be archived while the report stays.
 """
 
-import hashlib
-from typing import Any
-from uuid import UUID
-
-import msgspec
 from django.conf import settings
 from django.db import models
 
@@ -54,9 +49,9 @@ class Report(models.Model):
 class AuditEntry(ImmutableModel):
     """One action of a moderator. It is written before the action runs, so that no action is without an entry.
 
-    `seq` has no gaps, and `digest` covers this entry and the digest of the one before. If an entry is changed or
-    removed by other means than Django, `manage.py verify_audit` finds that. Names are those at the time of the
-    action.
+    `seq` has no gaps, and `digest` covers this entry and the digest of the one before, with the key named `key_id`
+    (`moderation.chain`). `manage.py verify_audit` finds entries that were changed or removed by other means than
+    Django. Names are those at the time of the action.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False, db_column="_id")
@@ -77,6 +72,9 @@ class AuditEntry(ImmutableModel):
     request_id = models.CharField(max_length=64, blank=True, default="")
     previous = models.CharField(max_length=64, blank=True, default="")
     digest = models.CharField(max_length=64)
+    # Empty in entries of releases that had no key. With a default of the database: while it is migrated, such a
+    # release inserts rows.
+    key_id = models.CharField(max_length=16, blank=True, default="", db_default="")
 
     class Meta:
         indexes = [
@@ -88,14 +86,3 @@ class AuditEntry(ImmutableModel):
 
     def __str__(self) -> str:
         return f"#{self.seq} {self.action}"
-
-    def computed_digest(self) -> str:
-        """SHA-256 of all fields except the digest, in the order of their declaration."""
-        fields: list[Any] = []
-        for field in self._meta.concrete_fields:
-            if field.attname != "digest":
-                value = getattr(self, field.attname)
-                if isinstance(field, models.DateTimeField):
-                    value = times.to_wire(value)
-                fields.append([field.attname, str(value) if isinstance(value, UUID) else value])
-        return hashlib.sha256(msgspec.json.encode(fields, order="deterministic")).hexdigest()
