@@ -36,6 +36,7 @@ class Action(StrEnum):
     SESSION_END = "session_end"
     ROLE_CHANGE = "role_change"
     ACCOUNT_CHANGE = "account_change"
+    STAFF_ACTION = "staff_action"
     KEY_ROTATION = "key_rotation"
     PRIVATE_READ = "private_read"
 

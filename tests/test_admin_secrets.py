@@ -54,7 +54,7 @@ class Rows:
         Report.objects.create(
             message_id=message.pk, seq=1, version=1, content="hello", reason="spam", **author
         )
-        case = Case(self.root.pk, self.root.username, is_superuser=True, reason="a test")
+        case = Case(self.root.pk, self.root.username, reason="a test")
         loop.call(moderation.lock_room(case=case, room_id=room.pk))
         Group.objects.create(name="moderators")
         seed = SigningSeed.objects.create(seed="5eed" * 16, signs_from=times.now() + timedelta(days=1)).seed

@@ -2,16 +2,15 @@
 
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import ValidationError
-from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.decorators import method_decorator
@@ -19,13 +18,15 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.csrf import csrf_protect
 
+from api.exceptions import error_page
 from foundation import loop
 from foundation.errors import ChatError
 from foundation.text import visible_problem
 
+from .. import services
 from ..services import Case
+from .lists import FilteredAdmin, UncountedChangeList
 
-MAX_PAGES = 200
 PER_PAGE = 50
 
 RowAction = Callable[[Any, Case], Coroutine[Any, Any, Any]]
@@ -43,37 +44,7 @@ class ReasonForm(forms.Form):
     )
 
 
-class UncountedChangeList(ChangeList):
-    """Reads one page of rows and one row more, which shows whether there is a next page. It counts nothing."""
-
-    def get_results(self, request: HttpRequest) -> None:
-        if not 1 <= self.page_num <= MAX_PAGES:
-            # Older rows are found with filters: a large offset reads all rows before it.
-            raise IncorrectLookupParameters
-        first = (self.page_num - 1) * self.list_per_page
-        rows = list(self.queryset[first : first + self.list_per_page + 1])
-        self.has_next = len(rows) > self.list_per_page and self.page_num < MAX_PAGES
-        self.result_list = rows[: self.list_per_page]
-        self.model_admin.prepare(self.result_list)  # type: ignore[attr-defined]
-        self.result_count = self.full_result_count = len(self.result_list)
-        self.show_full_result_count = self.can_show_all = False
-        self.show_admin_actions = self.multi_page = True
-        self.paginator = Paginator(self.result_list, self.list_per_page)
-
-    def _get_deterministic_ordering(self, ordering: list[str]) -> list[str]:
-        # The ordering of each page is total already, and one more column would leave its index.
-        return ordering
-
-    @property
-    def previous_page(self) -> str | None:
-        return self.get_query_string({"p": self.page_num - 1}) if self.page_num > 1 else None
-
-    @property
-    def next_page(self) -> str | None:
-        return self.get_query_string({"p": self.page_num + 1}) if self.has_next else None
-
-
-class BaseAdmin(admin.ModelAdmin):
+class BaseAdmin(FilteredAdmin):
     """Rows are read-only. Each change is an action with a reason, which a service carries out."""
 
     change_list_template = "moderation/change_list.html"
@@ -94,6 +65,13 @@ class BaseAdmin(admin.ModelAdmin):
 
     def prepare(self, rows: Iterable[Any]) -> None:
         """Read values that a page shows and the rows do not have, in one query for all rows."""
+
+    def room_ids(self, rows: Iterable[Any]) -> set[UUID]:
+        """The rooms whose messages the page of these rows shows."""
+        return set()
+
+    def record_reading(self, request: HttpRequest, rows: Iterable[Any]) -> None:
+        services.record_reading(case=case_of(request, "read on the desk"), room_ids=self.room_ids(rows))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.readonly_fields or self.fields or ()
@@ -122,14 +100,18 @@ class BaseAdmin(admin.ModelAdmin):
         try:
             return self._changeform_view(request, *args, **kwargs)  # type: ignore[attr-defined]
         except ChatError as error:
+            if request.method == "GET":
+                # What the page shows could not be recorded, so it shows nothing.
+                return error_page(error.status, error)
             messages.error(request, error.message)
-            return HttpResponse(status=302, headers={"Location": request.get_full_path()})
+            return HttpResponseRedirect(request.get_full_path())
 
     def render_change_form(
         self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
     ) -> HttpResponse:
         row: Model | None = context.get("original")
         if row is not None:
+            self.record_reading(request, [row])
             actions = self.get_actions(request).values()
             context |= {
                 "row_actions": [(name, description) for _, name, description in actions],
@@ -183,7 +165,6 @@ def case_of(request: HttpRequest, reason: str) -> Case:
     return Case(
         moderator_id=user.pk,
         moderator_name=user.username,
-        is_superuser=user.is_superuser,
         reason=reason,
     )
 

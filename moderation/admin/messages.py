@@ -1,7 +1,9 @@
 """Admin pages of messages and their earlier versions."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
 from django.contrib import messages as notices
@@ -43,6 +45,9 @@ class MessageAdmin(BaseAdmin):
     )  # fmt: skip
     actions = ("remove",)
     links = (("Reports", "moderation_report", "message"), ("Audit log", "moderation_auditentry", "target"))
+
+    def room_ids(self, rows: Iterable[Message]) -> set[UUID]:
+        return {message.room_id for message in rows}
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """Newest first: by the index of the room's log if one room is chosen, and by the primary key otherwise."""
@@ -90,6 +95,9 @@ class MessageRevisionAdmin(BaseAdmin):
     list_select_related = ("message", "written_by")
     ordering = ("-pk",)
     fields = ("id", "message", "version", "written_by", "written_at", "content", "meta")
+
+    def room_ids(self, rows: Iterable[MessageRevision]) -> set[UUID]:
+        return {revision.message.room_id for revision in rows}
 
     @admin.display(description="text")
     def text(self, revision: MessageRevision) -> str:

@@ -46,9 +46,9 @@ class UserAdmin(BaseAdmin):
         return (queryset.filter(matches(term)) if term.strip() else queryset), False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Only a superuser may change a superuser."""
+        """Only a superuser may change staff; staff may change their own profile."""
         allowed = super().has_change_permission(request)
-        return allowed and (obj is None or not obj.is_superuser or bool(request.user.is_superuser))
+        return allowed and (obj is None or services.may_act_on(request.user, obj))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Only a superuser may change privileges: staff who may change users must not promote themselves."""

@@ -6,11 +6,12 @@ from functools import partial
 from uuid import UUID
 
 from foundation.database import run_db
+from foundation.security_log import Action, recorded
 
 from .. import audit
 from ..audit import Target
 
-Action = Callable[[], Awaitable[object]]
+Work = Callable[[], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +20,23 @@ class Case:
 
     moderator_id: UUID
     moderator_name: str
-    is_superuser: bool
     reason: str
 
 
-async def carry_out(case: Case, name: str, target: Target, action: Action) -> None:
+async def carry_out(case: Case, name: str, target: Target, work: Work) -> None:
     """Record the action under its name, for example `lock_room`, and then run it.
 
     If the record cannot be written (Unavailable), the action does not run. If the action raises, a second record
-    with the outcome `failed` is written, and the error is raised on.
+    with the outcome `failed` is written, and the error is raised on. The security log has how it ended.
     """
+    account = target.id if target.kind == "user" else ""
+    with recorded(
+        Action.STAFF_ACTION, account=account, actor=case.moderator_id, name=name, target=str(target.id)
+    ):
+        await _carry_out(case, name, target, work)
+
+
+async def _carry_out(case: Case, name: str, target: Target, work: Work) -> None:
     record = partial(
         audit.record,
         actor_id=case.moderator_id,
@@ -39,7 +47,7 @@ async def carry_out(case: Case, name: str, target: Target, action: Action) -> No
     )
     await run_db(record)
     try:
-        await action()
+        await work()
     except Exception:
         await run_db(record, outcome="failed")
         raise

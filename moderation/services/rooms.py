@@ -9,7 +9,7 @@ from rooms import selectors as rooms
 from rooms.services import moderators as room_moderators
 
 from ..audit import Target
-from .cases import Action, Case, carry_out
+from .cases import Case, Work, carry_out
 
 
 async def lock_room(*, case: Case, room_id: UUID) -> None:
@@ -40,7 +40,7 @@ async def set_retention(*, case: Case, room_id: UUID, days: int | None) -> None:
 
 
 async def _carry_out(
-    case: Case, name: str, room_id: UUID, action: Action, details: dict[str, Any] | None = None
+    case: Case, name: str, room_id: UUID, action: Work, details: dict[str, Any] | None = None
 ) -> None:
     room = await run_db(rooms.get_room, room_id=room_id)
     await carry_out(case, name, Target("room", room_id, str(room), details or {}), action)

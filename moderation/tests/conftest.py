@@ -25,7 +25,7 @@ def root(transactional_db: Any) -> User:
 
 @pytest.fixture
 def case(root: User) -> Case:
-    return Case(root.pk, root.username, is_superuser=True, reason="against the rules")
+    return Case(root.pk, root.username, reason="against the rules")
 
 
 @pytest.fixture

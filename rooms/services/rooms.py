@@ -74,20 +74,23 @@ def _update_room(room_id: UUID, actor_id: UUID, changes: dict[str, Any]) -> tupl
 async def delete_room(*, room_id: UUID, actor_id: UUID) -> None:
     """Delete a group, as its owner: all members lose it at once; its log stays for the moderators."""
     get_local_limiter().check(EVENTS_USER.of(actor_id))
-    user_ids = await run_db(_delete_room, room_id, actor_id)
+    user_ids, _ = await run_db(_delete_room, room_id, actor_id)
     notify_removed(room_id, user_ids, reason="deleted")
 
 
-def _delete_room(room_id: UUID, actor_id: UUID) -> list[UUID]:
+def _delete_room(room_id: UUID, actor_id: UUID) -> tuple[list[UUID], bool]:
     return end_room(require_managed_group(room_id, actor_id, Role.OWNER).room)
 
 
-def end_room(room: Room) -> list[UUID]:
-    """Remove all members and mark the room as deleted; returns the members' user ids. Safe to repeat."""
+def end_room(room: Room) -> tuple[list[UUID], bool]:
+    """Remove all members and mark the room as deleted. Safe to repeat.
+
+    Returns the user ids of the members, and whether it was not deleted before.
+    """
     user_ids = selectors.member_ids(room_id=room.pk)
     Membership.objects.filter(room=room).delete()
-    Room.objects.filter(pk=room.pk).update(deleted_at=times.now())
-    return user_ids
+    deleted = Room.objects.filter(pk=room.pk, deleted_at__isnull=True).update(deleted_at=times.now())
+    return user_ids, bool(deleted)
 
 
 async def republish_room(*, room_id: UUID) -> None:
