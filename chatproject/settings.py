@@ -202,7 +202,7 @@ AUDIT_KEY = env.text(
     "AUDIT_KEY",
     "",
     "signs the entries of the audit log, so that nobody forges them who can only write to the database; at least "
-    "32 random characters, the same for all processes ([decision 24](decisions/0024-a-keyed-audit-log.md))",
+    "32 random characters, the same for all processes ([decision 25](decisions/0025-a-keyed-audit-log.md))",
     validate=empty_or_long,
     shown="empty: a key derived from `SECRET_KEY`",
 )

@@ -12,4 +12,4 @@ class ModerationConfig(AppConfig):
 class DeskConfig(AdminConfig):
     """Django's admin with the desk as its site."""
 
-    default_site = "moderation.desk.site.Desk"
+    default_site = "moderation.desk.desk_site.Desk"

@@ -12,7 +12,7 @@ from tests.kit.users import PASSWORD
 REQUEST = RequestFactory().post("/")
 
 
-def test_authenticate_when_the_password_is_given_then_only_the_right_one_passes(user: User) -> None:
+def test_authenticate_when_a_password_is_given_then_the_right_one_passes(user: User) -> None:
     for login in (user.email, user.username.upper()):
         assert authenticate(REQUEST, username=login, password=PASSWORD) == user
         assert authenticate(REQUEST, username=login, password="wrong") is None

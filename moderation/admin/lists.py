@@ -91,7 +91,7 @@ class FilteredAdmin(ModelAdmin):
             field.show_hidden_initial = True
         return field
 
-    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+    def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
         return super().formfield_for_manytomany(db_field, request, form_class=NumberedChoices, **kwargs)
 
 

@@ -48,13 +48,16 @@ class UserAdmin(BaseAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Only a superuser may change staff; staff may change their own profile."""
         allowed = super().has_change_permission(request)
-        return allowed and (obj is None or services.may_act_on(request.user, obj))
+        moderator = request.user
+        return allowed and (
+            obj is None or (isinstance(moderator, User) and services.may_act_on(moderator, obj))
+        )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Only a superuser may change privileges: staff who may change users must not promote themselves."""
         return self.readonly_fields if request.user.is_superuser else (*self.readonly_fields, *PRIVILEGES)
 
-    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+    def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
         """Read permissions and the content types shown with them in one query, instead of one for each."""
         if db_field.name == "user_permissions":
             kwargs["queryset"] = Permission.objects.select_related("content_type")

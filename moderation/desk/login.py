@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-from django import forms
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.forms import PasswordChangeForm
@@ -15,6 +14,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.credentials import change_password
+from accounts.models import User
 from accounts.passwords import MAX_PASSWORD_CHARS
 from foundation.errors import ChatError
 from foundation.security_log import Action, Outcome, record
@@ -66,8 +66,9 @@ class OwnPassword(PasswordChangeView):
 
     form_class = OwnPasswordForm
 
-    def form_valid(self, form: forms.Form) -> HttpResponse:
+    def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         user, given = self.request.user, form.cleaned_data
+        assert isinstance(user, User)
         try:
             change_password(
                 self.request,

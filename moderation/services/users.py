@@ -33,16 +33,16 @@ async def deactivate_user(*, case: Case, user_id: UUID) -> None:
     account that is deactivated already, and for the last superuser.
     """
     user = await _actionable(case, "deactivate_user", user_id, own=False)
-    action = partial(account_services.deactivate_user, user_id=user_id)
-    action = partial(_require_change, action, "This account is deactivated already.")
+    change = partial(account_services.deactivate_user, user_id=user_id)
+    action = partial(_require_change, change, "This account is deactivated already.")
     await carry_out(case, "deactivate_user", _target(user), action)
 
 
 async def reactivate_user(*, case: Case, user_id: UUID) -> None:
     """Unlock the account. Forbidden as for `deactivate_user`; Conflict for an account that is active."""
     user = await _actionable(case, "reactivate_user", user_id, own=False)
-    action = partial(account_services.reactivate_user, user_id=user_id)
-    action = partial(_require_change, action, "This account is active already.")
+    change = partial(account_services.reactivate_user, user_id=user_id)
+    action = partial(_require_change, change, "This account is active already.")
     await carry_out(case, "reactivate_user", _target(user), action)
 
 
@@ -94,8 +94,8 @@ async def _actionable(
     return user
 
 
-async def _require_change(action: Callable[[], Awaitable[bool]], otherwise: str) -> None:
-    if not await action():
+async def _require_change(change: Callable[[], Awaitable[bool]], otherwise: str) -> None:
+    if not await change():
         raise Conflict(otherwise)
 
 

@@ -113,7 +113,7 @@ def test_report_when_resolved_since_it_was_read_then_failed_is_recorded(cases: l
     ]
 
 
-def test_report_when_dismissed_while_the_message_is_removed_then_it_is_told(
+def test_report_when_dismissed_while_being_removed_then_the_loser_is_told(
     cases: list[Case], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from moderation.services import messages

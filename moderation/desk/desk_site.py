@@ -23,8 +23,8 @@ class Desk(AdminSite):
         form = (getattr(response, "context_data", None) or {}).get("form")
         return with_status(response, form.refusal) if isinstance(form, LoginForm) else response
 
-    def password_change(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        request.current_app = self.name  # type: ignore[attr-defined]
+    def password_change(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        request.current_app = self.name
         view = OwnPassword.as_view(
             success_url=reverse("admin:password_change_done", current_app=self.name),
             extra_context={**self.each_context(request), **(extra_context or {})},
