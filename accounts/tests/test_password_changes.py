@@ -34,7 +34,7 @@ def test_changepassword_when_run_then_sessions_and_cookies_end(
     assert not Session.objects.filter(revoked_at=None).exists()
 
 
-async def test_set_password_when_in_another_process_then_sockets_close_with_4401(
+async def test_set_password_when_in_another_process_then_sockets_close(
     start_server: Callable[..., ChatServer], redis_server: RedisServer
 ) -> None:
     server = start_server(REDIS_URL=redis_server.url)

@@ -132,7 +132,7 @@ def test_log_when_its_end_is_recomputed_without_the_key_then_it_is_found(root: U
     ]
 
 
-def test_log_when_the_last_entry_is_removed_then_the_expected_one_shows_it(
+def test_log_when_the_last_entry_is_removed_then_the_expected_shows_it(
     root: User, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     add_entries(root, 3)

@@ -67,7 +67,7 @@ def test_login_when_too_many_wait_then_the_form_says_so(
     assert (answer.status_code, "Too many logins at once." in answer.text) == (503, True)
 
 
-def test_login_when_not_staff_then_no_page_says_that_the_password_is_right(
+def test_login_when_not_staff_then_no_page_says_the_password_is_right(
     root: User, caplog: pytest.LogCaptureFixture
 ) -> None:
     User.objects.create_user(username="ann", email="ann@example.com", password=PASSWORD)
