@@ -1,5 +1,7 @@
 """Django's `authenticate`: the limits of the API's login, and the threads for passwords."""
 
+from typing import Any
+
 import pytest
 from django.contrib.auth import authenticate
 from django.test import RequestFactory
@@ -10,6 +12,11 @@ from foundation.errors import Overloaded
 from tests.kit.users import PASSWORD
 
 REQUEST = RequestFactory().post("/")
+
+
+@pytest.fixture(autouse=True)
+def unlimited(settings: Any) -> None:
+    settings.RATE_LIMITS = False
 
 
 def test_authenticate_when_a_password_is_given_then_the_right_one_passes(user: User) -> None:

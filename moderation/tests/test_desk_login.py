@@ -25,9 +25,9 @@ NEW_PASSWORD = "entirely other words 7"
 def log_in(server: ChatServer, login: str, password: str) -> httpx.Response:
     with server.http() as http:
         cookies = SimpleCookie(http.get(LOGIN).headers["set-cookie"])
-        token = cookies["csrftoken"].value
+        token = cookies["__Host-csrf"].value
         form = {"username": login, "password": password, "csrfmiddlewaretoken": token}
-        return http.post(LOGIN, data=form, headers={"Cookie": f"csrftoken={token}"})
+        return http.post(LOGIN, data=form, headers={"Cookie": f"__Host-csrf={token}"})
 
 
 def events(server: ChatServer, action: str) -> list[str]:
@@ -59,8 +59,9 @@ def test_login_when_guessed_then_the_desk_and_the_api_count_together(
 
 
 def test_login_when_too_many_wait_then_the_form_says_so(
-    browser: Client, root: User, monkeypatch: pytest.MonkeyPatch
+    browser: Client, root: User, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
+    settings.RATE_LIMITS = False
     monkeypatch.setattr(passwords.get_hash_pool(), "_max_waiting", 0)
     form = {"username": root.email, "password": PASSWORD}
     answer = Client(SERVER_NAME="localhost").post(LOGIN, form)
@@ -68,8 +69,9 @@ def test_login_when_too_many_wait_then_the_form_says_so(
 
 
 def test_login_when_not_staff_then_no_page_says_the_password_is_right(
-    root: User, caplog: pytest.LogCaptureFixture
+    root: User, caplog: pytest.LogCaptureFixture, settings: Any
 ) -> None:
+    settings.RATE_LIMITS = False
     User.objects.create_user(username="ann", email="ann@example.com", password=PASSWORD)
     pages = [
         Client(SERVER_NAME="localhost").post(LOGIN, {"username": "ann", "password": password})
