@@ -17,13 +17,16 @@ from foundation.text import text_problem
 
 MAX_PAGES = 200
 MAX_DIGITS = 18
+# MongoDB looks for a text with a regular expression, whose length it bounds.
+MAX_CHARS = 500
 
 
 class CheckedChangeList(ChangeList):
-    """Refuses text that no database has: the list is shown anew, without the filters."""
+    """Refuses text that no row has or that is too long to look for: the list is shown anew, without the filters."""
 
     def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        if any(text_problem(value) for name, values in request.GET.lists() for value in (name, *values)):
+        texts = [text for name, values in request.GET.lists() for text in (name, *values)]
+        if any(len(text) > MAX_CHARS or text_problem(text) for text in texts):
             raise IncorrectLookupParameters
         return super().get_queryset(request, *args, **kwargs)
 
