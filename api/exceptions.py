@@ -5,6 +5,7 @@ Errors of DRF, Django and the database become errors of `foundation.errors` firs
 
 import logging
 import math
+import sys
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
@@ -14,7 +15,7 @@ from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
 from foundation import context, errors
-from foundation.database import as_unavailable
+from foundation.database_errors import WritesRefused, as_unavailable
 from foundation.errors import ChatError, Fields
 
 from . import metrics
@@ -72,7 +73,8 @@ def as_chat_error(error: Exception) -> tuple[ChatError, int]:
     if isinstance(error, (PermissionDenied, drf.PermissionDenied)):
         return errors.Forbidden(str(error)), 403
     if unavailable := as_unavailable(error):
-        logger.error("the database failed", exc_info=error)
+        if not isinstance(unavailable, WritesRefused):
+            logger.error("the database failed", exc_info=error)
         return unavailable, unavailable.status
     if isinstance(error, TimeoutError):
         logger.error("a service did not answer in time", exc_info=error)
@@ -123,4 +125,8 @@ def csrf_failed(request: HttpRequest, reason: str = "") -> JsonResponse:
 
 
 def server_error(request: HttpRequest) -> JsonResponse:
-    return error_page(500, errors.Internal())
+    """Django's handler of an exception outside DRF, for example of an admin page, or of saving its session."""
+    error = sys.exception()
+    unavailable = as_chat_error(error)[0] if isinstance(error, Exception) else None
+    chat_error = unavailable if isinstance(unavailable, errors.Unavailable) else errors.Internal()
+    return error_page(chat_error.status, chat_error)

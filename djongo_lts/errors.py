@@ -10,9 +10,9 @@ DUPLICATE_KEY = {11000, 11001, 12582}
 VALIDATION_FAILED = 121
 WRITE_CONFLICT = 112
 # OperationalError, after which the caller may retry: write conflicts, lock timeouts and time limits, a primary
-# that steps down, a host that cannot be reached. Failed authentication (13, 18) is here because SQL databases
-# raise OperationalError for it too.
-TRANSIENT = {6, 7, 13, 18, 24, 50, 64, 89, 91, 112, 189, 262, 10107, 11600, 11602, 13435, 13436, 14031}
+# that steps down, a host that cannot be reached, a full disk. Failed authentication (13, 18) is here because SQL
+# databases raise OperationalError for it too.
+TRANSIENT = {6, 7, 13, 18, 24, 50, 64, 89, 91, 112, 189, 262, 10058, 10107, 11600, 11602, 13435, 13436, 14031}
 
 DRIVER_ERRORS = (errors.PyMongoError, BSONError, OverflowError)
 

@@ -23,13 +23,19 @@ class MongoServer:
 
     After kill(), start() serves the same data on the same port. So it does after stop(), if `storage` was given.
     `sync` makes acknowledged writes survive kill(); writes then take ten times as long. `start_seconds` limits the
-    wait for the first answer.
+    wait for the first answer. `fails` allows fail_writes().
     """
 
-    def __init__(self, storage: str | Path | None = None, sync: bool = False, start_seconds: float = 30):
+    def __init__(
+        self,
+        storage: str | Path | None = None,
+        sync: bool = False,
+        start_seconds: float = 30,
+        fails: bool = False,
+    ):
         self._temporary = storage is None
         self.storage = Path(storage or tempfile.mkdtemp(prefix="mongo-"))
-        self.sync, self.start_seconds = sync, start_seconds
+        self.sync, self.start_seconds, self.fails = sync, start_seconds, fails
         self.port = free_port()
         self.process: subprocess.Popen | None = None
 
@@ -45,6 +51,7 @@ class MongoServer:
         command = [str(Path(sys.executable).with_name("secantusd-py")), "--port", str(self.port)]
         command += ["--storage-path", str(self.storage / "data"), "--log-level", "ERROR"]
         command += ["--sync-on-commit"] if self.sync else []
+        command += ["--enable-test-commands"] if self.fails else []
         self.storage.mkdir(parents=True, exist_ok=True)
         with open(self.storage / "log", "ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.storage)
@@ -72,6 +79,17 @@ class MongoServer:
         """Stops the server with SIGTERM and starts it with the same data on the same port; returns the URL."""
         self._end(signal.SIGTERM)
         return self.start()
+
+    def fail_writes(self, code: int | None) -> None:
+        """Refuses every write with an error code, such as 14031 (OutOfDiskSpace); with None writes work again."""
+        writes = ["insert", "update", "delete", "findAndModify"]
+        point = (
+            {"mode": "off"}
+            if code is None
+            else {"mode": "alwaysOn", "data": {"failCommands": writes, "errorCode": code}}
+        )
+        with MongoClient(self.url) as client:
+            client.admin.command("configureFailPoint", "failCommand", **point)
 
     def _end(self, how: int) -> None:
         if self.process is None:

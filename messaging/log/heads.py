@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db.models import OuterRef, Subquery
 
+from foundation import times
 from messaging.models import Message
 from rooms.marks import marks_follow
 from rooms.models import Room
@@ -97,3 +98,16 @@ class KnownHeads:
     def forget(self, room_ids: set[UUID]) -> None:
         for room_id in room_ids:
             self._heads.pop(room_id, None)
+
+    def number(self, messages: list[Message]) -> None:
+        """Give each message the next seq of its room, and a time that is not before that of the previous one.
+
+        A clock may go back, or be behind that of the process that wrote last. What is known is exactly the
+        previous message, or its seq would be taken.
+        """
+        seqs: dict[UUID, int] = {}
+        now = times.now()
+        for message in messages:
+            known = self._heads[message.room_id]
+            message.seq = seqs[message.room_id] = seqs.get(message.room_id, known.seq) + 1
+            message.created_at = max(now, known.at)

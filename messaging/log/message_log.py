@@ -8,9 +8,10 @@ import threading
 import time
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, OperationalError, transaction
 
-from foundation import times
+from foundation.database import close_unless_usable
+from foundation.database_errors import WritesRefused, as_unavailable, is_refusal
 from foundation.errors import ChatError, Conflict, NotFound, Unavailable
 from messaging.drafts import (
     Draft,
@@ -30,6 +31,9 @@ from .heads import KnownHeads
 from .lookups import find_by_keys, read_write_access
 from .marks import advance_marks
 
+NOT_STORED = (
+    "The server cannot store anything at the moment. The message was not stored; send it again later."
+)
 # How long a batch competes with other processes for the next seq of a room. The writer's own timeout is longer.
 CONTENTION_SECONDS = 10.0
 MAX_PAUSE_SECONDS = 0.05
@@ -49,16 +53,23 @@ class MessageLog:
     def store(self, drafts: list[Draft]) -> list[Outcome]:
         """Store the drafts and return their outcomes in the same order. Safe to repeat with the same drafts.
 
-        Raises what the database raises when it is away. One batch at a time: when the writer stops waiting for a
-        batch, its thread still works on it.
+        Raises the database's errors; after a refusal (`is_refusal`) nothing is stored. One batch at a time: when
+        the writer stops waiting for a batch, its thread still works on it.
         """
-        with self._lock:
-            return self._store(drafts)
-
-    def _store(self, drafts: list[Draft]) -> list[Outcome]:
         outcomes: dict[UUID, Outcome] = {}
-        self._check_senders(drafts, outcomes)
-        firsts, repeats = split_repeats([draft for draft in drafts if draft.id not in outcomes])
+        with self._lock:
+            self._check_senders(drafts, outcomes)
+            try:
+                self._store([draft for draft in drafts if draft.id not in outcomes], outcomes)
+            except DatabaseError as error:
+                if not is_refusal(error):
+                    raise
+                # It refused to read, after it may have stored some.
+                raise OperationalError("It is not known which messages are stored.") from error
+        return [outcomes[draft.id] for draft in drafts]
+
+    def _store(self, drafts: list[Draft], outcomes: dict[UUID, Outcome]) -> None:
+        firsts, repeats = split_repeats(drafts)
         self._insert_all(self._resolve_archived(firsts, outcomes), outcomes)
         # A clientMessageId that is stored already may come first with other content, and then with the same.
         refused = [draft for draft, first in repeats if isinstance(outcomes[first.id], Conflict)]
@@ -67,7 +78,6 @@ class MessageLog:
         for draft, first in repeats:
             if draft.id not in outcomes:
                 outcomes[draft.id] = as_duplicate(draft, outcomes[first.id])
-        return [outcomes[draft.id] for draft in drafts]
 
     def _check_senders(self, drafts: list[Draft], outcomes: dict[UUID, Outcome]) -> None:
         """Refuse drafts whose senders are not members (any more), or may not write. One query for the batch."""
@@ -95,7 +105,11 @@ class MessageLog:
         lost_at: dict[UUID, int] | None = None
         while pending:
             part = pending[: max(1, len(pending) >> max(0, losses - 1))]
-            heads = self._insert(part, outcomes, reread_heads=losses > 0)
+            try:
+                heads = self._insert(part, outcomes, reread_heads=losses > 0)
+            except DatabaseError as error:
+                self._refuse(pending, outcomes, error)
+                return
             if heads is None:
                 pending, losses, lost_at = pending[len(part) :], max(0, losses - 1), None
                 continue
@@ -128,7 +142,7 @@ class MessageLog:
                     self._known.forget(room_ids)
                 self._known.load(room_ids)
                 heads = {room_id: self._known[room_id].seq for room_id in room_ids}
-                self._number(messages)
+                self._known.number(messages)
                 Message.objects.bulk_create(messages)
                 advance_marks(drafts, messages)
         except IntegrityError:
@@ -139,6 +153,13 @@ class MessageLog:
             known.seq, known.at = message.seq, message.created_at
             outcomes[message.pk] = Stored(message, known.room, duplicate=False)
         return None
+
+    def _refuse(self, drafts: list[Draft], outcomes: dict[UUID, Outcome], error: DatabaseError) -> None:
+        """Give outcomes after the database refused to write: without transactions some may be stored."""
+        if not isinstance(as_unavailable(error), WritesRefused):
+            raise error
+        close_unless_usable(error)
+        outcomes |= {draft.id: WritesRefused(NOT_STORED) for draft in self._resolve_stored(drafts, outcomes)}
 
     def _resolve_archived(self, drafts: list[Draft], outcomes: dict[UUID, Outcome]) -> list[Draft]:
         """Give an outcome to drafts whose clientMessageId an archived message has; returns the others.
@@ -177,16 +198,3 @@ class MessageLog:
             else:
                 missing.append(draft)
         return missing
-
-    def _number(self, messages: list[Message]) -> None:
-        """Give each message the next seq of its room, and a time that is not before that of the previous one.
-
-        A clock may go back, or be behind that of the process that wrote last. What is known is exactly the
-        previous message, or its seq would be taken.
-        """
-        seqs: dict[UUID, int] = {}
-        now = times.now()
-        for message in messages:
-            known = self._known[message.room_id]
-            message.seq = seqs[message.room_id] = seqs.get(message.room_id, known.seq) + 1
-            message.created_at = max(now, known.at)

@@ -9,11 +9,12 @@ import time
 
 from foundation import loop, tracing
 from foundation.database import run_db
+from foundation.database_errors import WritesRefused
 from foundation.drainer import Drainer, Interrupted
 from foundation.errors import ChatError, Overloaded, Unavailable
 from messaging import metrics
 from messaging.drafts import Draft, Outcome, Stored
-from messaging.log.message_log import MessageLog
+from messaging.log.message_log import NOT_STORED, MessageLog
 from messaging.mark_writer import get_mark_writer
 from rooms import recent_writes
 from rooms.recent_writes import get_recent_writes
@@ -46,6 +47,7 @@ class MessageWriter:
         store_timeout_seconds: float = 15.0,
     ) -> None:
         self._log = log
+        self._failed_at: float | None = None
         self._drainer: Drainer[Draft, Stored] = Drainer(
             self._commit,
             name="message-writer",
@@ -59,8 +61,9 @@ class MessageWriter:
     async def append(self, draft: Draft) -> Stored:
         """Store and publish the draft; returns after the commit. Raises the ChatError that refused the draft.
 
-        Raises Overloaded when the queue is full, and Unavailable when the database is away. After Unavailable
-        the message may have been stored or not; a retry with the same clientMessageId is safe.
+        Raises Overloaded when the queue is full, and Unavailable when the database is away: then the message may
+        have been stored or not, and a retry with the same clientMessageId is safe. After WritesRefused, which is an
+        Unavailable, it was not stored.
         """
         metrics.RECEIVED.inc()
         if not self.accepts():
@@ -79,6 +82,10 @@ class MessageWriter:
         """False when the queue is full or the writer stops."""
         return self._drainer.accepts()
 
+    def failed_lately(self, *, seconds: float) -> bool:
+        """Whether the last batch could not be stored, less than `seconds` ago."""
+        return self._failed_at is not None and time.monotonic() - self._failed_at < seconds
+
     async def stop(self) -> None:
         """Refuse further drafts, and return when all accepted ones are stored and published."""
         await self._drainer.stop()
@@ -91,9 +98,17 @@ class MessageWriter:
         """
         started = time.perf_counter()
         outcomes: list[Outcome] = [Unavailable(UNKNOWN)] * len(drafts)
+        failed = True
         try:
             outcomes = await self._store(drafts)
+            failed = all(isinstance(one, WritesRefused) for one in outcomes)
+        except WritesRefused:
+            # Refused before the first insert. What is refused later is an outcome.
+            outcomes = [WritesRefused(NOT_STORED)] * len(drafts)
+        except Unavailable as error:
+            raise Unavailable(UNKNOWN) from error
         finally:
+            self._failed_at = time.monotonic() if failed else None
             try:
                 _record(drafts, outcomes, time.perf_counter() - started)
             except Exception:

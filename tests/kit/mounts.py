@@ -3,7 +3,7 @@
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +21,14 @@ class Mount:
         """Take all the room but `leave_bytes`, with one file, which is returned."""
         free = os.statvfs(self.path)
         path = self.path / "filling"
-        path.write_bytes(bytes(max(0, free.f_bavail * free.f_frsize - leave_bytes)))
+        # A process that writes at the same time may be faster. Full is full.
+        with suppress(OSError):
+            path.write_bytes(bytes(max(0, free.f_bavail * free.f_frsize - leave_bytes)))
         return path
+
+    def make_room(self) -> None:
+        """Give back what `fill` took."""
+        (self.path / "filling").unlink()
 
     def make_read_only(self) -> None:
         _run("mount", "-o", "remount,ro", str(self.path))
