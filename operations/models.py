@@ -1,5 +1,6 @@
 """The row with which /readyz tries whether the database takes writes."""
 
+import secrets
 from uuid import UUID
 
 from django.db import models
@@ -8,6 +9,9 @@ from foundation import times
 
 # One row for all processes, so that probing makes nothing grow.
 ROW_ID = UUID(int=1)
+# About as many bytes of pages as a message changes in the log, its indexes and marks: fewer may still fit on a disk
+# that has no room for a message. Random, because databases compress text, and skip a page that stays the same.
+CONTENT_BYTES = 24 * 1024
 
 
 class WriteProbe(models.Model):
@@ -15,6 +19,7 @@ class WriteProbe(models.Model):
 
     id = models.UUIDField(primary_key=True, editable=False, db_column="_id")
     tried_at = models.DateTimeField()
+    content = models.TextField()
 
     def __str__(self) -> str:
         return f"tried at {self.tried_at}"
@@ -22,6 +27,7 @@ class WriteProbe(models.Model):
     @classmethod
     def write(cls) -> None:
         """Write the row. Raises what the database raises when it takes no writes."""
-        now = times.now()
-        if not cls.objects.filter(pk=ROW_ID).update(tried_at=now):
-            WriteProbe.objects.bulk_create([WriteProbe(id=ROW_ID, tried_at=now)], ignore_conflicts=True)
+        written = {"tried_at": times.now(), "content": secrets.token_urlsafe(CONTENT_BYTES)}
+        if not cls.objects.filter(pk=ROW_ID).update(**written):
+            # Another process may insert it at the same time.
+            WriteProbe.objects.bulk_create([WriteProbe(id=ROW_ID, **written)], ignore_conflicts=True)

@@ -16,6 +16,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(db_column='_id', editable=False, primary_key=True, serialize=False)),
                 ('tried_at', models.DateTimeField()),
+                ('content', models.TextField()),
             ],
         ),
     ]
