@@ -2,6 +2,7 @@
 
 import logging
 import re
+import sys
 from typing import Any
 
 from pythonjsonlogger.json import JsonFormatter as BaseFormatter
@@ -42,3 +43,14 @@ class OnlyTracebacks(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         return record.exc_info is not None
+
+
+class ConsoleHandler(logging.StreamHandler[Any]):
+    """Writes to stderr. Where nothing can be written, for example to a file on a full disk, the record is lost.
+
+    The handler of the library would write a traceback for each record to the same place.
+    """
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        if not isinstance(sys.exception(), OSError):
+            super().handleError(record)

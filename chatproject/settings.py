@@ -5,7 +5,7 @@ docs/configuration.md from these declarations. Code outside this file reads sett
 (`get_hub`, `get_writer`, `get_redis`, ..) and in Django's own places.
 """
 
-import secrets
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,13 @@ from foundation.redis.address import CACHE_SERIALIZER, RedisAddress
 
 from .address import Address
 from .environment import Environment, empty_or_long
+from .secret_key import kept_key
 from .static_headers import add_security_headers
+
+# Whatever a process makes is for its own user: the database, logs, archives, backups. These commands write files of
+# the project, which others read: the image, its web server.
+if not {"collectstatic", "makemigrations", "squashmigrations", "write_docs"} & set(sys.argv[1:2]):
+    os.umask(0o077)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment()
@@ -308,11 +314,7 @@ def _secret_key(key: str) -> str:
             "SECRET_KEY is not set. Give one of at least 50 random characters; or, for work on this machine only, "
             "set DEBUG=on, and one is created and kept in DATA_DIR (`make run` does so)."
         )
-    path = DATA_DIR / "secret_key"
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(50))
-    return path.read_text()
+    return kept_key(DATA_DIR / "secret_key")
 
 
 SECRET_KEY = _secret_key(SECRET_KEY)
@@ -393,6 +395,8 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 SERVESTATIC_USE_FINDERS = True
 SERVESTATIC_AUTOREFRESH = False
 SERVESTATIC_ADD_HEADERS_FUNCTION = add_security_headers
+# For `collectstatic`: its files are for the web server, whatever the umask.
+FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o644, 0o755
 
 # --- database -----------------------------------------------------------------------------------------------
 
@@ -534,15 +538,13 @@ SPECTACULAR_SETTINGS = {
 
 
 def _log_handlers() -> dict[str, Any]:
-    handlers: dict[str, Any] = {"console": {"class": "logging.StreamHandler", "formatter": "json"}}
+    handlers: dict[str, Any] = {"console": {"class": "chatproject.logs.ConsoleHandler", "formatter": "json"}}
     if LOG_DIR:
-        Path(LOG_DIR).mkdir(parents=True, exist_ok=True)
         handlers["file"] = {
-            # Several processes write to one file. A lock beside it decides which of them starts the next.
-            "class": "concurrent_log_handler.ConcurrentRotatingFileHandler",
-            "filename": str(Path(LOG_DIR) / "chat.log"),
-            "maxBytes": LOG_FILE_BYTES,
-            "backupCount": LOG_FILE_COUNT,
+            "class": "chatproject.log_files.SharedLogFile",
+            "path": str(Path(LOG_DIR) / "chat.log"),
+            "max_bytes": LOG_FILE_BYTES,
+            "old_files": LOG_FILE_COUNT,
             "formatter": "json",
         }
     return handlers
