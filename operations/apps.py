@@ -6,4 +6,4 @@ class OperationsConfig(AppConfig):
 
     def ready(self) -> None:
         # The import registers the checks.
-        from . import checks  # noqa: F401
+        from . import checks, file_modes  # noqa: F401

@@ -16,6 +16,8 @@ from tests.kit.paths import ROOT
 SAFE = {
     "SECRET_KEY": "7PqkX2vLw9ZrT4mNc8YbH3sJf6DgA1eUxQoWiE5tRyBnMvCzKd0",
     "SECRET_KEY_FALLBACKS": [],
+    "DATA_DIR": Path("/nowhere"),
+    "ARCHIVE_DIR": "/nowhere",
     "DEBUG": False,
     "WORKERS": 4,
     "ALLOWED_HOSTS": ["chat.example"],
