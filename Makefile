@@ -112,7 +112,8 @@ check: lint  ## lint, types, import rules, Django's checks, drift of migrations 
 	$(TEST_ENV) $(BIN)/mypy
 	$(BIN)/lint-imports
 	$(TEST_ENV) $(BIN)/python manage.py check --fail-level WARNING
-	$(DEPLOY_ENV) $(BIN)/python manage.py check --deploy --fail-level WARNING
+	@# In a directory of its own: the modes of the developer's files are not those of a deployment.
+	data=$$(mktemp -d) && trap "rm -r $$data" EXIT && DATA_DIR=$$data $(DEPLOY_ENV) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(TEST_ENV) $(BIN)/python manage.py makemigrations --check --dry-run
 	$(TEST_ENV) $(BIN)/python manage.py write_docs --check
 
