@@ -51,7 +51,7 @@ def messages(path: Path) -> list[str]:
     return [json.loads(line)["message"] for line in path.read_text().splitlines()]
 
 
-def test_write_when_the_disk_is_full_then_whole_lines_and_the_loss_is_said(small_disk: Mount) -> None:
+def test_write_when_the_disk_is_full_then_lines_stay_whole(small_disk: Mount) -> None:
     path = small_disk.path / "logs" / "chat.log"
     handler = make(path, max_bytes=10_000_000)
     write(handler, "first")

@@ -43,7 +43,7 @@ def error_of_insert(connection: DatabaseWrapper) -> DatabaseError:
     return caught.value
 
 
-def test_error_when_sqlite_is_full_then_refused_and_the_connection_is_kept(sqlite: DatabaseWrapper) -> None:
+def test_error_when_sqlite_is_full_then_refused_and_kept_open(sqlite: DatabaseWrapper) -> None:
     run(sqlite, "PRAGMA max_page_count = 4")
     error = error_of_insert(sqlite)
     assert isinstance(as_unavailable(error), WritesRefused)
