@@ -17,11 +17,12 @@ class WhileRedisIsAway(Enum):
 
 
 class Count(NamedTuple):
-    """One event to count: under `key`, at most `rate`. A refusal is counted in the series of `scope`."""
+    """Events to count together: under `key`, at most `rate`. A refusal is counted in the series of `scope`."""
 
     scope: str
     key: str
     rate: Rate
+    events: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +38,8 @@ class NamedLimit:
     variable: str
     default: str
     counts: str
-    ready_field: str | None
-    while_redis_is_away: WhileRedisIsAway
+    ready_field: str | None = None
+    while_redis_is_away: WhileRedisIsAway = WhileRedisIsAway.EACH_PROCESS_COUNTS
 
     @property
     def scope(self) -> str:
@@ -56,7 +57,10 @@ class NamedLimit:
         """The rate that is in force, or None while RATE_LIMITS is off."""
         return self.configured if settings.RATE_LIMITS else None
 
-    def of(self, owner: object) -> Count | None:
-        """One event of `owner`, for example a user id. None while RATE_LIMITS is off."""
+    def of(self, owner: object, *, events: int = 1) -> Count | None:
+        """Events of `owner`, for example a user id. None while RATE_LIMITS is off, or if there are no events.
+
+        More events than the rate has in a period are refused however long one waits: check that first.
+        """
         rate = self.rate
-        return None if rate is None else Count(self.scope, f"{self.name}:{owner}", rate)
+        return Count(self.scope, f"{self.name}:{owner}", rate, events) if rate and events else None

@@ -10,11 +10,11 @@ from .rates import Rate
 ROUNDING_SECONDS = 1e-6
 
 
-def take(empty_at: float, rate: Rate, *, now: float) -> tuple[float, float]:
-    """Count one event. Returns when the bucket is empty after it, and the seconds that the event has to wait.
+def take(empty_at: float, rate: Rate, *, now: float, events: int = 1) -> tuple[float, float]:
+    """Count events. Returns when the bucket is empty after them, and the seconds that they have to wait.
 
-    An event that has to wait is refused: the caller must drop the new time.
+    Events that have to wait are refused: the caller must drop the new time.
     """
-    empty_at = max(empty_at, now) + rate.seconds / rate.events
+    empty_at = max(empty_at, now) + events * rate.seconds / rate.events
     wait_seconds = empty_at - now - rate.seconds
     return empty_at, wait_seconds if wait_seconds > ROUNDING_SECONDS else 0.0

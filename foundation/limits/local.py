@@ -27,15 +27,16 @@ class LocalLimiter:
         self._lock = threading.Lock()
 
     def check(self, *counts: Count | None) -> None:
-        """Take one from each limit, or none from any: raises RateLimited with the longest wait.
+        """Take from each limit, or from none: raises RateLimited with the longest wait.
 
         None stands for a limit that is off.
         """
         taken = [count for count in counts if count is not None]
         with self._lock:
             now, longest_wait_seconds, empty_at = self._clock(), 0.0, {}
-            for _, key, rate in taken:
-                empty_at[key], wait_seconds = gcra.take(self._empty_at.get(key, now), rate, now=now)
+            for _, key, rate, events in taken:
+                before = self._empty_at.get(key, now)
+                empty_at[key], wait_seconds = gcra.take(before, rate, now=now, events=events)
                 longest_wait_seconds = max(longest_wait_seconds, wait_seconds)
             if longest_wait_seconds:
                 metrics.LIMITED.labels(taken[0].scope).inc()

@@ -12,7 +12,6 @@ MESSAGES_USER = NamedLimit(
     default="10/5s",
     counts="messages, edits and changes of rooms of a user, over all devices and processes",
     ready_field="messages_user",
-    while_redis_is_away=WhileRedisIsAway.EACH_PROCESS_COUNTS,
 )
 MESSAGES_ROOM = NamedLimit(
     name="messages:room",
@@ -20,7 +19,6 @@ MESSAGES_ROOM = NamedLimit(
     default="50/5s",
     counts="messages, edits and changes of a room",
     ready_field="messages_room",
-    while_redis_is_away=WhileRedisIsAway.EACH_PROCESS_COUNTS,
 )
 EVENTS_USER = NamedLimit(
     name="events:user",
@@ -44,7 +42,6 @@ ROOMS_USER = NamedLimit(
     default="30/1m",
     counts="rooms that a user makes, also by a first message to somebody",
     ready_field="rooms_user",
-    while_redis_is_away=WhileRedisIsAway.EACH_PROCESS_COUNTS,
 )
 FRAMES = NamedLimit(
     name="frames",
@@ -60,79 +57,60 @@ RESUMES_USER = NamedLimit(
     default="120/1m",
     counts="resumes of a user, over all devices and processes",
     ready_field="resumes_user",
-    while_redis_is_away=WhileRedisIsAway.EACH_PROCESS_COUNTS,
 )
 REST_ANON = NamedLimit(
     name="rest-anon",
     variable="LIMIT_REST_ANON",
     default="100/15m",
     counts="requests without a token from an address (a /64 network for IPv6), but not logins and refreshes",
-    ready_field=None,
-    while_redis_is_away=WhileRedisIsAway.EACH_PROCESS_COUNTS,
 )
 REST_USER = NamedLimit(
     name="rest-user",
     variable="LIMIT_REST_USER",
     default="1000/15m",
     counts="requests of a user",
-    ready_field=None,
-    while_redis_is_away=WhileRedisIsAway.EACH_PROCESS_COUNTS,
 )
 BAD_TOKENS = NamedLimit(
     name="rest-bad-token",
     variable="LIMIT_BAD_TOKENS",
     default="100/15m",
     counts="requests with a token that is not accepted, from an address; of an expired one, for that token",
-    ready_field=None,
-    while_redis_is_away=WhileRedisIsAway.EACH_PROCESS_COUNTS,
 )
 REFRESH_SESSION = NamedLimit(
     name="refresh-session",
     variable="LIMIT_REFRESH_SESSION",
     default="30/15m",
     counts="refreshes and logouts of a session",
-    ready_field=None,
-    while_redis_is_away=WhileRedisIsAway.EACH_PROCESS_COUNTS,
 )
 PASSWORD_SESSION = NamedLimit(
     name="password-session",
     variable="LIMIT_PASSWORD_SESSION",
     default="5/1m",
     counts="attempts of a session to change the password",
-    ready_field=None,
-    while_redis_is_away=WhileRedisIsAway.EACH_PROCESS_COUNTS,
 )
 LOGIN_ACCOUNT = NamedLimit(
     name="login-account",
     variable="LIMIT_LOGIN_ACCOUNT",
     default="5/1m",
     counts="attempts at the password of an account from an address",
-    ready_field=None,
-    while_redis_is_away=WhileRedisIsAway.EACH_PROCESS_COUNTS,
 )
 LOGIN_NEW_ADDRESSES = NamedLimit(
     name="login-new-addresses",
     variable="LIMIT_LOGIN_NEW_ADDRESSES",
     default="100/1h",
     counts="attempts at the password of an account from all addresses together that its sessions do not have",
-    ready_field=None,
-    while_redis_is_away=WhileRedisIsAway.EACH_PROCESS_COUNTS,
 )
 LOGIN_IP = NamedLimit(
     name="login-ip",
     variable="LIMIT_LOGIN_IP",
     default="20/1m",
     counts="login attempts from an address",
-    ready_field=None,
-    while_redis_is_away=WhileRedisIsAway.EACH_PROCESS_COUNTS,
 )
 SIGNUP_IP = NamedLimit(
     name="signup-ip",
     variable="LIMIT_SIGNUP_IP",
     default="10/1h",
     counts="new accounts from an address",
-    ready_field=None,
-    while_redis_is_away=WhileRedisIsAway.EACH_PROCESS_COUNTS,
 )
 
 LIMITS = (

@@ -1,9 +1,12 @@
 """RateLimiter: rate limits that are counted in Redis, so that all processes share them."""
 
 import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from redis.asyncio.client import Redis
 
@@ -21,6 +24,7 @@ MAX_WAITING = 20_000
 ANSWER_SECONDS = 2.0
 # One check may have to wait for the round trip in flight before its own.
 CHECK_SECONDS = 2 * ANSWER_SECONDS + 1
+MAX_REFUSALS = 10_000
 
 
 class RateLimiter:
@@ -29,6 +33,9 @@ class RateLimiter:
     While one round trip is in flight, the checks that arrive are joined into the next. Without a usable answer
     (Redis is away or silent, or its answer is not a number) each process counts for itself: a sender gets at most
     the limit from each process, and nobody waits for Redis. Belongs to the process's loop.
+
+    A refusal holds until its wait is over, whatever comes meanwhile. So it is remembered, and a client that goes on
+    costs no round trip.
     """
 
     def __init__(
@@ -39,41 +46,54 @@ class RateLimiter:
         *,
         answer_seconds: float = ANSWER_SECONDS,
         check_seconds: float = CHECK_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.redis = redis
         self._local = local
         self._outage = outage
         self._answer_seconds = answer_seconds
         self._check_seconds = check_seconds
+        self._clock = clock
+        # The time at which the refusal of the same counts ends.
+        self._refused_until: OrderedDict[tuple[Count, ...], float] = OrderedDict()
         self._drainer: Drainer[list[Any], int] = Drainer(
             self._ask, name="rate-limiter", max_items=MAX_WAITING, max_batch=MAX_BATCH
         )
 
     async def check(self, *counts: Count | None) -> None:
-        """Take one from each limit, or none from any: raises RateLimited with the longest wait.
+        """Take from each limit, or from none: raises RateLimited with the longest wait.
 
         None stands for a limit that is off. Returns or raises within `check_seconds`.
         """
-        taken = [count for count in counts if count is not None]
+        taken = tuple(count for count in counts if count is not None)
         if not taken:
             return None
+        if (left_seconds := self._refused_until.get(taken, 0.0) - self._clock()) > 0:
+            self._refuse(taken, left_seconds)
         if self._outage.lasts() or not self._drainer.accepts():
             return self._local.check(*taken)
         keys = [f"limit:{count.key}" for count in taken]
-        call = [len(keys), *keys, *(value for count in taken for value in count.rate)]
+        call = [len(keys), *keys, *(value for count in taken for value in (*count.rate, count.events))]
         try:
             wait_ms = await self._drainer.ask(call, timeout_seconds=self._check_seconds)
         except Exception as error:
             self._outage.began(error)
             return self._local.check(*taken)
         self._outage.ended()
+        self._refused_until.pop(taken, None)
         if wait_ms > 0:
-            metrics.LIMITED.labels(taken[0].scope).inc()
-            raise RateLimited(retry_after=wait_ms / 1000)
+            self._refused_until[taken] = self._clock() + wait_ms / 1000
+            if len(self._refused_until) > MAX_REFUSALS:
+                self._refused_until.popitem(last=False)
+            self._refuse(taken, wait_ms / 1000)
         return None
 
     async def stop(self) -> None:
         await self._drainer.stop()
+
+    def _refuse(self, taken: tuple[Count, ...], wait_seconds: float) -> NoReturn:
+        metrics.LIMITED.labels(taken[0].scope).inc()
+        raise RateLimited(retry_after=wait_seconds)
 
     async def _ask(self, calls: list[list[Any]]) -> list[int | Exception]:
         """The answer to each call, or its exception. Uses EVAL, because Redis forgets scripts when it restarts."""

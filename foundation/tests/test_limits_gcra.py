@@ -45,3 +45,12 @@ def test_take_when_refused_then_returns_the_wait() -> None:
     _, wait_seconds = gcra.take(empty_at, rate, now=START)
     assert wait_seconds == pytest.approx(5)
     assert gcra.take(empty_at, rate, now=START + wait_seconds)[1] == 0.0
+
+
+def test_take_when_several_at_once_then_counts_as_so_many() -> None:
+    rate = Rate(4, 8)
+    empty_at, wait_seconds = gcra.take(START, rate, now=START, events=3)
+    assert (empty_at, wait_seconds) == (START + 6, 0.0)
+    assert gcra.take(empty_at, rate, now=START)[1] == 0.0
+    assert gcra.take(empty_at, rate, now=START, events=2)[1] == pytest.approx(2)
+    assert gcra.take(START, rate, now=START, events=5)[1] > 0

@@ -70,6 +70,25 @@ async def test_check_when_one_limit_is_full_then_takes_nothing_of_the_other(
     assert await passes(limiter, free, tries=5) == 2
 
 
+async def test_check_when_several_events_then_takes_all_or_none(limiter: RateLimiter) -> None:
+    four = Rate(4, 3600)
+    await limiter.check(Count("tests", "a", four, 3))
+    with pytest.raises(RateLimited):
+        await limiter.check(Count("tests", "a", four, 2))
+    assert await passes(limiter, count("a", four), tries=5) == 1
+
+
+async def test_check_when_refused_before_then_redis_is_not_asked_again(limiter: RateLimiter) -> None:
+    """Nothing that comes meanwhile ends a refusal earlier, so the flood of one client costs no round trips."""
+    assert await passes(limiter, count("a", THREE_AN_HOUR), tries=4) == 3
+    await limiter.redis.flushall()
+    with pytest.raises(RateLimited) as refused:
+        await limiter.check(count("a", THREE_AN_HOUR))
+    assert 1100 < (refused.value.retry_after or 0) <= 1200
+    assert await limiter.redis.dbsize() == 0
+    await limiter.check(count("b", THREE_AN_HOUR))
+
+
 async def test_check_when_refused_then_passes_after_the_wait_it_named(limiter: RateLimiter) -> None:
     rate = Rate(4, 1)
     assert await passes(limiter, count("a", rate), tries=10) == 4
