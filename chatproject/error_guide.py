@@ -63,7 +63,7 @@ GUIDE: dict[str, Explanation] = {
     ),
     "conflict": Explanation(
         "The request contradicts the current state: a name is taken, a user is already a member, the last owner "
-        "leaves, or a `clientMessageId` was used for other content.",
+        "leaves, somebody has as many rooms as allowed, or a `clientMessageId` was used for other content.",
         "Read the current state and decide again. Give each message a `clientMessageId` of its own.",
     ),
     "too_large": Explanation(

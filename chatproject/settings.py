@@ -263,6 +263,13 @@ RESUME_MAX_BYTES = env.whole(
 )
 MAX_CONNECTIONS_USER = env.whole("MAX_CONNECTIONS_USER", 10, "sockets of a user", most=10_000)
 MAX_ROOM_MEMBERS = env.whole("MAX_ROOM_MEMBERS", 1000, "members of a room", most=100_000)
+MAX_ROOMS_USER = env.whole(
+    "MAX_ROOMS_USER",
+    1000,
+    "rooms of a user, direct ones included; who has so many can neither make a room nor be added to one. Counted "
+    "before each write, so writes at the same moment may exceed it by a few. Rooms that exist already stay",
+    most=1_000_000,
+)
 
 env.section("Retention")
 RETENTION_DAYS = env.whole(

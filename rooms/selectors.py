@@ -2,14 +2,14 @@
 
 Before a selector reads heads or watermarks to show them, it calls `write_marks`, so that a client that has received
 a message finds it counted, at any process. `require_member` does not, because it runs for each message, and
-`user_memberships` writes only the marks of this process, because it runs for each connect.
+`user_memberships` and `room_heads` write only the marks of this process, because they run for each connect.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Exists, OuterRef, QuerySet
 
 from foundation import loop
 from foundation.errors import NotFound
@@ -20,6 +20,8 @@ from .marks import marks_follow, pending_marks
 from .models import Membership, Room
 
 MAX_ROOMS_AT_ONCE = 500
+# Whoever comes or goes is announced in so many rooms. More are possible only with a higher MAX_ROOMS_USER.
+MAX_PRESENCE_ROOMS = 1000
 
 NO_ROOM = "There is no such room, or you are not a member of it."
 
@@ -32,7 +34,8 @@ def write_marks(*, room_ids: Iterable[UUID]) -> None:
     pending_marks.write()
     if not recent_writes.are_needed():
         return
-    if written := loop.call(recent_writes.get_recent_writes().among(room_ids)):
+    # A list, because a query must not run on the loop.
+    if written := loop.call(recent_writes.get_recent_writes().among(list(room_ids))):
         for room in Room.objects.filter(pk__in=list(written)):
             get_room_log().advance_marks(room)
 
@@ -76,6 +79,27 @@ def user_memberships(*, user_id: UUID, room_ids: Iterable[UUID] | None = None) -
     return {membership.room_id: membership for membership in memberships}
 
 
+def recent_room_ids(*, user_id: UUID, limit: int) -> list[UUID]:
+    """The user's rooms, the most recently active first."""
+    memberships = Membership.objects.filter(user_id=user_id).order_by("-room__last_activity_at", "-room_id")
+    return list(memberships.values_list("room_id", flat=True)[:limit])
+
+
+def room_ids_after(*, user_id: UUID, after: UUID | None, limit: int) -> list[UUID]:
+    """The next of all rooms of the user, by their ids."""
+    memberships = Membership.objects.filter(user_id=user_id).order_by("room_id")
+    if after is not None:
+        memberships = memberships.filter(room_id__gt=after)
+    return list(memberships.values_list("room_id", flat=True)[:limit])
+
+
+def room_heads(*, user_id: UUID, room_ids: Iterable[UUID]) -> dict[UUID, int]:
+    """The heads of those rooms of which the user is a member. Writes only the marks of this process."""
+    pending_marks.write()
+    memberships = Membership.objects.filter(user_id=user_id, room_id__in=list(room_ids)).order_by()
+    return dict(memberships.values_list("room_id", "room__last_seq"))
+
+
 def rooms_of_users(*, user_ids: Iterable[UUID]) -> dict[UUID, set[UUID]]:
     """The room ids of each user, in one query for all users."""
     rooms: dict[UUID, set[UUID]] = {user_id: set() for user_id in user_ids}
@@ -86,10 +110,10 @@ def rooms_of_users(*, user_ids: Iterable[UUID]) -> dict[UUID, set[UUID]]:
 
 
 def user_rooms(*, user_id: UUID) -> QuerySet[Room]:
-    """The user's rooms. Reads their ids first, so that the query needs no join and can follow an index of rooms."""
-    room_ids = list(Membership.objects.filter(user_id=user_id).values_list("room_id", flat=True))
-    write_marks(room_ids=room_ids)
-    return Room.objects.filter(pk__in=room_ids)
+    """The user's rooms. Not by a join, which might follow the index of activity through the rooms of all users."""
+    mine = Membership.objects.filter(user_id=user_id).order_by()
+    write_marks(room_ids=mine.values_list("room_id", flat=True))
+    return Room.objects.filter(pk__in=mine.values("room_id"))
 
 
 def room_members(*, room_id: UUID) -> list[Membership]:
@@ -110,18 +134,23 @@ def direct_peer(*, room: Room, user_id: UUID) -> UUID:
 
 def peers_among(*, user_id: UUID, user_ids: Iterable[UUID]) -> set[UUID]:
     """Those of `user_ids` that share a room with the user, or are the user."""
-    wanted = list(user_ids)
-    my_rooms = list(Membership.objects.filter(user_id=user_id).values_list("room_id", flat=True))
-    shared = Membership.objects.filter(room_id__in=my_rooms, user_id__in=wanted)
-    return set(shared.values_list("user_id", flat=True)) | ({user_id} & set(wanted))
+    wanted = set(user_ids)
+    # Not by the list of the user's rooms: there may be thousands.
+    mine = Membership.objects.filter(room_id=OuterRef("room_id"), user_id=user_id)
+    shared = Membership.objects.filter(Exists(mine), user_id__in=list(wanted)).order_by()
+    return set(shared.values_list("user_id", flat=True)) | ({user_id} & wanted)
 
 
-def presence_peers(*, user_ids: Iterable[UUID]) -> dict[UUID, set[UUID]]:
+def presence_peers(*, user_ids: Collection[UUID]) -> dict[UUID, set[UUID]]:
     """The users who see each user's presence: those in a common room of at most PRESENCE_ROOM_LIMIT members.
 
-    Takes one query for all users, and two for every MAX_ROOMS_AT_ONCE of their rooms.
+    Looks at the MAX_PRESENCE_ROOMS most recently active rooms of a user. Takes two queries for all users, one for
+    each who has more rooms, and two for every MAX_ROOMS_AT_ONCE of their rooms.
     """
-    rooms = rooms_of_users(user_ids=user_ids)
+    many = {user_id for user_id, n in room_counts(user_ids=user_ids).items() if n > MAX_PRESENCE_ROOMS}
+    rooms = rooms_of_users(user_ids=[user_id for user_id in user_ids if user_id not in many])
+    for user_id in many:
+        rooms[user_id] = set(recent_room_ids(user_id=user_id, limit=MAX_PRESENCE_ROOMS))
     room_ids = list(set().union(*rooms.values()))
     members: dict[UUID, set[UUID]] = {}
     for start in range(0, len(room_ids), MAX_ROOMS_AT_ONCE):
@@ -149,6 +178,12 @@ def member_counts(*, room_ids: Iterable[UUID]) -> dict[UUID, int]:
     """The number of members of each room, in one query; without empty rooms."""
     sizes = Membership.objects.filter(room_id__in=list(room_ids)).values_list("room_id").order_by("room_id")
     return dict(sizes.annotate(size=Count("pk")))
+
+
+def room_counts(*, user_ids: Iterable[UUID]) -> dict[UUID, int]:
+    """The number of rooms of each user, in one query; without users who have none."""
+    rooms = Membership.objects.filter(user_id__in=list(user_ids)).values_list("user_id").order_by("user_id")
+    return dict(rooms.annotate(rooms=Count("pk")))
 
 
 def count_members(*, room_id: UUID) -> int:

@@ -42,7 +42,7 @@ class RoomViewSet(ViewSet):
     # Every read goes through the selectors, which find one's own rooms only.
     queryset = Room.objects.none()
     serializer_class = CreateRoomSerializer
-    error_codes = {"create": ("conflict",), "partial_update": ("muted",)}
+    error_codes = {"create": ("conflict",), "direct": ("conflict",), "partial_update": ("muted",)}
     queries = {"list": PageQuery}
     pagination_class = RecentActivityPage
     lookup_field = "room_id"

@@ -112,6 +112,14 @@ HOT: dict[str, Callable[[Chat], Any]] = {
     "one room": lambda chat: snapshots.room_detail(room_id=chat.room.pk, user_id=chat.ann.pk),
     "membership": lambda chat: room_selectors.require_member(room_id=chat.room.pk, user_id=chat.ann.pk),
     "memberships": lambda chat: room_selectors.user_memberships(user_id=chat.ann.pk),
+    "recent rooms": lambda chat: room_selectors.recent_room_ids(user_id=chat.ann.pk, limit=5),
+    "next rooms": lambda chat: room_selectors.room_ids_after(user_id=chat.ann.pk, after=chat.room.pk, limit=5),
+    "heads of rooms": lambda chat: room_selectors.room_heads(
+        user_id=chat.ann.pk, room_ids=[room.pk for room in chat.rooms]
+    ),
+    "list of rooms": lambda chat: room_selectors.user_rooms(user_id=chat.ann.pk).order_by("-last_activity_at")[:5],
+    "number of rooms": lambda chat: room_selectors.room_counts(user_ids=[chat.ann.pk]),
+    "peers": lambda chat: room_selectors.peers_among(user_id=chat.ann.pk, user_ids=[chat.ann.pk]),
     "receipts": lambda chat: selectors.message_receipts(**the_message(chat)),
     "watermarks": lambda chat: watermarks.advance_watermarks(
         room_id=chat.room.pk, user_id=chat.ann.pk, delivered_seq=10, read_seq=10

@@ -28,6 +28,9 @@ RATES = {
     "LIMIT_LOGIN_ACCOUNT": ("5/60s", "6/180s"),
     "LIMIT_LOGIN_IP": ("20/60s", "7/180s"),
     "LIMIT_SIGNUP_IP": ("10/3600s", "8/7200s"),
+    "LIMIT_ROOMS_USER_LONG": ("200/3600s", "9/7200s"),
+    "LIMIT_STRANGERS_USER": ("500/3600s", "10/7200s"),
+    "LIMIT_ADDS_MEMBER": ("3/86400s", "11/7200s"),
 }
 SIZES = {
     "MAX_CONTENT_CHARS": ("4000", "9"),
@@ -36,6 +39,7 @@ SIZES = {
     "MAX_CONNECTIONS_USER": ("10", "12"),
     "MAX_ROOM_MEMBERS": ("1000", "13"),
     "PRESENCE_ROOM_LIMIT": ("100", "14"),
+    "MAX_ROOMS_USER": ("1000", "15"),
 }
 LIMITS = {**RATES, **SIZES, "RATE_LIMITS": ("True", "off")}
 

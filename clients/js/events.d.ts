@@ -143,6 +143,9 @@ export interface Limits {
   eventsUser: string;
   typingUser: string;
   roomsUser: string;
+  roomsUserLong: string;
+  strangersUser: string;
+  addsMember: string;
   frames: string;
   resumesUser: string;
   maxContentChars: number;
@@ -150,6 +153,7 @@ export interface Limits {
   maxFrameBytes: number;
   maxConnectionsUser: number;
   maxRoomMembers: number;
+  maxRoomsUser: number;
 }
 
 export interface RoomDetail {

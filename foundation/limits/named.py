@@ -43,6 +43,29 @@ ROOMS_USER = NamedLimit(
     counts="rooms that a user makes, also by a first message to somebody",
     ready_field="rooms_user",
 )
+ROOMS_USER_LONG = NamedLimit(
+    name="rooms:user-long",
+    variable="LIMIT_ROOMS_USER_LONG",
+    default="200/1h",
+    counts="the same rooms over a longer time",
+    ready_field="rooms_user_long",
+)
+STRANGERS_USER = NamedLimit(
+    name="strangers:user",
+    variable="LIMIT_STRANGERS_USER",
+    default="500/1h",
+    counts="people whom a user puts into a room and with whom the user shares none yet, each person counted, also "
+    "by a first message to somebody",
+    ready_field="strangers_user",
+)
+ADDS_MEMBER = NamedLimit(
+    name="adds:member",
+    variable="LIMIT_ADDS_MEMBER",
+    default="3/1d",
+    counts="times that a person is added to the same group, by whichever admins: who left is not put back without "
+    "end",
+    ready_field="adds_member",
+)
 FRAMES = NamedLimit(
     name="frames",
     variable="LIMIT_FRAMES",
@@ -119,6 +142,9 @@ LIMITS = (
     EVENTS_USER,
     TYPING_USER,
     ROOMS_USER,
+    ROOMS_USER_LONG,
+    STRANGERS_USER,
+    ADDS_MEMBER,
     FRAMES,
     RESUMES_USER,
     REST_ANON,

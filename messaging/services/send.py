@@ -6,13 +6,13 @@ from uuid import UUID
 from foundation.database import run_db
 from foundation.errors import Forbidden, Invalid, Muted, NotFound, Overloaded, RateLimited
 from foundation.ids import uuid7
-from foundation.limits.named import MESSAGES_ROOM, MESSAGES_USER, ROOMS_USER
+from foundation.limits.named import MESSAGES_ROOM, MESSAGES_USER
 from foundation.limits.shared import get_rate_limiter
 from messaging.drafts import Draft, Stored
 from messaging.log.lookups import find_stored
 from messaging.models import Message
 from rooms.permissions import require_may_write
-from rooms.services.direct import find_direct, make_direct, require_peer
+from rooms.services.direct import check_new_direct, find_direct, make_direct
 from rooms.write_access import get_write_access_cache
 
 from .content import check_attributes, check_content
@@ -85,11 +85,9 @@ async def _send_to_new_room(draft: Draft, to_user_id: UUID) -> Stored:
     """Make the direct room for its first message, after everything that may refuse the message."""
     if draft.reply_to is not None:
         raise _no_reply_target()
-    await run_db(require_peer, user_id=draft.sender_id, other_id=to_user_id, field="toUserId")
     sender_id, writer = draft.sender_id, get_writer()
-    await get_rate_limiter().check(
-        MESSAGES_USER.of(sender_id), MESSAGES_ROOM.of(draft.room_id), ROOMS_USER.of(sender_id)
-    )
+    counts = await run_db(check_new_direct, user_id=sender_id, other_id=to_user_id, field="toUserId")
+    await get_rate_limiter().check(MESSAGES_USER.of(sender_id), MESSAGES_ROOM.of(draft.room_id), *counts)
     if not writer.accepts():
         raise Overloaded
     room, _, _ = await run_db(make_direct, user_id=sender_id, other_id=to_user_id, room_id=draft.room_id)

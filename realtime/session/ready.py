@@ -21,6 +21,9 @@ class Limits(Wire):
     events_user: str
     typing_user: str
     rooms_user: str
+    rooms_user_long: str
+    strangers_user: str
+    adds_member: str
     frames: str
     resumes_user: str
     max_content_chars: int
@@ -28,6 +31,7 @@ class Limits(Wire):
     max_frame_bytes: int
     max_connections_user: int
     max_room_members: int
+    max_rooms_user: int
 
 
 class Ready(Wire):
@@ -71,4 +75,5 @@ def limits() -> Limits:
         max_frame_bytes=settings.MAX_FRAME_BYTES,
         max_connections_user=settings.MAX_CONNECTIONS_USER,
         max_room_members=settings.MAX_ROOM_MEMBERS,
+        max_rooms_user=settings.MAX_ROOMS_USER,
     )

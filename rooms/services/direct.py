@@ -6,10 +6,10 @@ from django.db import IntegrityError
 
 from foundation.database import run_db
 from foundation.ids import uuid7
-from foundation.limits.named import ROOMS_USER
 from foundation.limits.shared import get_rate_limiter
 
 from ..models import Membership, Room, direct_key
+from .admission import Counts, check_new_room
 from .members import join, require_users
 from .publishing import notify_added
 
@@ -18,11 +18,11 @@ async def open_direct(*, user_id: UUID, other_id: UUID) -> tuple[Room, bool]:
     """The direct room of two users, and whether this call created it.
 
     Both users get the same room, even when they open it at once. Safe to repeat. Raises Invalid for an unknown or
-    deactivated user, unless the room exists, and RateLimited.
+    deactivated user, unless the room exists, Conflict if one of the two has too many rooms, and RateLimited.
     """
     if await run_db(find_direct, user_id=user_id, other_id=other_id) is None:
-        await run_db(require_peer, user_id=user_id, other_id=other_id, field="userId")
-        await get_rate_limiter().check(ROOMS_USER.of(user_id))
+        counts = await run_db(check_new_direct, user_id=user_id, other_id=other_id, field="userId")
+        await get_rate_limiter().check(*counts)
     room, created, joined = await run_db(make_direct, user_id=user_id, other_id=other_id, room_id=uuid7())
     notify_added(room.pk, joined)
     return room, created
@@ -37,10 +37,15 @@ def find_direct(*, user_id: UUID, other_id: UUID) -> UUID | None:
     return room_id if whole else None
 
 
-def require_peer(*, user_id: UUID, other_id: UUID, field: str) -> None:
-    """Raise Invalid, which names `field`, for another user who is unknown or deactivated."""
+def check_new_direct(*, user_id: UUID, other_id: UUID, field: str) -> Counts:
+    """What a new direct room counts.
+
+    Raises Invalid, which names `field`, for another user who is unknown or deactivated, and Conflict if one of the
+    two has too many rooms.
+    """
     if other_id != user_id:
         require_users([other_id], field=field)
+    return check_new_room(actor_id=user_id, other_ids=[other_id], field=field)
 
 
 def make_direct(*, user_id: UUID, other_id: UUID, room_id: UUID) -> tuple[Room, bool, list[UUID]]:

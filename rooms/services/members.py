@@ -11,6 +11,7 @@ from foundation.database import run_db
 from foundation.errors import Conflict, Invalid
 from foundation.limits.local import get_local_limiter
 from foundation.limits.named import EVENTS_USER
+from foundation.limits.shared import get_rate_limiter
 
 from .. import selectors
 from ..models import Membership, Room
@@ -21,6 +22,7 @@ from ..permissions import (
     require_outranks,
     require_role,
 )
+from .admission import Counts, check_new_member
 from .changes import save_changes
 from .owners import LAST_OWNER, has_other_owner, require_owner_without
 from .publishing import notify_added, notify_removed, publish_member_changed
@@ -31,30 +33,49 @@ Role = Membership.Role
 async def add_member(*, room_id: UUID, actor_id: UUID, user_id: UUID, role: str = Role.MEMBER) -> Membership:
     """Add a user to a group, as its admin; only an owner adds admins and owners.
 
-    Raises NotFound, Forbidden, RateLimited, Invalid for an unknown user, Conflict for a member and in a full room.
+    Raises NotFound, Forbidden, RateLimited, Invalid for an unknown user, Conflict for a member, in a full room, and
+    for a user who has too many rooms.
     """
     get_local_limiter().check(EVENTS_USER.of(actor_id))
+    await get_rate_limiter().check(*await run_db(_check_new_member, room_id, actor_id, user_id, role))
     membership = await run_db(_add_member, room_id, actor_id, user_id, role)
     notify_added(room_id, [user_id])
     publish_member_changed(room_id, user_id, membership)
     return membership
 
 
-def _add_member(room_id: UUID, actor_id: UUID, user_id: UUID, role: str) -> Membership:
-    actor = require_managed_group(room_id, actor_id, Role.ADMIN)
-    require_may_grant(actor, role)
+def _check_new_member(room_id: UUID, actor_id: UUID, user_id: UUID, role: str) -> Counts:
+    _require_may_add(room_id, actor_id, role)
     require_users([user_id], field="userId")
+    if Membership.objects.filter(room_id=room_id, user_id=user_id).exists():
+        _refuse_member()
     if selectors.count_members(room_id=room_id) >= settings.MAX_ROOM_MEMBERS:
         refuse_full()
+    return check_new_member(room_id=room_id, actor_id=actor_id, user_id=user_id, field="userId")
+
+
+def _add_member(room_id: UUID, actor_id: UUID, user_id: UUID, role: str) -> Membership:
+    # Again, because the actor may have lost the role while the limits were asked.
+    actor = _require_may_add(room_id, actor_id, role)
     membership = join(actor.room, user_id, role)
     if membership is None:
-        raise Conflict("This user is a member already.", fields={"userId": ["Already a member."]})
+        _refuse_member()
     # Several users may have been added at once. Each that counts too many members is removed again, so the limit
     # holds: the last of those who stay counted all the others.
     if selectors.count_members(room_id=room_id) > settings.MAX_ROOM_MEMBERS:
         Membership.objects.filter(pk=membership.pk).delete()
         refuse_full()
     return membership
+
+
+def _require_may_add(room_id: UUID, actor_id: UUID, role: str) -> Membership:
+    actor = require_managed_group(room_id, actor_id, Role.ADMIN)
+    require_may_grant(actor, role)
+    return actor
+
+
+def _refuse_member() -> NoReturn:
+    raise Conflict("This user is a member already.", fields={"userId": ["Already a member."]})
 
 
 async def change_member(

@@ -9,13 +9,14 @@ from django.conf import settings
 from foundation import times
 from foundation.database import run_db
 from foundation.limits.local import get_local_limiter
-from foundation.limits.named import EVENTS_USER, ROOMS_USER
+from foundation.limits.named import EVENTS_USER
 from foundation.limits.shared import get_rate_limiter
 
 from .. import selectors
 from ..models import Membership, Room
 from ..permissions import admit_change, require_managed_group, require_may_write
 from ..write_access import WriteAccess
+from .admission import Counts, check_new_room
 from .changes import save_changes
 from .members import refuse_full, require_users
 from .publishing import notify_added, notify_removed, publish_room_updated
@@ -28,27 +29,30 @@ async def create_group(
 ) -> Room:
     """Create a group with the creator as its owner.
 
-    `fields` are other fields that a client may set, such as `meta`. Raises Invalid for unknown users, Conflict for
-    more than MAX_ROOM_MEMBERS of them, RateLimited. A retry creates a second room.
+    `fields` are other fields that a client may set, such as `meta`. Raises Invalid for unknown users and for too
+    many strangers, Conflict for more than MAX_ROOM_MEMBERS of them and for users who have too many rooms,
+    RateLimited. A retry creates a second room.
     """
-    await get_rate_limiter().check(ROOMS_USER.of(creator_id))
-    room, user_ids = await run_db(_create_group, creator_id, list(member_ids), {"name": name, **fields})
-    notify_added(room.pk, user_ids)
-    return room
-
-
-def _create_group(
-    creator_id: UUID, member_ids: list[UUID], fields: dict[str, Any]
-) -> tuple[Room, list[UUID]]:
     others = [user_id for user_id in dict.fromkeys(member_ids) if user_id != creator_id]
     if len(others) + 1 > settings.MAX_ROOM_MEMBERS:
         refuse_full()
+    await get_rate_limiter().check(*await run_db(_check_new_group, creator_id, others))
+    room = await run_db(_create_group, creator_id, others, {"name": name, **fields})
+    notify_added(room.pk, [creator_id, *others])
+    return room
+
+
+def _check_new_group(creator_id: UUID, others: list[UUID]) -> Counts:
     require_users(others, field="memberIds")
+    return check_new_room(actor_id=creator_id, other_ids=others, field="memberIds")
+
+
+def _create_group(creator_id: UUID, others: list[UUID], fields: dict[str, Any]) -> Room:
     room = Room.objects.create(kind=Room.Kind.GROUP, created_by_id=creator_id, **fields)
     memberships = [Membership(room=room, user_id=user_id) for user_id in others]
     memberships.append(Membership(room=room, user_id=creator_id, role=Role.OWNER))
     Membership.objects.bulk_create(memberships)
-    return room, [creator_id, *others]
+    return room
 
 
 async def update_room(*, room_id: UUID, actor_id: UUID, changes: dict[str, Any]) -> Room:
