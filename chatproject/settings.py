@@ -270,6 +270,12 @@ MAX_ROOMS_USER = env.whole(
     "before each write, so writes at the same moment may exceed it by a few. Rooms that exist already stay",
     most=1_000_000,
 )
+READY_ROOMS = env.whole(
+    "READY_ROOMS",
+    1000,
+    "rooms in `ready`, and in each `ready:rooms` that follows it to a user who has more",
+    most=10_000,
+)
 
 env.section("Retention")
 RETENTION_DAYS = env.whole(

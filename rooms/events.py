@@ -65,6 +65,13 @@ class RoomDetail(RoomData):
     members: list[RoomMember]
 
 
+class ReadyRooms(Wire):
+    """`ready:rooms`: rooms that `ready` had no place for. With `more` another one follows."""
+
+    rooms: dict[str, int]
+    more: bool
+
+
 class RoomRemoved(Wire):
     """`room:removed`: the receiver is no longer a member; `reason` is left, removed or deleted."""
 
@@ -80,6 +87,12 @@ class MemberChanged(Wire):
     member: RoomMember | None
 
 
+READY_ROOMS = ServerEvent(
+    "ready:rooms",
+    ReadyRooms,
+    audience=Audience.CONNECTION,
+    summary="More of your rooms, after a `ready` with `moreRooms`; their live events follow from here on.",
+)
 ROOM_ADDED = ServerEvent(
     "room:added",
     RoomDetail,

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from uuid import UUID
+from weakref import WeakSet
 
 from foundation import loop
 from foundation.database import run_db
@@ -12,7 +13,7 @@ from realtime.session.connection import Connection
 
 from . import selectors
 from .events import ROOM_REMOVED, RoomRemoved
-from .topics import room_of
+from .topics import room_of, room_topic
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,14 @@ class MembershipReconciler(Reconciler):
         super().__init__()
         self._remaining: list[Connection] = []
         self._found_before: set[Difference] = set()
+        self._left_out: WeakSet[Connection] = WeakSet()
+
+    def leave_out(self, connection: Connection) -> None:
+        """Do not compare the connection until `take_in`: it is being subscribed to its rooms, or unsubscribed."""
+        self._left_out.add(connection)
+
+    def take_in(self, connection: Connection) -> None:
+        self._left_out.discard(connection)
 
     async def _run(self) -> None:
         while True:
@@ -74,25 +83,31 @@ class MembershipReconciler(Reconciler):
         return {*part, *(connection for connection, _ in self._found_before)}
 
     async def _compare(self, connections: set[Connection]) -> None:
-        subscribed = {connection: _subscribed_rooms(connection) for connection in connections}
-        user_ids = {connection.user_id for connection in connections}
-        rooms = await run_db(selectors.rooms_of_users, user_ids=user_ids)
-        found: set[Difference] = set()
+        topics = {one: get_hub().topics(one) for one in connections.difference(self._left_out)}
+        differences = await run_db(_differences, topics)
         # A connection that has ended since has no subscriptions left, which is no difference.
-        for connection in connections.intersection(get_hub().connections()):
-            for room_id in subscribed[connection] ^ rooms[connection.user_id]:
-                found.add((connection, room_id))
-        for connection, room_id in found & self._found_before:
+        current = set(get_hub().connections()).difference(self._left_out)
+        found = {(one, room_id): is_member for one, room_id, is_member in differences if one in current}
+        for connection, room_id in found.keys() & self._found_before:
             logger.warning("a change of membership in room %s was lost; the socket is corrected", room_id)
-            _correct(connection, room_id, is_member=room_id in rooms[connection.user_id])
-        self._found_before = found - self._found_before
+            _correct(connection, room_id, is_member=found[connection, room_id])
+        self._found_before = found.keys() - self._found_before
 
 
 get_membership_reconciler = loop.one_per_loop(MembershipReconciler)
 
 
-def _subscribed_rooms(connection: Connection) -> set[UUID]:
-    return {room_id for topic in get_hub().topics(connection) if (room_id := room_of(topic)) is not None}
+def _differences(topics: dict[Connection, frozenset[str]]) -> list[tuple[Connection, UUID, bool]]:
+    """The rooms that a connection lacks (True) or has too many (False), by its topics. Runs in a database thread,
+    because a user may have thousands of rooms."""
+    rooms = selectors.rooms_of_users(user_ids={connection.user_id for connection in topics})
+    wanted = {user_id: {room_topic(room_id) for room_id in room_ids} for user_id, room_ids in rooms.items()}
+    return [
+        (connection, room_id, topic in wanted[connection.user_id])
+        for connection, subscribed in topics.items()
+        for topic in subscribed ^ wanted[connection.user_id]
+        if (room_id := room_of(topic)) is not None
+    ]
 
 
 def _correct(connection: Connection, room_id: UUID, *, is_member: bool) -> None:

@@ -31,6 +31,8 @@ class Scene:
         self.users = {name: server.sign_up(name.replace(" ", "_")) for name in names}
         self.owner, self.subject = self.users["owner"], self.users["subject"]
         self.room_id = self.owner.make_room(self.subject, self.users["member"], self.users["former member"])
+        # With READY_ROOMS=1 it does not come with `ready`.
+        self.owner.make_room(self.subject)
         answer = self.owner.http.delete(f"{self.path}/members/{self.users['former member'].id}")
         assert answer.status_code == 204, answer.text
         self.clients: dict[str, ChatSocketClient] = {}
@@ -47,6 +49,8 @@ class Scene:
             for name in ("member", "former member", "outsider", "other device", "subject"):
                 user = self.users.get(name, self.subject)
                 client = self.clients[name] = await stack.enter_async_context(user.connect())
+                if name != "subject":
+                    await client.all_rooms()
                 self._first_frames[name] = 0 if name == "subject" else len(client.frames)
             yield
 
@@ -118,6 +122,7 @@ async def leave(scene: Scene) -> None:
 # What causes each server event.
 CAUSES: dict[str, Callable[[Scene], Awaitable[None]]] = {
     "ready": connect,
+    "ready:rooms": connect,
     "presence:update": connect,
     "message:receive": send,
     "message:updated": edit,
@@ -133,9 +138,11 @@ CAUSES: dict[str, Callable[[Scene], Awaitable[None]]] = {
 
 @pytest.mark.parametrize("event", registry.server_events)
 async def test_server_event_when_caused_then_reaches_its_audience_alone(
-    server: ChatServer, event: str
+    server: ChatServer, start_server: Callable[..., ChatServer], event: str
 ) -> None:
     assert event in CAUSES, f"{event} is new: say in CAUSES what causes it"
+    if event == "ready:rooms":
+        server = start_server(READY_ROOMS="1")
     scene = Scene(server)
     async with scene.listen():
         await CAUSES[event](scene)

@@ -31,6 +31,7 @@ async def receive_everything(server: ChatServer) -> tuple[list[ChatSocketClient]
 
     async with ben.connect() as bens:
         room_id = ben.make_room(ann, name="shapes")
+        ben.make_room(ann, name="the other")
         async with ann.connect() as anns:
             await bens.expect("presence:update", seconds=20)
             sent = await ask(
@@ -59,11 +60,9 @@ def change_room(ben: ChatUser, ann: ChatUser, room_id: str) -> None:
 
 @pytest.mark.parametrize("command", ["serve", "daphne"])
 async def test_event_or_reply_when_it_comes_then_has_its_documented_shape(
-    server: ChatServer, request: pytest.FixtureRequest, command: str
+    start_server: Callable[..., ChatServer], command: str
 ) -> None:
-    if command == "daphne":
-        start: Callable[..., ChatServer] = request.getfixturevalue("start_server")
-        server = start(command="daphne")
+    server = start_server(command=command, READY_ROOMS="1")
     clients, replies = await receive_everything(server)
     received = {frame["event"]: frame["data"] for client in clients for frame in client.frames}
     assert set(received) - {"reply"} == set(registry.server_events)

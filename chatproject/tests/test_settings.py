@@ -40,6 +40,7 @@ SIZES = {
     "MAX_ROOM_MEMBERS": ("1000", "13"),
     "PRESENCE_ROOM_LIMIT": ("100", "14"),
     "MAX_ROOMS_USER": ("1000", "15"),
+    "READY_ROOMS": ("1000", "16"),
 }
 LIMITS = {**RATES, **SIZES, "RATE_LIMITS": ("True", "off")}
 

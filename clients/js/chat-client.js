@@ -118,6 +118,9 @@ export class ChatClient {
     // A server time; edits and deletions made later may be unknown.
     this._since = options.state?.since ?? "";
     this._gaps = new Set();
+    // Whether the connection is not the first, and the rooms that it has named so far.
+    this._returns = false;
+    this._listed = new Set();
     this._events = [];
     this._answers = new Map();
     this._timers = new Set();
@@ -269,6 +272,7 @@ export class ChatClient {
   _take(frame) {
     this.onFrame("in", frame);
     if (frame.event === "ready") this._begin(frame.data);
+    else if (frame.event === "ready:rooms") this._list(frame.data);
     const answer = this._answers.get(frame.ref);
     if (answer !== undefined) {
       frame.event === "reply" ? answer.resolve(frame.data) : answer.reject(new ChatError(frame.data));
@@ -284,18 +288,29 @@ export class ChatClient {
     this.online = this._healthy = true;
     this._maxFrameBytes = ready.limits.maxFrameBytes;
     this.onStatus("online");
-    if (this._since) {
-      for (const room of Object.keys(this._received)) if (!(room in ready.rooms)) this._forget(room);
-      // A reconnect: every room may have missed messages.
-      this._markGaps(...Object.keys(ready.rooms));
-    } else {
-      this._seen = { ...ready.rooms };
-      this._received = { ...ready.rooms };
-      this._since = ready.serverTime;
-    }
+    this._returns = Boolean(this._since);
+    this._listed.clear();
+    if (!this._returns) [this._seen, this._received, this._since] = [{}, {}, ready.serverTime];
+    this._list({ rooms: ready.rooms, more: ready.moreRooms });
     this._answerWaiters();
     this._renewTokenAfter(ready.expiresAt, ready.serverTime);
     this._every(this._timeouts.pingMs, () => this._ping());
+  }
+
+  /** Take rooms of `ready` or of a later `ready:rooms`. After the last, rooms that none had are not the user's any more. */
+  _list({ rooms, more }) {
+    for (const room of Object.keys(rooms)) this._listed.add(room);
+    if (!this._returns) {
+      this._seen = { ...rooms, ...this._seen };
+      this._received = { ...rooms, ...this._received };
+    } else if (more) {
+      // A reconnect: every room may have missed messages.
+      this._markGaps(...Object.keys(rooms));
+    } else {
+      for (const room of Object.keys(this._received)) if (!this._listed.has(room)) this._forget(room);
+      // Those of the first parts again: changes are known up to a time only if all rooms are asked at once.
+      this._markGaps(...this._listed);
+    }
   }
 
   _lost() {
@@ -403,6 +418,7 @@ export class ChatClient {
 
   /** Count a new room from the point where the user joined. Later messages may have been missed. */
   _adopt(room) {
+    this._listed.add(room.id);
     this._received[room.id] ??= room.lastSeq - room.unreadCount;
     if (room.lastSeq > this._received[room.id]) this._markGaps(room.id);
   }
@@ -412,6 +428,7 @@ export class ChatClient {
     delete this._seen[room];
     delete this._received[room];
     this._gaps.delete(room);
+    this._listed.delete(room);
     this._toAck.delete(room);
   }
 

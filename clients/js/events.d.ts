@@ -125,7 +125,11 @@ export interface PresenceState {
   lastSeen: string | null;
 }
 
-/** `ready`, the first frame. `rooms` maps each room of the user to the seq of its last message. */
+/** `ready`, the first frame. `rooms` maps rooms of the user to the seqs of their last messages.
+ *
+ * These are all rooms of the user; or, with `moreRooms`, the most recently active ones, and `ready:rooms` has the
+ * others.
+ */
 export interface Ready {
   userId: string;
   connectionId: string;
@@ -133,6 +137,7 @@ export interface Ready {
   serverTime: string | null;
   expiresAt: string | null;
   rooms: Record<string, number>;
+  moreRooms: boolean;
   limits: Limits;
 }
 
@@ -154,6 +159,12 @@ export interface Limits {
   maxConnectionsUser: number;
   maxRoomMembers: number;
   maxRoomsUser: number;
+}
+
+/** `ready:rooms`: rooms that `ready` had no place for. With `more` another one follows. */
+export interface ReadyRooms {
+  rooms: Record<string, number>;
+  more: boolean;
 }
 
 export interface RoomDetail {
@@ -251,6 +262,8 @@ export interface ClientEvents {
 export interface ServerEvents {
   /** The first frame after the handshake; live events of all rooms flow from here on. Received by this connection only. */
   "ready": Ready;
+  /** More of your rooms, after a `ready` with `moreRooms`; their live events follow from here on. Received by this connection only. */
+  "ready:rooms": ReadyRooms;
   /** You became a member of a room; its live events follow from here on. Received by every connection of the user concerned. */
   "room:added": RoomDetail;
   /** A field of the room changed, for example its name, `lockedAt` or `firstSeq`. Received by every connection of the room's members, the user who caused it included. */

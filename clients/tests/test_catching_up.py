@@ -89,6 +89,65 @@ async def test_client_when_one_room_has_a_gap_then_keeps_its_since(
     assert (set(of_all["rooms"]), of_all["since"]) == ({room_id, other}, since)
 
 
+async def test_client_when_its_rooms_come_in_parts_then_misses_nothing(
+    start_server: Callable[..., ChatServer], page_origin: str, make_agent: Callable[[], Any]
+) -> None:
+    """`ready` names two of the rooms here, `ready:rooms` the others."""
+    server = start_server(READY_ROOMS="2", ALLOWED_ORIGINS=page_origin)
+    alice, bob = server.sign_up("alice"), server.sign_up("bob")
+    rooms = [alice.make_room(bob) for _ in range(7)]
+    room_id, left = rooms[0], rooms[1]
+    agent = make_agent()
+
+    def knows(*expected: str) -> Callable[[], Any]:
+        async def holds() -> bool:
+            return [room for room in rooms if await agent.knows(room)] == list(expected)
+
+        return holds
+
+    with HostileProxy(server.port) as proxy:
+        await agent.start(bob, baseUrl=proxy.base_url)
+        await until(knows(*rooms), "all rooms are known")
+        assert len(agent.came("ready")[0]["rooms"]) == 2
+        await agent.open(room_id)
+        await send_many(alice, room_id, 2)
+        await agent.until(lambda: len(agent.messages(room_id)) >= 2)
+        assert agent.sent("resume") == []
+        proxy.set(Fault.DROP)
+        await until(lambda: proxy.hits > 0, "the client is away")
+        await send_many(alice, room_id, 2, 3)
+        edit(alice, alice.history(room_id)[0])
+        for room in rooms[2:4]:
+            await send_many(alice, room, 1)
+        assert alice.http.delete(f"/api/rooms/{left}/members/{bob.id}").status_code == 204
+        proxy.set(Fault.NONE)
+        await agent.until(lambda: len(agent.messages(room_id)) >= 4)
+        # The page shows the first one as edited.
+        assert agent.messages(room_id)[1:] == numbered(4)[1:]
+        await agent.until(lambda: bool(agent.came("message:updated")))
+        await until(knows(*(room for room in rooms if room != left)), "the room that was left is forgotten")
+        assert left not in agent.sent("resume")[-1]["rooms"]
+
+
+@libraries
+async def test_client_when_its_rooms_come_in_parts_then_since_goes_forward(
+    start_server: Callable[..., ChatServer], make_agent: Callable[[], Any]
+) -> None:
+    server = start_server(READY_ROOMS="2")
+    alice, bob = server.sign_up("alice"), server.sign_up("bob")
+    rooms = [alice.make_room(bob) for _ in range(5)]
+    agent = make_agent()
+    await agent.start(bob, state={"rooms": dict.fromkeys(rooms, 0), "since": LONG_AGO})
+
+    async def caught_up() -> bool:
+        return bool((await agent.state())["since"] != LONG_AGO)
+
+    await until(caught_up, "the changes of all rooms are known")
+    assert set().union(*(resume["rooms"] for resume in agent.sent("resume"))) == set(rooms)
+    assert {resume["since"] for resume in agent.sent("resume")} == {LONG_AGO}
+    assert (await agent.state())["since"] in {reply["serverTime"] for reply in replies(agent)}
+
+
 @libraries
 async def test_client_when_the_log_has_a_hole_then_goes_on_behind_it(
     start_server: Callable[..., ChatServer], make_agent: Callable[[], Any]

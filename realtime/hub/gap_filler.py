@@ -19,6 +19,7 @@ GRACE_SECONDS = 0.1
 CHECK_SECONDS = 4.0
 CHECK_TOPICS_AT_ONCE = 200
 EXACT_TOPICS_EACH_CHECK = 100
+CACHED_TOPICS_EACH_CHECK = 10_000
 FETCH_FRAMES_AT_ONCE = 200
 FETCHES_AT_ONCE = 4
 FETCH_TIMEOUT_SECONDS = 5.0
@@ -40,6 +41,19 @@ class TopicLog(Protocol):
 
     async def frames(self, topic: str, first_seq: int, last_seq: int) -> list[Frame]:
         """The log's frames from `first_seq` to `last_seq`, in order."""
+
+
+class Turn:
+    """Gives out a list `size` items at a time, and begins again at its end. The list may change meanwhile."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._start = 0
+
+    def of(self, items: list[str]) -> list[str]:
+        start = self._start if self._start < len(items) else 0
+        self._start = start + self._size
+        return items[start : self._start]
 
 
 class GapFiller:
@@ -127,20 +141,19 @@ class GapFiller:
         """Compare positions with the heads of the logs, because the loss of the last message leaves no gap.
 
         A process may die before it updates the cached head, and then only the log itself shows the message. Each
-        check reads the logs of some topics, in turn: reading ten thousand of them would take all of its time.
+        check reads the logs of some topics, in turn: reading ten thousand of them would take all of its time. The
+        cached heads are read in turn as well, of more topics.
         """
-        turn = 0
+        exact_turn, cached_turn = Turn(EXACT_TOPICS_EACH_CHECK), Turn(CACHED_TOPICS_EACH_CHECK)
         while True:
             await asyncio.sleep(CHECK_SECONDS)
             topics = self._orders.with_position()
-            turn = turn if turn < len(topics) else 0
-            exact = topics[turn : turn + EXACT_TOPICS_EACH_CHECK]
-            turn += EXACT_TOPICS_EACH_CHECK
+            exact, cached = exact_turn.of(topics), cached_turn.of(topics)
             try:
                 await self._compare(self._log.exact_heads, exact)
                 if len(exact) < len(topics):
-                    for start in range(0, len(topics), CHECK_TOPICS_AT_ONCE):
-                        await self._compare(self._log.heads, topics[start : start + CHECK_TOPICS_AT_ONCE])
+                    for start in range(0, len(cached), CHECK_TOPICS_AT_ONCE):
+                        await self._compare(self._log.heads, cached[start : start + CHECK_TOPICS_AT_ONCE])
             except Exception:
                 logger.warning("the heads of the logs could not be read", exc_info=True)
 

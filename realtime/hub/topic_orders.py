@@ -1,5 +1,7 @@
 """TopicOrders: the order of each topic with a subscriber in this process, and the last seq of the other topics."""
 
+from collections import OrderedDict
+
 from .ordering import TopicOrder
 
 MAX_OTHER_HEADS = 10_000
@@ -11,7 +13,8 @@ class TopicOrders:
     def __init__(self) -> None:
         self._orders: dict[str, TopicOrder] = {}
         # The heads of topics without a subscriber. At the limit the one without a frame for longest is removed.
-        self._other_heads: dict[str, int] = {}
+        # Not a dict, which takes long to find its first key where many were removed before it.
+        self._other_heads: OrderedDict[str, int] = OrderedDict()
 
     def open(self, topic: str) -> None:
         """Start an order, for the topic's first subscriber."""
@@ -38,4 +41,4 @@ class TopicOrders:
         if seq:
             self._other_heads[topic] = max(seq, self._other_heads.pop(topic, 0))
             if len(self._other_heads) > MAX_OTHER_HEADS:
-                del self._other_heads[next(iter(self._other_heads))]
+                self._other_heads.popitem(last=False)

@@ -35,7 +35,11 @@ class Limits(Wire):
 
 
 class Ready(Wire):
-    """`ready`, the first frame. `rooms` maps each room of the user to the seq of its last message."""
+    """`ready`, the first frame. `rooms` maps rooms of the user to the seqs of their last messages.
+
+    These are all rooms of the user; or, with `moreRooms`, the most recently active ones, and `ready:rooms` has the
+    others.
+    """
 
     user_id: UUID
     connection_id: str
@@ -43,6 +47,7 @@ class Ready(Wire):
     server_time: str | None
     expires_at: str | None
     rooms: dict[str, int]
+    more_rooms: bool
     limits: Limits
 
 
@@ -54,8 +59,8 @@ READY = ServerEvent(
 )
 
 
-def ready_data(connection: Connection, *, rooms: dict[str, int]) -> Ready:
-    """The data of the connection's `ready`. `rooms` maps room ids to heads."""
+def ready_data(connection: Connection, *, rooms: dict[str, int], more_rooms: bool = False) -> Ready:
+    """The data of the connection's `ready`. `rooms` maps room ids to heads, of all rooms unless `more_rooms`."""
     return Ready(
         user_id=connection.user_id,
         connection_id=connection.id,
@@ -63,6 +68,7 @@ def ready_data(connection: Connection, *, rooms: dict[str, int]) -> Ready:
         server_time=times.to_wire(get_server_clock().now()),
         expires_at=times.to_wire(connection.identity.expires_at),
         rooms=rooms,
+        more_rooms=more_rooms,
         limits=limits(),
     )
 

@@ -89,8 +89,7 @@ class ConnectionSession:
             connected.append(consumer)
             ready |= await consumer.connected()
         await get_server_clock().sync()
-        data = ready_data(self._connection, rooms=ready.get("rooms", {}))
-        await self._connection.send(READY.encode(data))
+        await self._connection.send(READY.encode(ready_data(self._connection, **({"rooms": {}} | ready))))
         self._connection.release()
 
     async def _disconnect(self, connected: list[EventConsumer]) -> None:

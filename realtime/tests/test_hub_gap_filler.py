@@ -7,7 +7,7 @@ import pytest
 
 from foundation import loop
 from realtime.hub import gap_filler as module
-from realtime.hub.gap_filler import EMPTY_FETCHES, MAX_GAP, GapFiller
+from realtime.hub.gap_filler import EMPTY_FETCHES, MAX_GAP, GapFiller, Turn
 from realtime.hub.ordering import TopicOrder
 from realtime.hub.topic_orders import TopicOrders
 from realtime.wire.frames import Frame
@@ -140,3 +140,32 @@ async def test_stop_when_a_fetch_waits_then_no_task_is_left(filling: Filling) ->
     filling.receive(2)
     await filling.filler.stop()
     assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("hub-")]
+
+
+def test_turn_when_the_list_is_long_then_each_item_has_its_turn() -> None:
+    turn, items = Turn(2), ["a", "b", "c", "d", "e"]
+    assert [turn.of(items) for _ in range(4)] == [["a", "b"], ["c", "d"], ["e"], ["a", "b"]]
+    # Topics come and go meanwhile.
+    assert [turn.of(items[:2]), turn.of(items[:1]), turn.of([])] == [["a", "b"], ["a"], []]
+
+
+async def test_check_when_topics_are_many_then_each_is_compared_in_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "CHECK_SECONDS", 0.01)
+    monkeypatch.setattr(module, "EXACT_TOPICS_EACH_CHECK", 1)
+    monkeypatch.setattr(module, "CACHED_TOPICS_EACH_CHECK", 2)
+    log, orders, delivered = Log(), TopicOrders(), set[str]()
+    topics = [f"room {number}" for number in range(7)]
+    for topic in topics:
+        orders.open(topic)
+        order = orders.get(topic)
+        assert order is not None
+        order.note_head(0)
+    log.head = 1
+    filler = GapFiller(log, orders, lambda topic, frames: delivered.add(topic) if frames else None)
+    filler.start()
+    try:
+        await until(lambda: delivered == set(topics), "every topic was compared with its log")
+    finally:
+        await filler.stop()

@@ -13,7 +13,7 @@ from tests.kit.errors import check_error
 from tests.kit.servers import ChatServer
 from tests.kit.users import ChatUser
 
-READY_KEYS = {"userId", "connectionId", "deviceId", "serverTime", "expiresAt", "rooms", "limits"}
+READY_KEYS = {"userId", "connectionId", "deviceId", "serverTime", "expiresAt", "rooms", "moreRooms", "limits"}
 
 
 async def test_ready_when_connected_then_is_the_first_frame_and_complete(
@@ -26,6 +26,7 @@ async def test_ready_when_connected_then_is_the_first_frame_and_complete(
         assert set(client.frames[0]) == {"event", "data"}
         assert set(ready) == READY_KEYS
         assert (ready["userId"], ready["deviceId"], ready["rooms"][room_id]) == (ben.id, "phone", 1)
+        assert ready["moreRooms"] is False
         assert other.ready["deviceId"] == other.ready["connectionId"]
         assert ready["serverTime"] < ready["expiresAt"]
         assert ready["limits"] == {

@@ -28,3 +28,20 @@ async def test_compare_when_the_connection_has_ended_then_it_gets_nothing(
     hub.detach(connection)
     await reconciler._compare({connection})
     assert (connection.take_controls(), reconciler._found_before) == ([], set())
+
+
+async def test_compare_when_the_connection_is_left_out_then_it_gets_nothing(
+    hub: Hub, members: tuple[Room, list[User]]
+) -> None:
+    """While a connection is subscribed to many rooms, it lacks the rest of them."""
+    room, (ann, _) = members
+    connection, _ = await connect(hub, ann.pk)
+    reconciler = MembershipReconciler()
+    reconciler.leave_out(connection)
+    await reconciler._compare({connection})
+    await reconciler._compare({connection})
+    assert connection.take_controls() == []
+    reconciler.take_in(connection)
+    await reconciler._compare({connection})
+    await reconciler._compare({connection})
+    assert connection.take_controls() == [("room:added", {"room_id": str(room.pk)})]

@@ -72,6 +72,14 @@ class ChatSocketClient:
         except TimeoutError:
             raise AssertionError(f"{wanted} did not come; unread are {self._unread[-10:]}") from None
 
+    async def all_rooms(self) -> dict[str, int]:
+        """The heads of all rooms, of `ready` and of each `ready:rooms` that follows it."""
+        rooms, more = dict(self.ready["rooms"]), self.ready["moreRooms"]
+        while more:
+            data = (await self.expect("ready:rooms"))["data"]
+            rooms, more = rooms | data["rooms"], data["more"]
+        return rooms
+
     async def read_all(self) -> list[Frame]:
         """Returns the frames not yet returned, up to the reply to a ping that is sent now.
 

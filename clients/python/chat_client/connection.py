@@ -105,6 +105,8 @@ class Connection:
                     deadline.reschedule(None)
                     work = self._begin(frame["data"])
                     helpers = [asyncio.create_task(self._or_drop(coroutine)) for coroutine in work]
+                elif frame["event"] == "ready:rooms":
+                    self._inbox.list_rooms(**frame["data"])
                 if not self._exchange.take_answer(frame):
                     self._inbox.receive(frame["event"], frame["data"])
         finally:

@@ -32,6 +32,8 @@ class Inbox:
         self.received = dict(self.seen)
         self.since: str = state["since"]
         self.gaps: set[str] = set()
+        # Whether the connection is not the first, and the rooms that it has named so far.
+        self._returns, self._listed = False, set[str]()
         self.gap_found = asyncio.Event()
         # Whether events were dropped, whether a resume is being answered, and how many messages were queued.
         self.dropped, self.resuming, self.progress = False, False, 0
@@ -45,16 +47,25 @@ class Inbox:
 
     def begin(self, ready: Data) -> None:
         """A connection is ready. If it is not the first, every room may have missed messages."""
-        self.user_id, rooms = ready["userId"], ready["rooms"]
-        if self.since:
-            for room in self.received.keys() - rooms.keys():
-                self.forget(room)
-            self.gaps = set(rooms)
+        self.user_id = ready["userId"]
+        self._returns, self._listed, self.gaps = bool(self.since), set(), set()
+        if not self._returns:
+            self.seen, self.received, self.since = {}, {}, ready["serverTime"]
+        self.list_rooms(ready["rooms"], more=ready.get("moreRooms", False))
+
+    def list_rooms(self, rooms: dict[str, int], *, more: bool) -> None:
+        """Take rooms of `ready` or of a later `ready:rooms`. After the last one, rooms that none of them named are
+        not the user's any more."""
+        self._listed |= rooms.keys()
+        if not self._returns:
+            self.seen, self.received = rooms | self.seen, rooms | self.received
+        elif more:
+            self.mark_gaps(*rooms)
         else:
-            self.seen, self.received = dict(rooms), dict(rooms)
-            self.since = ready["serverTime"]
-        if self.gaps:
-            self.gap_found.set()
+            for room in self.received.keys() - self._listed:
+                self.forget(room)
+            # Those of the first parts again: changes are known up to a time only if all rooms are asked at once.
+            self.mark_gaps(*self._listed)
 
     def receive(self, event: str, data: Data) -> None:
         """Queue an event. A message is queued only if it is the next of its room."""
@@ -85,6 +96,7 @@ class Inbox:
 
     def adopt(self, room: Data) -> None:
         """Count a new room from the point where the user joined. Later messages may have been missed."""
+        self._listed.add(room["id"])
         received = self.received.setdefault(room["id"], room["lastSeq"] - room["unreadCount"])
         if room["lastSeq"] > received:
             self.mark_gaps(room["id"])
@@ -94,6 +106,7 @@ class Inbox:
         for known in (self.seen, self.received, self._to_ack):
             known.pop(room, None)
         self.gaps.discard(room)
+        self._listed.discard(room)
 
     def reset(self, room: str, last_seq: int) -> None:
         """The server has an older log of this room, from a backup: begin the room anew."""
