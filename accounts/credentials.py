@@ -8,7 +8,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
 
-from api.clients import UNKNOWN, client_network, network_of
+from api.clients import client_network
 from api.throttling import check_rate, check_refused_token
 from foundation import loop
 from foundation.errors import ChatError, InvalidCredentials, RateLimited
@@ -20,6 +20,7 @@ from foundation.limits.named import (
     PASSWORD_SESSION,
     REFRESH_SESSION,
 )
+from foundation.proxies import UNKNOWN, network_of
 from foundation.security_log import Action, Event, Outcome, record, recorded
 
 from . import keys, logins, selectors

@@ -6,6 +6,7 @@ from urllib.parse import unquote_plus
 from django.views.decorators.debug import sensitive_variables
 
 from foundation.errors import ChatError, Unauthenticated
+from realtime.session.connect_limits import address_refusal, forged_refusal
 
 from . import keys
 from .tokens import verify_access
@@ -16,6 +17,8 @@ BEARER_PROTOCOL = "bearer."
 class JWTAuthMiddleware:
     """Sets `scope["identity"]`, or `scope["auth_error"]` to the ChatError that says why there is no identity.
 
+    That is RateLimited for an address that opens too many sockets, whose tokens are not even read.
+
     AccountsConsumer checks the session later, when the connection is attached and cannot miss the session's end.
     """
 
@@ -23,7 +26,11 @@ class JWTAuthMiddleware:
         self.app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
-        await authenticate(scope, take_token(scope))
+        token = take_token(scope)
+        if refusal := await address_refusal(scope):
+            scope["auth_error"] = refusal
+        else:
+            await authenticate(scope, token)
         return await self.app(scope, receive, send)
 
 
@@ -35,7 +42,9 @@ async def authenticate(scope: dict[str, Any], token: str | None) -> None:
         await keys.refresh()
         scope["identity"] = verify_access(token)
     except ChatError as error:
-        scope["auth_error"] = error
+        # Not for an expired token: a server that was away for long makes those of everybody.
+        is_forged = bool(token) and isinstance(error, Unauthenticated)
+        scope["auth_error"] = (await forged_refusal(scope) if is_forged else None) or error
 
 
 def take_token(scope: dict[str, Any]) -> str | None:

@@ -13,6 +13,9 @@ from . import context
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+# Of a client on a Unix socket.
+UNKNOWN = "unknown"
+IPV6_CLIENT_BITS = 64
 FORWARDED_FOR, FORWARDED_PROTO, REQUEST_ID = b"x-forwarded-for", b"x-forwarded-proto", b"x-request-id"
 # Removed from every request: Django, a library or an app that reads one would believe any client.
 FORWARDING = {
@@ -121,6 +124,16 @@ def parse_address(text: str) -> IPAddress | None:
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address
+
+
+def network_of(host: str | None) -> str:
+    """The network that counts as one client: an IPv4 address, or the /64 network of an IPv6 client."""
+    address = parse_address(host or "")
+    if address is None:
+        return UNKNOWN
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    return str(ipaddress.ip_network((address, IPV6_CLIENT_BITS), strict=False))
 
 
 def _values(headers: list[tuple[bytes, bytes]], name: bytes) -> list[str]:

@@ -151,6 +151,9 @@ export interface Limits {
   roomsUserLong: string;
   strangersUser: string;
   addsMember: string;
+  connectsIp: string;
+  connectsUser: string;
+  connectsForged: string;
   frames: string;
   resumesUser: string;
   maxContentChars: number;

@@ -66,6 +66,29 @@ ADDS_MEMBER = NamedLimit(
     "end",
     ready_field="adds_member",
 )
+CONNECTS_IP = NamedLimit(
+    name="connects:ip",
+    variable="LIMIT_CONNECTS_IP",
+    default="3000/1m",
+    counts="sockets that are opened from an address (a /64 network for IPv6), counted before their tokens are "
+    "read. [operations.md](operations.md#connects) explains the numbers of these three",
+    ready_field="connects_ip",
+)
+CONNECTS_USER = NamedLimit(
+    name="connects:user",
+    variable="LIMIT_CONNECTS_USER",
+    default="30/1m",
+    counts="sockets that a user opens, over all devices. Raise it with `MAX_CONNECTIONS_USER`",
+    ready_field="connects_user",
+)
+CONNECTS_FORGED = NamedLimit(
+    name="connects:forged",
+    variable="LIMIT_CONNECTS_FORGED",
+    default="60/1m",
+    counts="sockets that are opened from an address with a token that this server did not issue. An expired token "
+    "does not count",
+    ready_field="connects_forged",
+)
 FRAMES = NamedLimit(
     name="frames",
     variable="LIMIT_FRAMES",
@@ -145,6 +168,9 @@ LIMITS = (
     ROOMS_USER_LONG,
     STRANGERS_USER,
     ADDS_MEMBER,
+    CONNECTS_IP,
+    CONNECTS_USER,
+    CONNECTS_FORGED,
     FRAMES,
     RESUMES_USER,
     REST_ANON,

@@ -5,8 +5,10 @@ from typing import Any
 from channels.consumer import AsyncConsumer
 
 from foundation import context
+from foundation.errors import ChatError, RateLimited
 from realtime.wire.close_codes import CloseCode
 
+from .connect_limits import retry_after_headers, user_refusal
 from .connection import Connection
 from .device_id import device_id_of
 from .handlers import EventRegistry
@@ -34,11 +36,11 @@ class ChatSocket(AsyncConsumer):
         if message["type"] != "websocket.connect":
             return
         subprotocol = SUBPROTOCOL if SUBPROTOCOL in scope.get("subprotocols", ()) else None
-        await send({"type": "websocket.accept", "subprotocol": subprotocol})
-        if error := scope.get("auth_error"):
-            code = CloseCode.RESTART if error.temporary else CloseCode.UNAUTHENTICATED
-            await send({"type": "websocket.close", "code": int(code), "reason": error.code})
+        error = scope.get("auth_error") or await user_refusal(scope["identity"].user_id)
+        if error is not None:
+            await refuse(error, send, subprotocol)
             return
+        await send({"type": "websocket.accept", "subprotocol": subprotocol})
         connection = _connection(scope, send)
         context.connection_id.set(connection.id)
         context.user_id.set(str(connection.user_id))
@@ -46,6 +48,17 @@ class ChatSocket(AsyncConsumer):
         scope["headers"].clear()
         scope.clear()
         await ConnectionSession(connection, self.registry).run(receive)
+
+
+async def refuse(error: ChatError, send: Any, subprotocol: str | None = None) -> None:
+    """Accept the handshake of a socket and close it with the code for this error."""
+    code, headers = CloseCode.UNAUTHENTICATED, []
+    if isinstance(error, RateLimited):
+        code, headers = CloseCode.LIMITED, retry_after_headers(error)
+    elif error.temporary:
+        code = CloseCode.RESTART
+    await send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": headers})
+    await send({"type": "websocket.close", "code": int(code), "reason": error.code})
 
 
 def _connection(scope: Any, send: Any) -> Connection:

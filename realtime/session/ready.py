@@ -24,6 +24,9 @@ class Limits(Wire):
     rooms_user_long: str
     strangers_user: str
     adds_member: str
+    connects_ip: str
+    connects_user: str
+    connects_forged: str
     frames: str
     resumes_user: str
     max_content_chars: int

@@ -9,7 +9,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from foundation import context, loop
+from foundation.errors import RateLimited
 from realtime.servers.uvicorn_http import ON_SHUTDOWN
+from realtime.session.connect_limits import user_refusal
 from realtime.session.handlers import EventRegistry
 from realtime.session.session import ConnectionSession
 from realtime.wire.close_codes import CloseCode, CloseSocket
@@ -18,6 +20,7 @@ from .client import Client
 from .engine import Engine
 from .peer import Peer
 from .polling import Receive, answer_poll
+from .refusal import refuse_handshake
 
 STOP_SECONDS = 1.0
 
@@ -64,6 +67,9 @@ class SocketIo:
         if "state" in scope:
             # A poll that waits for packets would delay the server's shutdown.
             scope["state"][ON_SHUTDOWN] = self.begin_stop
+        if isinstance(error := scope.get("auth_error"), RateLimited):
+            await refuse_handshake(error, scope, receive, send)
+            return
         if scope["type"] == "http" and scope["method"] == "GET":
             await answer_poll(self._engine.handle_request, scope, receive, send)
             return
@@ -105,7 +111,7 @@ class SocketIo:
 
     async def _serve(self, peer: Peer) -> None:
         scope = await self._authenticated(peer)
-        if error := scope.get("auth_error"):
+        if error := scope.get("auth_error") or await user_refusal(scope["identity"].user_id):
             await peer.refuse(error)
             return
         connection = peer.open_connection(scope["identity"])

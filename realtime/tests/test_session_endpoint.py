@@ -32,8 +32,8 @@ async def test_ready_when_connected_then_is_the_first_frame_and_complete(
         assert ready["limits"] == {
             "messagesUser": "10/5s", "messagesRoom": "50/5s", "frames": "50/1s", "eventsUser": "250/5s",
             "resumesUser": "120/60s", "typingUser": "20/5s", "roomsUser": "30/60s", "roomsUserLong": "200/3600s",
-            "strangersUser": "500/3600s", "addsMember": "3/86400s", 
-            "maxContentChars": 4000, "maxMetaBytes": 4096,
+            "strangersUser": "500/3600s", "addsMember": "3/86400s", "connectsUser": "30/60s",
+            "connectsIp": "3000/60s", "connectsForged": "60/60s", "maxContentChars": 4000, "maxMetaBytes": 4096,
             "maxFrameBytes": 65536, "maxConnectionsUser": 10, "maxRoomMembers": 1000, "maxRoomsUser": 1000,
         }  # fmt: skip
 
