@@ -8,6 +8,8 @@ from django.views.decorators.debug import sensitive_variables
 from foundation import times
 from foundation.database import run_db
 from foundation.errors import Forbidden, Unauthenticated
+from foundation.limits.local import get_local_limiter
+from foundation.limits.named import EVENTS_USER
 from foundation.server_clock import get_server_clock
 from realtime.hub.hub import get_hub
 from realtime.session.connection import Identity
@@ -49,6 +51,8 @@ class AccountsConsumer(EventConsumer):
     @sensitive_variables("data")
     async def refresh(self, data: RefreshAuth) -> AuthRefreshed:
         """Keep the connection open after its token expires, with a newer access token of the same user."""
+        # Each reads a session.
+        get_local_limiter().check(EVENTS_USER.of(self.connection.user_id))
         await keys.refresh()
         identity, old = verify_access(data.token), self.connection.identity
         if identity.user_id != old.user_id:

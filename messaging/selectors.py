@@ -153,7 +153,7 @@ def search_messages(*, user_id: UUID, text: str, room_id: UUID | None = None) ->
         raise Invalid(fields={"q": ["Give a text that shows something."]})
     found = Message.objects.filter(deleted_at__isnull=True, search_text__contains=key).select_related("room")
     if room_id is None:
-        return found.filter(room_id__in=list(rooms.user_memberships(user_id=user_id)))
+        return found.filter(room_id__in=list(rooms.rooms_of_users(user_ids=[user_id])[user_id]))
     return found.filter(room_id=rooms.require_member(room_id=room_id, user_id=user_id).room_id)
 
 

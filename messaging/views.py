@@ -9,9 +9,11 @@ from rest_framework.response import Response
 from accounts.authentication import user_of
 from api.pagination import CursorPage
 from api.serializers import validated
+from api.throttling import check_rate
 from api.views import ViewSet
 from foundation import loop
 from foundation.ids import parse_uuid
+from foundation.limits.named import SEARCHES_USER
 from realtime.wire.protocol import Wire, to_builtins
 from rooms.selectors import require_member
 
@@ -114,8 +116,10 @@ class MessageViewSet(ViewSet):
         responses=MessagePage,
     )
     def search(self, request: Request) -> Response:
+        user_id = user_of(request).pk
+        check_rate(request, SEARCHES_USER, key=str(user_id))
         found = selectors.search_messages(
-            user_id=user_of(request).pk, text=self.query["q"], room_id=self.query.get("room_id")
+            user_id=user_id, text=self.query["q"], room_id=self.query.get("room_id")
         )
         page = self.paginate_queryset(found) or []
         data = [to_builtins(message_data(message, message.room)) for message in page]

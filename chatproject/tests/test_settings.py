@@ -34,6 +34,7 @@ RATES = {
     "LIMIT_CONNECTS_IP": ("3000/60s", "12/180s"),
     "LIMIT_CONNECTS_USER": ("30/60s", "13/180s"),
     "LIMIT_CONNECTS_FORGED": ("60/60s", "14/180s"),
+    "LIMIT_SEARCHES_USER": ("60/60s", "15/180s"),
 }
 SIZES = {
     "MAX_CONTENT_CHARS": ("4000", "9"),

@@ -24,7 +24,8 @@ EVENTS_USER = NamedLimit(
     name="events:user",
     variable="LIMIT_EVENTS_USER",
     default="250/5s",
-    counts="deletions, acknowledgements, presence queries and changes of members by a user, in each process",
+    counts="deletions, acknowledgements, presence queries, token renewals over the socket and changes of members "
+    "by a user, in each process",
     ready_field="events_user",
     while_redis_is_away=WhileRedisIsAway.UNCHANGED,
 )
@@ -134,6 +135,12 @@ PASSWORD_SESSION = NamedLimit(
     default="5/1m",
     counts="attempts of a session to change the password",
 )
+SEARCHES_USER = NamedLimit(
+    name="searches:user",
+    variable="LIMIT_SEARCHES_USER",
+    default="60/1m",
+    counts="searches of messages by a user, each of which reads the messages of all the user's rooms",
+)
 LOGIN_ACCOUNT = NamedLimit(
     name="login-account",
     variable="LIMIT_LOGIN_ACCOUNT",
@@ -178,6 +185,7 @@ LIMITS = (
     BAD_TOKENS,
     REFRESH_SESSION,
     PASSWORD_SESSION,
+    SEARCHES_USER,
     LOGIN_ACCOUNT,
     LOGIN_NEW_ADDRESSES,
     LOGIN_IP,

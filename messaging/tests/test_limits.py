@@ -67,18 +67,29 @@ async def test_typing_when_over_the_limit_then_only_ends_are_accepted(
 async def test_events_when_over_the_limit_then_all_kinds_are_refused(
     start_server: Callable[..., ChatServer],
 ) -> None:
-    server = start_server(RATE_LIMITS="on", LIMIT_EVENTS_USER="3/1d")
+    server = start_server(RATE_LIMITS="on", LIMIT_EVENTS_USER="4/1d")
     user = server.sign_up()
     room_id = user.make_room()
     one, two = user.send(room_id, "one"), user.send(room_id, "two")
     events = {
         "message:ack": {"roomId": room_id, "seq": 1, "status": "read"},
         "presence:query": {"userIds": [user.id]},
+        "auth:refresh": {"token": user.access_token},
         "message:delete": {"roomId": room_id, "messageId": one["id"]},
     }
     async with user.connect() as client:
-        assert [await is_limited(client, event, data) for event, data in events.items()] == [False] * 3
+        assert [await is_limited(client, event, data) for event, data in events.items()] == [False] * 4
         events["message:delete"]["messageId"] = two["id"]
-        assert [await is_limited(client, event, data) for event, data in events.items()] == [True] * 3
+        assert [await is_limited(client, event, data) for event, data in events.items()] == [True] * 4
     error_of(user.http.delete(f"/api/rooms/{room_id}/messages/{two['id']}"), 429, "rate_limited")
     assert [found["type"] for found in user.history(room_id)] == ["deleted", "text"]
+
+
+def test_search_when_over_the_limit_then_is_refused(start_server: Callable[..., ChatServer]) -> None:
+    server = start_server(RATE_LIMITS="on", LIMIT_SEARCHES_USER="2/1d")
+    user, other = server.sign_up(), server.sign_up()
+    for _ in range(2):
+        assert user.http.get("/api/messages/search", params={"q": "x"}).status_code == 200
+    error_of(user.http.get("/api/messages/search", params={"q": "x"}), 429, "rate_limited")
+    assert user.http.get("/api/rooms").status_code == 200
+    assert other.http.get("/api/messages/search", params={"q": "x"}).status_code == 200
