@@ -155,7 +155,9 @@ REDIS_URL = env.text(
 )
 
 env.section("Accounts")
-ACCESS_TOKEN_SECONDS = env.whole("ACCESS_TOKEN_SECONDS", 15 * 60, "lifetime of an access token", most=604_800)
+ACCESS_TOKEN_SECONDS = env.whole(
+    "ACCESS_TOKEN_SECONDS", 15 * 60, "lifetime of an access token", most=31_622_400
+)
 REFRESH_TOKEN_SECONDS = env.whole(
     "REFRESH_TOKEN_SECONDS",
     30 * 24 * 3600,
@@ -261,7 +263,7 @@ RESUME_MAX_BYTES = env.whole(
     "bytes of the frames sent for a `resume`; the reply says where it stopped",
     most=268_435_456,
 )
-MAX_CONNECTIONS_USER = env.whole("MAX_CONNECTIONS_USER", 10, "sockets of a user", most=10_000)
+MAX_CONNECTIONS_USER = env.whole("MAX_CONNECTIONS_USER", 10, "sockets of a user", most=1_000_000)
 MAX_ROOM_MEMBERS = env.whole("MAX_ROOM_MEMBERS", 1000, "members of a room", most=100_000)
 MAX_ROOMS_USER = env.whole(
     "MAX_ROOMS_USER",

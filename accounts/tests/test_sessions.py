@@ -80,7 +80,7 @@ async def test_refresh_when_its_answer_was_lost_then_gives_the_successor(alice: 
 
 
 @pytest.mark.smoke
-def test_refresh_when_two_processes_get_it_at_once_then_both_give_the_same(
+def test_refresh_when_two_processes_get_it_then_both_give_the_same(
     start_server: Callable[..., ChatServer],
 ) -> None:
     one = start_server()
@@ -108,7 +108,7 @@ async def test_refresh_when_repetitions_are_off_then_the_session_ends(
 
 
 @pytest.mark.parametrize(("age_seconds", "repeated"), [(20, True), (31, False)])
-def test_refresh_when_the_token_was_used_some_time_ago_then_its_age_decides(
+def test_refresh_when_the_token_was_used_before_then_its_age_decides(
     user: User, age_seconds: int, repeated: bool
 ) -> None:
     client = {"ip": "192.0.2.1", "user_agent": "test"}
