@@ -108,8 +108,10 @@ def _advance_heads(heads: Mapping[UUID, Head]) -> None:
     seqs = {room_id: head.seq for room_id, head in heads.items()}
     last_ids = {room_id: head.message_id for room_id, head in heads.items()}
     moments = {room_id: head.at for room_id, head in heads.items()}
-    Room.objects.filter(pk__in=list(heads)).update(
-        last_seq=Greatest(F("last_seq"), ValueByKey(seqs, BigIntegerField())),
+    seq = ValueByKey(seqs, BigIntegerField())
+    # Not those that another process has moved further: the id of the last message belongs to its seq.
+    Room.objects.filter(pk__in=list(heads), last_seq__lt=seq).update(
+        last_seq=seq,
         last_message_id=ValueByKey(last_ids, UUIDField()),
         last_activity_at=Greatest(F("last_activity_at"), ValueByKey(moments, DateTimeField())),
     )

@@ -56,6 +56,22 @@ def test_marks_when_of_many_batches_then_are_merged_and_never_move_down(
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("count", [1, 2])
+def test_marks_when_of_an_earlier_message_then_the_last_id_stays(
+    memberships: list[Membership], count: int
+) -> None:
+    """Another process has written the head of a later message first."""
+    later, earlier = reached(9), reached(8)
+    for head in (later, earlier):
+        pending = PendingMarks()
+        pending.add({member.room_id: head for member in memberships[:count]}, {})
+        pending.write()
+    for member in memberships[:count]:
+        room = Room.objects.get(pk=member.room_id)
+        assert (room.last_seq, room.last_message_id) == (9, later.message_id)
+
+
+@pytest.mark.django_db
 def test_marks_when_more_than_one_statement_takes_then_all_are_written(memberships: list[Membership]) -> None:
     pending = PendingMarks()
     strangers = {uuid4(): 3 for _ in range(MAX_ROWS)}
