@@ -8,35 +8,40 @@ from types import ModuleType
 
 from django.db import connection
 
-from accounts.models import User
-
 from . import mongodb, sqlite
 from .errors import BackupError
 
+__all__ = ["BackupError", "backup", "restore"]
+
 MODULES: dict[str, ModuleType] = {"sqlite": sqlite, "djongo": mongodb}
+TOOLS = {"postgresql": "pg_dump to copy and pg_restore to restore PostgreSQL"}
 
 
 def backup(path: Path) -> str:
     """Write a copy to `path`, which must not exist. Returns a summary, for example "4096 bytes".
 
-    Raises BackupError.
+    Raises BackupError, and leaves nothing then.
     """
-    if path.exists():
+    module = _module()
+    if path.exists() or path.is_symlink():
         raise BackupError(f"{path} exists already; each copy needs a path of its own.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return str(_module().backup(path))
+    return str(module.backup(path))
 
 
 def restore(path: Path) -> str:
-    """Load a copy into a database without users. Returns a summary, as `backup` does. Raises BackupError."""
+    """Load a copy into a database without users. Returns a summary, as `backup` does.
+
+    Raises BackupError; the database is then as it was, or, where the copy was being loaded into MongoDB, refused by
+    `check_integrity` and `backup` until a restore is finished. Safe to repeat.
+    """
+    module = _module()
     if not path.exists():
         raise BackupError(f"{path} does not exist.")
-    if User._meta.db_table in connection.introspection.table_names() and User.objects.exists():
-        raise BackupError("The database has users: a copy can only be restored into an empty database.")
-    return str(_module().restore(path))
+    return str(module.restore(path))
 
 
 def _module() -> ModuleType:
     if connection.vendor not in MODULES:
-        raise BackupError(f"Use the tools of {connection.vendor} instead (docs/runbook.md).")
+        tools = TOOLS.get(connection.vendor, f"the tools of {connection.vendor}")
+        raise BackupError(f"Use {tools} (docs/runbook.md, Backups).")
     return MODULES[connection.vendor]

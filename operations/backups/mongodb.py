@@ -8,8 +8,6 @@ keeps the copy consistent: the ids of the rooms, the members (their watermarks a
 the heads, the messages up to the heads, and the users last, so that all users who are referred to are in the copy.
 """
 
-import gzip
-import hashlib
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -17,21 +15,29 @@ from typing import Any
 from uuid import UUID
 
 import bson
-from bson import json_util
-from bson.codec_options import CodecOptions
-from bson.raw_bson import RawBSONDocument
 from django.db import connection
 from pymongo.database import Database
 
 from accounts.models import User
-from messaging.log.heads import read_heads
+from messaging.log.heads import LogEnd, read_ends
 from messaging.models import Message
 from moderation.models import AuditEntry
 from rooms.models import Membership, Room
 
+from .contents import MIGRATIONS, require_chat, require_known
 from .errors import BackupError
+from .mongodb_files import (
+    CODEC,
+    indexes_of,
+    read_documents,
+    read_manifest,
+    verify,
+    write_documents,
+    write_manifest,
+)
+from .new_path import whole
+from .restore_lease import LEASE, RestoreLease, explained_mongodb, require_finished
 
-FORMAT = 1
 PAGE = 500
 INSERT_DOCUMENTS = 1000
 ROOMS, MEMBERS, MESSAGES, AUDIT, USERS = (
@@ -41,61 +47,78 @@ ROOMS, MEMBERS, MESSAGES, AUDIT, USERS = (
 
 def backup(path: Path) -> str:
     """Write the collections into the new directory `path`, with a manifest of counts, SHA-256 and indexes."""
-    database = _database()
-    path.mkdir(parents=True)
+    with explained_mongodb():
+        database = _database()
+        require_finished(database)
+        require_chat(Path(database.name), database.list_collection_names())
+        with whole(path, folder=True) as part:
+            entries = _copy(database, part)
+            if path.exists():
+                raise BackupError(f"{path} was made meanwhile by another run.")
+    return _summary(entries)
+
+
+def _copy(database: Database[Any], folder: Path) -> dict[str, Any]:
     room_ids = set(Room.objects.values_list("pk", flat=True))
-    entries = {}
+    entries: dict[str, Any] = {}
 
     def write(name: str, documents: Iterable[bytes]) -> None:
-        entries[name] = {**_write(path / f"{name}.bson.gz", documents), "indexes": _indexes(database, name)}
+        entries[name] = {**write_documents(folder, name, documents), "indexes": indexes_of(database, name)}
 
     write(MEMBERS, _raw(database, MEMBERS, lambda one: one["room_id"] in room_ids))
-    heads, firsts = _cut(room_ids)
+    ends, firsts = _cut(room_ids)
+    last_seqs = {room_id: end.seq for room_id, end in ends.items()}
     last_entry = AuditEntry.objects.order_by("-seq").values_list("seq", flat=True).first() or 0
-    write(ROOMS, _rooms(database, heads))
-    write(MESSAGES, _raw(database, MESSAGES, lambda one: one["seq"] <= heads.get(one["room_id"], 0)))
+    write(ROOMS, _rooms(database, ends))
+    write(MESSAGES, _raw(database, MESSAGES, lambda one: one["seq"] <= last_seqs.get(one["room_id"], 0)))
     write(AUDIT, _raw(database, AUDIT, lambda one: one["seq"] <= last_entry))
     names = [name for name in database.list_collection_names() if not name.startswith("system.")]
-    for name in sorted(set(names) - entries.keys() - {USERS}):
+    for name in sorted(set(names) - entries.keys() - {USERS, LEASE}):
         write(name, _raw(database, name))
     write(USERS, _raw(database, USERS))
     if _cut(room_ids)[1] != firsts:
-        raise BackupError(
-            f"Messages were archived or restored meanwhile. Remove {path} and run the command again."
-        )
-    manifest = {"format": FORMAT, "collections": entries}
+        raise BackupError("Messages were archived or restored meanwhile. Run the command again.")
     # Last, since a copy without a manifest is incomplete.
-    (path / "manifest.json").write_text(json_util.dumps(manifest, indent=1))
-    return _summary(entries)
+    write_manifest(folder, entries)
+    return entries
 
 
 def restore(path: Path) -> str:
-    """Verify all files, and then replace the collections of the database by those of the copy."""
-    try:
-        manifest = json_util.loads((path / "manifest.json").read_text())
-    except (OSError, ValueError) as error:
-        raise BackupError(f"{path} is not a complete copy: {error}") from error
-    if manifest["format"] != FORMAT:
-        raise BackupError(f"{path} has format {manifest['format']}; this program reads {FORMAT}.")
-    entries = manifest["collections"]
+    """Verify all files, and then replace the collections of the database by those of the copy.
+
+    The migrations come last, so that a database that was left half restored looks like one that is not migrated;
+    and until then the lease allows to restore again.
+    """
+    entries = read_manifest(path)
     for name, entry in entries.items():
-        _verify(path / f"{name}.bson.gz", entry)
-    database = _database()
-    # `migrate` may have created collections in the empty database.
-    for name in database.list_collection_names():
-        if not name.startswith("system."):
-            database.drop_collection(name)
-    for name, entry in entries.items():
-        if name not in database.list_collection_names():
-            database.create_collection(name)
-        collection = database[name].with_options(codec_options=_codec())
-        documents = _read(path / f"{name}.bson.gz")
-        while page := list(islice(documents, INSERT_DOCUMENTS)):
-            collection.insert_many(page)
-        for index in entry["indexes"]:
-            keys = [tuple(pair) for pair in index.pop("key")]
-            collection.create_index(keys, **index)
+        verify(path, name, entry)
+    require_chat(path, entries)
+    require_known(path, [(one["app"], one["name"]) for one in read_documents(path, MIGRATIONS)])
+    with explained_mongodb():
+        database = _database()
+        with RestoreLease(database) as lease:
+            # The one of the migrations is dropped first.
+            names = sorted(database.list_collection_names(), key=lambda name: name != MIGRATIONS)
+            for name in names:
+                if not name.startswith("system.") and name != LEASE:
+                    database.drop_collection(name)
+            for name in sorted(entries, key=lambda name: name == MIGRATIONS):
+                _load(database, path, name, entries[name], lease)
     return _summary(entries)
+
+
+def _load(database: Database[Any], path: Path, name: str, entry: Any, lease: RestoreLease) -> None:
+    lease.renew()
+    if name not in database.list_collection_names():
+        database.create_collection(name)
+    collection = database[name].with_options(codec_options=CODEC)
+    documents = read_documents(path, name)
+    while page := list(islice(documents, INSERT_DOCUMENTS)):
+        collection.insert_many(page)
+        lease.renew()
+    for index in entry["indexes"]:
+        keys = [tuple(pair) for pair in index.pop("key")]
+        collection.create_index(keys, **index)
 
 
 def _database() -> Database[Any]:
@@ -104,86 +127,32 @@ def _database() -> Database[Any]:
     return database
 
 
-def _codec() -> CodecOptions[RawBSONDocument]:
-    return CodecOptions(document_class=RawBSONDocument, uuid_representation=4)
-
-
-def _cut(room_ids: set[UUID]) -> tuple[dict[UUID, int], dict[UUID, int]]:
-    """The head and the first seq of each room's log."""
-    heads: dict[UUID, int] = {}
+def _cut(room_ids: set[UUID]) -> tuple[dict[UUID, LogEnd], dict[UUID, int]]:
+    """The end and the first seq of each room's log."""
+    ends: dict[UUID, LogEnd] = {}
     firsts: dict[UUID, int] = {}
     ids = list(room_ids)
     for start in range(0, len(ids), PAGE):
         rooms = list(Room.objects.filter(pk__in=ids[start : start + PAGE]))
-        heads |= read_heads(rooms)
+        ends |= read_ends(rooms)
         firsts |= {room.pk: room.first_seq for room in rooms}
-    return heads, firsts
+    return ends, firsts
 
 
-def _rooms(database: Database[Any], heads: dict[UUID, int]) -> Iterator[bytes]:
-    """The rooms, with the cached heads that belong to the cut."""
+def _rooms(database: Database[Any], ends: dict[UUID, LogEnd]) -> Iterator[bytes]:
+    """The rooms, with the cached heads that belong to the cut. No message up to it is later than the activity."""
     for room in database[ROOMS].find():
-        if room["_id"] in heads:
-            if room["last_seq"] != heads[room["_id"]]:
-                room |= {"last_seq": bson.Int64(heads[room["_id"]]), "last_message_id": None}
+        if end := ends.get(room["_id"]):
+            if room["last_seq"] != end.seq:
+                room |= {"last_seq": bson.Int64(end.seq), "last_message_id": None}
+                room["last_activity_at"] = max(room["last_activity_at"], end.at)
             yield bson.encode(room, codec_options=database.codec_options)
 
 
 def _raw(database: Database[Any], name: str, wanted: Any = None) -> Iterator[bytes]:
-    for document in database[name].with_options(codec_options=_codec()).find():
+    for document in database[name].with_options(codec_options=CODEC).find():
         if wanted is None or wanted(document):
             yield bytes(document.raw)
-
-
-def _indexes(database: Database[Any], name: str) -> list[dict[str, Any]]:
-    kept = ("unique", "sparse", "partialFilterExpression", "expireAfterSeconds", "collation", "weights",
-            "default_language", "language_override")  # fmt: skip
-    found = database[name].index_information()
-    return [
-        {"name": index, "key": _keys(spec), **{option: spec[option] for option in kept if option in spec}}
-        for index, spec in found.items()
-        if index != "_id_"
-    ]
-
-
-def _keys(spec: dict[str, Any]) -> list[tuple[str, Any]]:
-    """The keys as an index is created with: the server lists those of a text index under internal names."""
-    keys: list[tuple[str, Any]] = []
-    for field, direction in spec["key"]:
-        if field == "_fts":
-            keys += [(name, "text") for name in spec["weights"]]
-        elif field != "_ftsx":
-            keys.append((field, direction))
-    return keys
-
-
-def _write(path: Path, documents: Iterable[bytes]) -> dict[str, Any]:
-    count = 0
-    with gzip.open(path, "wb", compresslevel=3) as file:
-        for document in documents:
-            file.write(document)
-            count += 1
-    return {"documents": count, "sha256": _digest(path)}
-
-
-def _read(path: Path) -> Iterator[RawBSONDocument]:
-    with gzip.open(path, "rb") as file:
-        stream: Any = file
-        yield from bson.decode_file_iter(stream, codec_options=_codec())
-
-
-def _verify(path: Path, entry: dict[str, Any]) -> None:
-    try:
-        digest = _digest(path)
-    except OSError as error:
-        raise BackupError(f"{path} cannot be read: {error}") from error
-    if digest != entry["sha256"]:
-        raise BackupError(f"{path} is damaged: its SHA-256 differs from the manifest.")
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _summary(entries: dict[str, Any]) -> str:

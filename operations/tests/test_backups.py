@@ -10,9 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from django.core.management import CommandError, call_command
 
-from accounts.models import User
 from djongo_lts.testing import MongoServer
 from operations.backups import mongodb as mongodb_backups
 from operations.backups.errors import BackupError
@@ -119,31 +117,6 @@ async def test_restore_when_all_is_lost_then_all_acknowledged_is_back(
             assert user.send(sender.room, "goes on")["seq"] == last + 1
     finally:
         new.stop()
-
-
-@pytest.mark.django_db
-def test_copy_when_it_would_overwrite_something_then_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "copy").touch()
-    with pytest.raises(CommandError, match="exists already"):
-        call_command("backup_database", "--to", str(tmp_path / "copy"))
-    with pytest.raises(CommandError, match="does not exist"):
-        call_command("restore_database", "--from", str(tmp_path / "nothing"))
-    User.objects.create_user(username="somebody", email="somebody@example.com")
-    with pytest.raises(CommandError, match="into an empty database"):
-        call_command("restore_database", "--from", str(tmp_path / "copy"))
-
-
-def test_restore_when_an_sqlite_copy_is_damaged_then_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "copy").write_text("not a database, but long enough to look like one" * 100)
-    server = ChatServer(DATABASE_URL="")
-    try:
-        server.migrate()
-        done = server.manage("restore_database", "--from", str(tmp_path / "copy"), check=False)
-        assert done.returncode == 1
-        assert "is damaged" in done.stderr
-        assert "No problems found." in manage(server, "check_integrity").stdout
-    finally:
-        server.stop()
 
 
 def test_restore_when_a_mongodb_copy_is_incomplete_then_is_refused(tmp_path: Path) -> None:

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
 from operations import backups
+from operations.backups.errors import first_line
 
 
 class Command(BaseCommand):
@@ -18,6 +20,6 @@ class Command(BaseCommand):
     def handle(self, *args: Any, path: Path, **options: Any) -> None:
         try:
             summary = backups.backup(path)
-        except backups.BackupError as error:
-            raise CommandError(str(error)) from error
+        except (backups.BackupError, DatabaseError) as error:
+            raise CommandError(first_line(error)) from error
         self.stdout.write(f"backed up {summary} to {path}")
