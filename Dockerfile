@@ -8,6 +8,9 @@ RUN /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check -r requ
 
 FROM python:3.11-slim
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 DATA_DIR=/data HOST=0.0.0.0 PORT=8000
+# What docs/runbook.md calls in the container: jq, redis-cli, ps and top, fuser. The rest is in the base image.
+RUN apt-get update && apt-get install --yes --no-install-recommends jq redis-tools procps psmisc \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --no-create-home chat && mkdir -m 700 /data /archive /backups \
     && chown chat /data /archive /backups
 COPY --from=packages /opt/venv /opt/venv

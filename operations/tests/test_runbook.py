@@ -5,6 +5,7 @@ too, which takes a minute.
 """
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -104,3 +105,31 @@ async def test_commands_when_run_then_print_what_the_runbook_shows(
 def test_rules_when_run_over_series_then_fire_or_stay_quiet() -> None:
     need("promtool")
     run("promtool", "test", "rules", "alerts_test.yml", folder=ROOT / "deploy" / "prometheus")
+
+
+# Of the packages that every Debian has, of Python's image, and of the shell.
+BASE = {
+    "cd", "date", "df", "du", "export", "find", "grep", "head", "mkdir", "mv", "python", "rm", "sha256sum", "sort",
+    "tail", "uniq", "zcat",
+}  # fmt: skip
+PACKAGES = {"jq": "jq", "redis-cli": "redis-tools", "top": "procps", "fuser": "psmisc"}
+# Run where they are: on the host, or with the database.
+ELSEWHERE = {"dmesg", "mongosh"}
+TEXT = re.compile(r"'[^']*'|\"[^\"]*\"|#.*")
+COMMAND = re.compile(r"(?:^|\||&&|;|\$\()\s*(?:\w+=\S+\s+)*([a-z][\w.-]*)", re.M)
+
+
+def commands(language: str) -> set[str]:
+    return {
+        name for code, _ in blocks("runbook.md", language) for name in COMMAND.findall(TEXT.sub("''", code))
+    }
+
+
+@pytest.mark.once  # of the image
+def test_tools_when_the_runbook_calls_them_then_the_image_has_them() -> None:
+    install = re.search(r"apt-get install (.*)", (ROOT / "Dockerfile").read_text())
+    assert install is not None
+    installed = {program for program, package in PACKAGES.items() if package in install[1].split()}
+    assert commands("bash") - BASE - installed == set()
+    assert commands("sh") - BASE - installed - ELSEWHERE == set()
+    assert installed == PACKAGES.keys(), "each package has a program that the runbook calls"
