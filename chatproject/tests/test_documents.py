@@ -49,7 +49,10 @@ def test_write_docs_check_when_a_file_differs_then_names_it(server: ChatServer, 
     )
     run = server.manage("shell", "-c", code, check=False)
     assert run.returncode == 1
-    docs = (f"docs/{name}" for name in ("openapi.yaml", "asyncapi.yaml", "errors.md", "configuration.md"))
+    docs = (
+        f"docs/{name}"
+        for name in ("openapi.yaml", "asyncapi.yaml", "errors.md", "configuration.md", "invariants.md")
+    )
     assert ", ".join([*docs, "clients/js/events.d.ts"]) in run.stderr
     assert list(tmp_path.iterdir()) == []
 

@@ -10,9 +10,10 @@ from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.settings import spectacular_settings
 from drf_spectacular.validation import validate_schema
 
-from chatproject import configuration_page, error_guide
+from chatproject import configuration_page, error_guide, invariants_page
 from chatproject.events_page import document
 from chatproject.settings import env
+from operations.integrity import RULES
 from realtime.typescript import build_types
 
 
@@ -42,6 +43,7 @@ class Command(BaseCommand):
             "docs/asyncapi.yaml": _yaml(document()),
             "docs/errors.md": error_guide.markdown(),
             "docs/configuration.md": configuration_page.markdown(env.sections),
+            "docs/invariants.md": invariants_page.markdown(RULES.values()),
             "clients/js/events.d.ts": build_types(document()),
         }
         stale = []
