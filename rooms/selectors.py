@@ -1,8 +1,8 @@
 """Reads of rooms and memberships: keyword-only and synchronous; async code calls them through `run_db`.
 
 Before a selector reads heads or watermarks to show them, it calls `write_marks`, so that a client that has received
-a message finds it counted, at any process. `require_member` does not, because it runs for each message, and
-`user_memberships` and `room_heads` write only the marks of this process, because they run for each connect.
+a message finds it counted, at any process. `require_member` does not, because it runs for each message. What runs
+for each connect (`recent_room_ids`, `room_heads`, `user_memberships`) writes only the marks of this process.
 """
 
 from collections.abc import Collection, Iterable
@@ -80,7 +80,8 @@ def user_memberships(*, user_id: UUID, room_ids: Iterable[UUID] | None = None) -
 
 
 def recent_room_ids(*, user_id: UUID, limit: int) -> list[UUID]:
-    """The user's rooms, the most recently active first."""
+    """The user's rooms, the most recently active first. Writes only the marks of this process."""
+    pending_marks.write()
     memberships = Membership.objects.filter(user_id=user_id).order_by("-room__last_activity_at", "-room_id")
     return list(memberships.values_list("room_id", flat=True)[:limit])
 
