@@ -95,6 +95,13 @@ def nginx(program: str, servers: list[ChatServer]) -> Iterator[Nginx]:
         proxy.stop()
 
 
+def _desk_login(http: httpx.Client, origin: str) -> int:
+    """The status of a login at the desk with a wrong password, from a page of this origin."""
+    cookie = http.get("/admin/login/").headers["Set-Cookie"].partition(";")[0]
+    headers = {"Cookie": cookie, "X-CSRFToken": cookie.partition("=")[2], "Origin": origin}
+    return http.post("/admin/login/", data={"username": "a", "password": "b"}, headers=headers).status_code
+
+
 async def test_nginx_when_before_two_processes_then_the_whole_chat_works(
     nginx: Nginx, servers: list[ChatServer]
 ) -> None:
@@ -117,6 +124,8 @@ async def test_nginx_when_before_two_processes_then_the_whole_chat_works(
 
         assert "class ChatClient" in http.get("/static/chat_client/chat-client.js").text
         assert http.get("/console/").status_code == 200
+        assert _desk_login(http, f"http://127.0.0.1:{nginx.port}") == 200
+        assert _desk_login(http, "https://evil.example") == 403
         assert http.get("/metrics").status_code == 404
         too_large = http.post("/api/rooms", content=b" " * 1_100_000)
         error_of(too_large, 413, "too_large")
