@@ -1,5 +1,6 @@
 """The manifest of a room's archive: which file has which messages, with their checksums."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from uuid import UUID
 
@@ -32,6 +33,21 @@ class Chunk(msgspec.Struct):
 
     def overlaps(self, other: "Chunk") -> bool:
         return self.first_seq <= other.last_seq and other.first_seq <= self.last_seq
+
+
+def missing_ranges(chunks: Iterable[Chunk], *, before: int) -> Iterator[tuple[int, int]]:
+    """The seqs, as (first, last), that none of the chunks has among those before the seq `before`.
+
+    The chunks are in the order of their first seqs. They may overlap: parts of an archive may be in several places.
+    """
+    reached = 0
+    for chunk in chunks:
+        first_seq = min(chunk.first_seq, before)
+        if first_seq > reached + 1:
+            yield reached + 1, first_seq - 1
+        reached = max(reached, chunk.last_seq, first_seq - 1)
+    if before > reached + 1:
+        yield reached + 1, before - 1
 
 
 class Manifest(msgspec.Struct):

@@ -201,8 +201,8 @@ def replace_killed_at_each_point(room_id: str, directory: Path, every: int) -> i
 
     def end(folder: Path, before: set[bytes]) -> None:
         from messaging.archive import Archive
-        from messaging.archive_checks import archive_problems
         from messaging.models import Message
+        from messaging.tests.archive_problems import archive_problems
         from rooms.models import Room
 
         archive(room_id, folder)

@@ -14,11 +14,11 @@ from foundation import times
 from foundation.ids import uuid7
 from messaging import retention
 from messaging.archive import Archive
-from messaging.archive_checks import archive_problems
 from messaging.models import Message
 from messaging.services.changes import _change
 from rooms.models import Room
 
+from .archive_problems import archive_problems
 from .kill_points import Copy
 
 

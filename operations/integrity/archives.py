@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from messaging.archive import Archive
-from messaging.archive_manifest import Chunk, Damaged
+from messaging.archive_manifest import Chunk, Damaged, missing_ranges
 from messaging.drafts import key_id
 from messaging.models import ArchivedKey
 from rooms.models import Room
@@ -55,14 +55,9 @@ def check_archive(room: Room, log: Log, options: Options) -> Iterator[Violation]
 
 
 def _check_cover(room: Room, chunks: list[Chunk], options: Options) -> Iterator[Violation]:
-    places, last = ", ".join(map(str, options.archive_dirs)), 0
-    for first, through in [*((chunk.first_seq, chunk.last_seq) for chunk in chunks), (room.first_seq, 0)]:
-        first = min(first, room.first_seq)
-        if first > last + 1:
-            yield ARCHIVE_COVERS.broken(
-                f"room {room.pk}: {places} does not have messages {last + 1} to {first - 1}"
-            )
-        last = max(last, through, first - 1)
+    places = ", ".join(map(str, options.archive_dirs))
+    for first, last in missing_ranges(chunks, before=room.first_seq):
+        yield ARCHIVE_COVERS.broken(f"room {room.pk}: {places} does not have messages {first} to {last}")
 
 
 def _check_rows(room: Room, log: Log, chunks: list[Chunk]) -> Iterator[Violation]:
