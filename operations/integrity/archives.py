@@ -1,15 +1,13 @@
 """Rules of the archive: what the database no longer has is there."""
 
 from collections.abc import Iterator
-from typing import Any
 from uuid import UUID
 
-import msgspec
-
 from messaging.archive import Archive
-from messaging.archive_manifest import Chunk, Damaged, missing_ranges
-from messaging.drafts import key_id
-from messaging.models import ArchivedKey
+from messaging.archive_keys import id_of_key, keep_keys
+from messaging.archive_lines import decode_line
+from messaging.archive_manifest import ArchiveError, Chunk, Damaged, missing_ranges
+from messaging.models import ArchivedKey, Message
 from rooms.models import Room
 
 from .logs import Log
@@ -79,34 +77,22 @@ def _check_chunk(archive: Archive, room_id: UUID, chunk: Chunk, options: Options
             yield ARCHIVE_FILE.broken(f"{path} {found}")
         return
     try:
-        lines = archive.read(room_id, chunk)
-    except Damaged as error:
+        messages = [message for message, _ in map(decode_line, archive.read(room_id, chunk))]
+    except ArchiveError as error:
         yield ARCHIVE_FILE.broken(str(error))
         return
     if chunk.removed:
-        yield from _check_keys(room_id, lines, options)
+        yield from _check_keys(room_id, messages, options)
 
 
-def _check_keys(room_id: UUID, lines: list[bytes], options: Options) -> Iterator[Violation]:
+def _check_keys(room_id: UUID, messages: list[Message], options: Options) -> Iterator[Violation]:
     """The keys of messages that the database no longer has."""
-    wanted = {}
-    for data in map(msgspec.json.decode, lines):
-        if data["client_message_id"]:
-            key = (room_id, UUID(data["sender_id"]), data["client_message_id"])
-            wanted[key_id(key)] = data
+    wanted = {id_of_key(message): message for message in messages if message.client_message_id}
     for pk in wanted.keys() - ArchivedKey.objects.in_bulk(list(wanted)).keys():
-        data = wanted[pk]
+        message = wanted[pk]
         if options.repair:
-            _make_key(pk, data)
-        yield ARCHIVE_KEY.broken(f"room {room_id}: message {data['seq']} has no key", repaired=options.repair)
-
-
-def _make_key(pk: UUID, data: dict[str, Any]) -> None:
-    names = {"message_id": "id", "seq": "seq", "fingerprint": "fingerprint"}
-    names |= {"created_at": "created_at", "deleted_at": "deleted_at"}
-    fields = {field.attname: field for field in ArchivedKey._meta.concrete_fields}
-    columns = {column: fields[column].to_python(data[name]) for column, name in names.items()}
-    ArchivedKey.objects.bulk_create([ArchivedKey(pk=pk, **columns)], ignore_conflicts=True)
+            keep_keys([message])
+        yield ARCHIVE_KEY.broken(f"room {room_id}: message {message.seq} has no key", repaired=options.repair)
 
 
 def check_folders(options: Options) -> Iterator[Violation]:
