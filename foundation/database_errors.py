@@ -6,13 +6,12 @@ is read-only or it is locked. When the connection is lost, nobody knows.
 
 import logging
 import sqlite3
-import threading
-import time
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, OperationalError
 
 from .errors import Unavailable
+from .log_interval import LogInterval
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +27,8 @@ POSTGRESQL_REFUSED = {"53100", "53200", "53300", "25006", "57P03", "58030"}
 # NotWritablePrimary, LegacyNotPrimary, NotPrimaryNoSecondaryOk, OutOfDiskSpace.
 MONGODB_REFUSED = {10107, 10058, 13435, 14031}
 
+_interval = LogInterval(LOG_EVERY_SECONDS)
+
 
 class WritesRefused(Unavailable):
     """The database stores nothing now, and has stored nothing of what it was asked."""
@@ -38,7 +39,9 @@ class WritesRefused(Unavailable):
 def as_unavailable(error: BaseException) -> Unavailable | None:
     """WritesRefused or another Unavailable for an error of the database; None if it is neither. Logs a refusal."""
     if is_refusal(error):
-        _log.refused(error)
+        if count := _interval.count():
+            extra = {"error": str(error).strip(), "refusals": count}
+            logger.error("the database refuses to write", extra=extra)
         return WritesRefused()
     if isinstance(error, (OperationalError, InterfaceError)):
         return Unavailable(AWAY)
@@ -77,24 +80,3 @@ def _mongodb_refused(details: dict[str, Any]) -> bool:
         return False
     errors = details.get("writeErrors") or [details]
     return all(each.get("code") in MONGODB_REFUSED for each in errors)
-
-
-class _RefusalLog:
-    """Logs at most one refusal in LOG_EVERY_SECONDS. Safe from any thread."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._next_at = 0.0
-        self._count = 0
-
-    def refused(self, error: BaseException) -> None:
-        with self._lock:
-            self._count += 1
-            if time.monotonic() < self._next_at:
-                return
-            count, self._count = self._count, 0
-            self._next_at = time.monotonic() + LOG_EVERY_SECONDS
-        logger.error("the database refuses to write", extra={"error": str(error).strip(), "refusals": count})
-
-
-_log = _RefusalLog()

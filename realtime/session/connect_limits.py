@@ -4,7 +4,6 @@ Asks the limits before anything that costs more: no refused socket reaches the d
 """
 
 import logging
-import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +15,7 @@ from foundation.errors import RateLimited
 from foundation.limits.declaration import Count
 from foundation.limits.named import CONNECTS_FORGED, CONNECTS_IP, CONNECTS_USER
 from foundation.limits.shared import get_rate_limiter
+from foundation.log_interval import LogInterval
 from foundation.proxies import network_of
 
 access = logging.getLogger("chat.access")
@@ -27,13 +27,11 @@ class RefusalLog:
     """Writes an access record for a refused connect, at most one in LOG_SECONDS: a flood must not fill the log."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._quiet_until = 0.0
+        self._interval = LogInterval(LOG_SECONDS, clock=clock)
 
     def note(self, by: str) -> None:
         """`by` says what was counted."""
-        if self._clock() >= self._quiet_until:
-            self._quiet_until = self._clock() + LOG_SECONDS
+        if self._interval.count():
             access.info("connect refused", extra={"status": RateLimited.code, "limitedBy": by})
 
 
@@ -58,7 +56,7 @@ async def user_refusal(user_id: UUID) -> RateLimited | None:
 
 def retry_after_headers(error: RateLimited) -> list[tuple[bytes, bytes]]:
     """Whole seconds, as HTTP has them. A browser shows its page no headers of a socket."""
-    return [(b"retry-after", b"%d" % math.ceil(error.retry_after or 0))]
+    return [(b"retry-after", b"%d" % (error.retry_after_whole or 0))]
 
 
 async def _refusal(count: Count | None, *, by: str) -> RateLimited | None:
