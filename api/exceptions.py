@@ -4,7 +4,6 @@ Errors of DRF, Django and the database become errors of `foundation.errors` firs
 """
 
 import logging
-import math
 import sys
 from typing import Any
 
@@ -40,8 +39,8 @@ def answer(error: Exception, view_context: dict[str, Any]) -> Response:
     headers = getattr(error, "headers", None) or {}
     if status == 401:
         headers = {"WWW-Authenticate": 'Bearer realm="api"'}
-    if chat_error.retry_after is not None:
-        headers = {**headers, "Retry-After": str(math.ceil(chat_error.retry_after))}
+    if (seconds := chat_error.retry_after_whole) is not None:
+        headers = {**headers, "Retry-After": str(seconds)}
     if allowed := getattr(error, "auth_header", None):
         headers = {**headers, "WWW-Authenticate": allowed}
     return Response(error_body(chat_error), status=status, headers=headers)

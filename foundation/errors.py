@@ -5,6 +5,7 @@ A class says its code, its HTTP status, whether it is temporary, and its default
 answers. chatproject/error_guide.py explains each code to clients.
 """
 
+import math
 from typing import Any, ClassVar
 
 Fields = dict[str, list[str]]
@@ -47,6 +48,11 @@ class ChatError(Exception):
         self.fields = fields
         self.retry_after = retry_after
         super().__init__(self.message)
+
+    @property
+    def retry_after_whole(self) -> int | None:
+        """`retry_after` in whole seconds, as the Retry-After of HTTP has it."""
+        return None if self.retry_after is None else math.ceil(self.retry_after)
 
     def as_data(self, *, request_id: str | None) -> dict[str, Any]:
         """The error object of the contract: `{code, message, fields?, retryAfter?, requestId}`."""

@@ -1,6 +1,5 @@
 """The forms of the desk that take a password. They hash none themselves: the accounts check it, with its limits."""
 
-import math
 from typing import Any
 
 from django.contrib.admin.forms import AdminAuthenticationForm
@@ -92,12 +91,12 @@ def with_status(response: HttpResponse, refusal: ChatError | None) -> HttpRespon
     """The page with the status of the error and, for 429, when to try again."""
     if refusal is not None:
         response.status_code = refusal.status
-        if refusal.retry_after is not None:
-            response["Retry-After"] = str(math.ceil(refusal.retry_after))
+        if (seconds := refusal.retry_after_whole) is not None:
+            response["Retry-After"] = str(seconds)
     return response
 
 
 def text_of(error: ChatError) -> str:
-    if error.retry_after is None:
+    if (seconds := error.retry_after_whole) is None:
         return error.message
-    return f"Too many attempts. Wait for {math.ceil(error.retry_after)} seconds."
+    return f"Too many attempts. Wait for {seconds} seconds."
