@@ -76,17 +76,20 @@ def record_all(
     ]
     waiting = entries
     for _ in range(MAX_ATTEMPTS):
+        waiting = _append(waiting)
         if not waiting:
             return entries
-        waiting = _append(waiting)
-    if waiting:
-        raise Unavailable("The audit log is busy. Nothing was done; try again.")
-    return entries
+    raise Unavailable("The audit log is busy. Nothing was done; try again.")
+
+
+def get_head() -> AuditEntry | None:
+    """The last entry."""
+    return AuditEntry.objects.order_by("-seq").first()
 
 
 def _append(entries: list[AuditEntry]) -> list[AuditEntry]:
     """Sign and store the entries behind the last one. Returns those that were not stored."""
-    last = AuditEntry.objects.order_by("-seq").first()
+    last = get_head()
     for entry in entries:
         chain.sign(entry, after=last)
         last = entry
@@ -102,11 +105,6 @@ def _append(entries: list[AuditEntry]) -> list[AuditEntry]:
         if entry.pk in stored:
             chain.log_head(entry)
     return [entry for entry in entries if entry.pk not in stored]
-
-
-def get_head() -> AuditEntry | None:
-    """The last entry."""
-    return AuditEntry.objects.order_by("-seq").first()
 
 
 def find_breaks(expected: Mapping[int, str] | None = None) -> Iterator[str]:
