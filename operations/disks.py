@@ -10,7 +10,7 @@ from . import metrics
 
 def measure() -> None:
     """Set the metric of each directory that exists. May wait for a slow disk: not for the event loop."""
-    for name, path in _directories().items():
+    for name, path in directories().items():
         try:
             disk = os.statvfs(path)
         except OSError:
@@ -19,7 +19,8 @@ def measure() -> None:
             metrics.DISK_FREE.labels(name).set(disk.f_bavail / disk.f_blocks)
 
 
-def _directories() -> dict[str, Path]:
+def directories() -> dict[str, Path]:
+    """The directories of the settings, by what they hold. One that is not set is left out."""
     named: dict[str, str | Path] = {
         "data": settings.DATA_DIR,
         "logs": settings.LOG_DIR,

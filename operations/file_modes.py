@@ -12,6 +12,8 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Tags, Warning, register
 
+from .disks import directories
+
 MAX_NAMED_PATHS = 5
 
 
@@ -31,8 +33,7 @@ def file_modes(app_configs: Any, **kwargs: Any) -> Iterator[CheckMessage]:
 
 def _private_paths() -> Iterator[Path]:
     """The directories with the database, keys, logs and archives, and what lies in them."""
-    named: tuple[str | Path, ...] = (settings.DATA_DIR, settings.LOG_DIR, settings.ARCHIVE_DIR)
-    for directory in [Path(name) for name in named if name]:
+    for directory in directories().values():
         yield directory
         yield from sorted(directory.glob("*"))
     database = settings.DATABASES["default"]

@@ -3,10 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from functools import cache
 
 from django.db import connection
-from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 from foundation import loop
@@ -17,6 +15,7 @@ from messaging.services.writer import get_writer
 from realtime.hub.hub import get_hub
 
 from . import disks, metrics
+from .migration_state import unapplied
 from .models import WriteProbe
 
 logger = logging.getLogger(__name__)
@@ -88,17 +87,11 @@ def _try_database() -> None:
     A read alone is not enough: a full disk still reads, and MongoDB reads a missing collection as an empty one.
     """
     disks.measure()
-    applied = set(MigrationRecorder(connection).migration_qs.values_list("app", "name"))
-    if missing := _last_migrations() - applied:
+    if missing := unapplied(MigrationRecorder(connection).migration_qs.values_list("app", "name")):
         raise Unavailable(
             f"Run `manage.py migrate`: {len(missing)} apps have migrations that are not applied."
         )
     WriteProbe.write()
-
-
-@cache
-def _last_migrations() -> frozenset[tuple[str, str]]:
-    return frozenset(MigrationLoader(None).graph.leaf_nodes())
 
 
 async def _check_redis() -> None:

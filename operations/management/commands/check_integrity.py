@@ -8,11 +8,12 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.recorder import MigrationRecorder
 
 from operations import integrity
 from operations.backups.errors import first_line
 from operations.backups.restore_lease import UNFINISHED, is_unfinished
+from operations.migration_state import unapplied
 
 
 class Command(BaseCommand):
@@ -75,6 +76,5 @@ class Command(BaseCommand):
 def _require_migrated() -> None:
     if is_unfinished():
         raise CommandError(UNFINISHED)
-    executor = MigrationExecutor(connection)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+    if unapplied(MigrationRecorder(connection).applied_migrations()):
         raise CommandError("The database is not migrated to this release. Run `manage.py migrate` first.")
