@@ -6,12 +6,11 @@ About 15 seconds for each database.
 import asyncio
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from djongo_lts.testing import MongoServer
 from operations.backups import mongodb as mongodb_backups
 from operations.backups.errors import BackupError
 from tests.kit.servers import ChatServer
@@ -21,15 +20,6 @@ pytestmark = pytest.mark.once  # brings a MongoDB of its own
 
 # Between two messages of a sender, so that the copy gets CPU time.
 PAUSE_SECONDS = 0.05
-
-
-@pytest.fixture(scope="module")
-def mongodb() -> Iterator[str]:
-    server = MongoServer()
-    try:
-        yield server.start()
-    finally:
-        server.stop()
 
 
 @pytest.fixture(params=["sqlite", "mongodb"])

@@ -18,7 +18,6 @@ from pathlib import Path
 
 import pytest
 
-from djongo_lts.testing import MongoServer
 from tests.kit.mounts import Mount
 from tests.kit.paths import ROOT
 from tests.kit.postgresql import PostgreSQLServer, create_database, installations
@@ -27,15 +26,6 @@ from tests.kit.servers import ChatServer
 pytestmark = [pytest.mark.once, pytest.mark.slow]  # brings databases of its own
 
 UNKNOWN = "INSERT INTO django_migrations (app, name, applied) VALUES ('rooms', '9999_later', '2026-01-01')"
-
-
-@pytest.fixture(scope="module")
-def mongodb() -> Iterator[str]:
-    server = MongoServer()
-    try:
-        yield server.start()
-    finally:
-        server.stop()
 
 
 @pytest.fixture(scope="module", params=["sqlite", "mongodb"])

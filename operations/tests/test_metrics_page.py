@@ -59,12 +59,16 @@ async def talk(alice: ChatUser, bob: ChatUser) -> Counter[str]:
 
 
 def scrape_sockets(*users: ChatUser) -> float:
-    """The sockets when both are counted. A page is shown for a second to all who ask."""
+    """The sockets when all are counted. Each process and worker shows its page for a second to all who ask."""
     servers = {user.server.port: user.server for user in users}
-    users[0].server.wait_until(
-        lambda: scrape(servers.values())["chat_sockets"] == len(users), "the sockets to be counted"
-    )
-    return scrape(servers.values())["chat_sockets"]
+    seen: list[float] = []
+
+    def are_counted() -> bool:
+        seen.append(scrape(servers.values())["chat_sockets"])
+        return seen[-1] == len(users)
+
+    users[0].server.wait_until(are_counted, "the sockets to be counted")
+    return seen[-1]
 
 
 @pytest.fixture
