@@ -38,7 +38,7 @@ class AllowedHosts:
         if not validate_host(split_domain_port(host)[0], self._hosts):
             self._log(host)
             message = f"This server does not answer for the host {host[:100]!r} (ALLOWED_HOSTS)."
-            await send_error(scope, send, Invalid(message), status=400)
+            await send_error(scope, send, Invalid(message))
         elif self._only_tls and self._is_socket(scope) and scope.get("scheme") not in TLS:
             await send_error(scope, send, Forbidden("Connect with https or wss."))
         else:
