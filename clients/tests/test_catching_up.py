@@ -82,6 +82,8 @@ async def test_client_when_one_room_has_a_gap_then_keeps_its_since(
     await until(lambda: proxy.hits == 1, "a push is lost")
     await send_many(alice, room_id, 1, 2)
     await agent.until(lambda: agent.messages(room_id) == numbered(2))
+    # It follows the messages, and would be lost with the connection.
+    await agent.until(lambda: len(replies(agent)) == 1)
     await agent.drop()
     await agent.until(lambda: len(replies(agent)) == 2)
     of_one, of_all = agent.sent("resume")
@@ -108,6 +110,7 @@ async def test_client_when_its_rooms_come_in_parts_then_misses_nothing(
     with HostileProxy(server.port) as proxy:
         await agent.start(bob, baseUrl=proxy.base_url)
         await until(knows(*rooms), "all rooms are known")
+        await agent.until(lambda: bool(agent.came("ready")))
         assert len(agent.came("ready")[0]["rooms"]) == 2
         await agent.open(room_id)
         await send_many(alice, room_id, 2)
